@@ -1,0 +1,102 @@
+namespace Payments.Domain;
+
+/// <summary>A merchant of the platform: the tenant. Its id leads the key of every row that belongs to it.</summary>
+public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
+{
+    public static string Prefix => "mer_";
+
+    /// <summary>
+    /// Which of the <see cref="Buckets"/> the merchant falls in. Rows of the ledger and stripes of the platform's accounts follow
+    /// the bucket, so that a journal of one merchant never spans two shards.
+    /// </summary>
+    public short Bucket => (short)(Value.ToByteArray(bigEndian: true)[15] % Buckets);
+
+    /// <summary>How many buckets there are. It is part of stored data: changing it needs a migration.</summary>
+    public const short Buckets = 64;
+
+    public static MerchantId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct ChargeId(Guid Value) : IPrefixedId<ChargeId>
+{
+    public static string Prefix => "ch_";
+
+    public static ChargeId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+/// <summary>One try of an operation at a provider; its text is the provider's idempotency key and our reference there.</summary>
+public readonly record struct AttemptId(Guid Value) : IPrefixedId<AttemptId>
+{
+    public static string Prefix => "att_";
+
+    public static AttemptId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct RefundId(Guid Value) : IPrefixedId<RefundId>
+{
+    public static string Prefix => "re_";
+
+    public static RefundId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct DisputeId(Guid Value) : IPrefixedId<DisputeId>
+{
+    public static string Prefix => "dp_";
+
+    public static DisputeId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct PayoutId(Guid Value) : IPrefixedId<PayoutId>
+{
+    public static string Prefix => "po_";
+
+    public static PayoutId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct EventId(Guid Value) : IPrefixedId<EventId>
+{
+    public static string Prefix => "evt_";
+
+    public static EventId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct WebhookEndpointId(Guid Value) : IPrefixedId<WebhookEndpointId>
+{
+    public static string Prefix => "we_";
+
+    public static WebhookEndpointId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct DeliveryId(Guid Value) : IPrefixedId<DeliveryId>
+{
+    public static string Prefix => "whd_";
+
+    public static DeliveryId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
+
+public readonly record struct ApiKeyId(Guid Value) : IPrefixedId<ApiKeyId>
+{
+    public static string Prefix => "key_";
+
+    public static ApiKeyId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}
