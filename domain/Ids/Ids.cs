@@ -100,3 +100,12 @@ public readonly record struct ApiKeyId(Guid Value) : IPrefixedId<ApiKeyId>
 
     public override string ToString() => PrefixedId.Format(this);
 }
+
+public readonly record struct BalanceTransactionId(Guid Value) : IPrefixedId<BalanceTransactionId>
+{
+    public static string Prefix => "txn_";
+
+    public static BalanceTransactionId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}

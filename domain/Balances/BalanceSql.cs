@@ -1,0 +1,13 @@
+namespace Payments.Domain.Balances;
+
+internal static class BalanceSql
+{
+    public const string Append =
+        """
+        INSERT INTO payments.balance_transactions
+            (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
+        SELECT merchant_id, id, type, source_id, journal_key, currency, amount, fee, amount - fee, available_on, released_at, payout_id, created_at
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            AS t (merchant_id, id, type, source_id, journal_key, currency, amount, fee, available_on, released_at, payout_id, created_at)
+        """;
+}
