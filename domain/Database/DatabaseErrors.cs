@@ -1,0 +1,48 @@
+using Npgsql;
+
+namespace Payments.Domain.Database;
+
+/// <summary>What a failed statement means for whoever would try again.</summary>
+public enum RetryAdvice
+{
+    /// <summary>The statement itself is at fault, or it refused: the same again ends the same.</summary>
+    Never,
+
+    /// <summary>Nothing was done and the server is well: another transaction was in the way.</summary>
+    Again,
+
+    /// <summary>The server or the way to it is at fault. What was sent before may have been done.</summary>
+    WhenReachable,
+}
+
+/// <summary>Sorts what Npgsql throws.</summary>
+public static class DatabaseErrors
+{
+    public static RetryAdvice Advise(Exception exception) => exception switch
+    {
+        PostgresException e => Advise(e.SqlState),
+        NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => RetryAdvice.WhenReachable,
+        _ => RetryAdvice.Never,
+    };
+
+    public static bool IsTransient(Exception exception) => Advise(exception) is not RetryAdvice.Never;
+
+    /// <summary>Whether the exception is a violation of the named unique constraint or index.</summary>
+    public static bool IsUniqueViolation(Exception exception, string constraint) =>
+        exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } e && e.ConstraintName == constraint;
+
+    private static RetryAdvice Advise(string sqlState) => sqlState switch
+    {
+        PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable
+            => RetryAdvice.Again,
+
+        // Class 08: connection; 57P0x: the server is going down or coming up; 53: out of connections, memory or disk;
+        // 25006: connected to a server that has just become a replica.
+        _ when sqlState.StartsWith("08", StringComparison.Ordinal)
+            || sqlState.StartsWith("53", StringComparison.Ordinal)
+            || sqlState.StartsWith("57P", StringComparison.Ordinal)
+            || sqlState == PostgresErrorCodes.ReadOnlySqlTransaction
+            => RetryAdvice.WhenReachable,
+        _ => RetryAdvice.Never,
+    };
+}

@@ -1,0 +1,197 @@
+using System.Threading.Channels;
+using Npgsql;
+
+namespace Payments.Domain.Database;
+
+/// <summary>
+/// Does the items' work inside the transaction and answers each, in order. It must not commit, must answer refusals as results, and may be
+/// called again with the same items, or some of them, after its transaction was rolled back.
+/// </summary>
+public delegate ValueTask<IReadOnlyList<TResult>> CommitBatch<TItem, TResult>(
+    NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<TItem> items, CancellationToken ct);
+
+/// <summary>
+/// Lets callers that write at the same time share one database transaction. Whatever waits when a batch starts goes into it, and one
+/// batch is in flight: an idle system adds no delay, and a busy one pays for one commit where it paid for hundreds.
+/// </summary>
+/// <remarks>
+/// A caller is never left unsure. Until its item is taken into a batch, cancelling withdraws it; after that, cancelling is too late and
+/// the caller gets the item's real result. When the connection is lost at the commit, the server is asked whether it had committed.
+/// When a batch fails, its items are tried again in halves, so that an item that cannot be done fails alone.
+/// </remarks>
+public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
+{
+    private readonly string _name;
+    private readonly NpgsqlDataSource _dataSource;
+    private readonly CommitBatch<TItem, TResult> _commit;
+    private readonly GroupCommitOptions _options;
+    private readonly TimeProvider _time;
+    private readonly GroupCommitMetrics _metrics;
+    private readonly CommitMarker _marker;
+    private readonly Channel<Entry> _queue;
+    private readonly Task _loop;
+
+    /// <param name="name">Names the queue in metrics and errors.</param>
+    public GroupCommit(string name, NpgsqlDataSource dataSource, CommitBatch<TItem, TResult> commit, GroupCommitOptions options, TimeProvider time)
+    {
+        _name = name;
+        _dataSource = dataSource;
+        _commit = commit;
+        _options = options;
+        _time = time;
+        _metrics = new GroupCommitMetrics(name);
+        _marker = new CommitMarker(Guid.CreateVersion7(time.GetUtcNow()));
+        _queue = Channel.CreateBounded<Entry>(new BoundedChannelOptions(options.QueueLimit) { SingleReader = true });
+        _loop = Task.Run(RunAsync);
+    }
+
+    /// <summary>Waits for the item's own result, with whatever the item asked for committed.</summary>
+    /// <exception cref="OverloadedException">The queue is full; nothing was done.</exception>
+    /// <exception cref="OperationCanceledException">The item was withdrawn before a batch took it; nothing was done.</exception>
+    /// <exception cref="CommitUnknownException">The server was lost at the commit and did not come back in time.</exception>
+    public ValueTask<TResult> SubmitAsync(TItem item, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var entry = new Entry(item, _time.GetTimestamp());
+        if (!_queue.Writer.TryWrite(entry))
+        {
+            ObjectDisposedException.ThrowIf(_queue.Reader.Completion.IsCompleted || _loop.IsCompleted, this);
+            _metrics.Refused();
+            throw new OverloadedException(_name, _options.RetryAfter);
+        }
+
+        return ct.CanBeCanceled ? new(WithdrawableAsync(entry, ct)) : new(entry.Task);
+    }
+
+    /// <summary>Takes no more items and returns when everything accepted has its result.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Writer.TryComplete();
+        await _loop;
+    }
+
+    private static async Task<TResult> WithdrawableAsync(Entry entry, CancellationToken ct)
+    {
+        await using var registration = ct.UnsafeRegister(static (state, token) => ((Entry)state!).Withdraw(token), entry);
+        return await entry.Task;
+    }
+
+    private async Task RunAsync()
+    {
+        var batch = new List<Entry>();
+        while (await _queue.Reader.WaitToReadAsync())
+        {
+            while (batch.Count < _options.MaxBatch && _queue.Reader.TryRead(out var entry))
+            {
+                if (entry.Take())
+                {
+                    _metrics.Waited(_time.GetElapsedTime(entry.SubmittedAt));
+                    batch.Add(entry);
+                }
+            }
+
+            if (batch.Count > 0)
+            {
+                await CommitAsync(batch);
+                batch.Clear();
+            }
+        }
+    }
+
+    private async Task CommitAsync(IReadOnlyList<Entry> batch)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var started = _time.GetTimestamp();
+            try
+            {
+                var results = await TransactAsync([.. batch.Select(entry => entry.Item)]);
+                _metrics.Committed(batch.Count, _time.GetElapsedTime(started));
+                for (var i = 0; i < batch.Count; i++)
+                    batch[i].SetResult(results[i]);
+                return;
+            }
+            catch (Exception e)
+            {
+                _metrics.Failed();
+                var advice = e is CommitUnknownException ? RetryAdvice.Never : DatabaseErrors.Advise(e);
+                if (advice is not RetryAdvice.Never && attempt < _options.Retries)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(5 << (2 * attempt)), _time);
+                    continue;
+                }
+
+                // Halving finds the item that cannot be done; it does not help when the server is at fault.
+                if (batch.Count == 1 || advice is RetryAdvice.WhenReachable || e is CommitUnknownException)
+                {
+                    foreach (var entry in batch)
+                        entry.SetException(e);
+                    return;
+                }
+            }
+
+            await CommitAsync([.. batch.Take(batch.Count / 2)]);
+            await CommitAsync([.. batch.Skip(batch.Count / 2)]);
+            return;
+        }
+    }
+
+    private async Task<IReadOnlyList<TResult>> TransactAsync(IReadOnlyList<TItem> items)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var results = await _commit(connection, transaction, items, CancellationToken.None);
+        if (results.Count != items.Count)
+            throw new InvalidOperationException($"'{_name}' answered {results.Count} of {items.Count} items.");
+        try
+        {
+            await _marker.CommitAsync(connection, transaction, _time.GetUtcNow());
+        }
+        catch (Exception e)
+        {
+            // An error at the commit says nothing yet: the answer may have been lost on its way back. Only the server knows.
+            if (!await WasCommittedAsync(e))
+                throw;
+        }
+
+        return results;
+    }
+
+    private async Task<bool> WasCommittedAsync(Exception lost)
+    {
+        var started = _time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await using var connection = await _dataSource.OpenConnectionAsync();
+                return await _marker.WasCommittedAsync(connection, _time.GetUtcNow());
+            }
+            catch (Exception e) when (DatabaseErrors.IsTransient(e))
+            {
+                if (_time.GetElapsedTime(started) >= _options.ResolveWithin)
+                    throw new CommitUnknownException(_name, lost);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _time);
+        }
+    }
+
+    /// <summary>An item and its caller. It leaves the queue once: taken by a batch, or withdrawn by its caller.</summary>
+    private sealed class Entry(TItem item, long submittedAt) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        private int _left;
+
+        public TItem Item { get; } = item;
+
+        public long SubmittedAt { get; } = submittedAt;
+
+        public bool Take() => Interlocked.Exchange(ref _left, 1) == 0;
+
+        public void Withdraw(CancellationToken ct)
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0)
+                SetCanceled(ct);
+        }
+    }
+}

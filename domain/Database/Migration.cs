@@ -1,0 +1,51 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Payments.Domain.Database;
+
+/// <summary>One numbered step of the schema, embedded in this assembly as <c>Migrations/NNNN_name/up.sql</c>.</summary>
+/// <param name="Number">The order of application; unique.</param>
+/// <param name="Name">The folder's name after the number.</param>
+/// <param name="Sql">The script, applied once in one transaction.</param>
+public sealed partial record Migration(int Number, string Name, string Sql)
+{
+    private static readonly Lazy<IReadOnlyList<Migration>> LazyEmbedded = new(Load);
+
+    /// <summary>Every migration of this build, by number.</summary>
+    public static IReadOnlyList<Migration> Embedded => LazyEmbedded.Value;
+
+    /// <summary>SHA-256 of the script in hexadecimal, blind to how line ends were checked out.</summary>
+    public string Checksum { get; } =
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
+
+    public override string ToString() => $"{Number:0000}_{Name}";
+
+    private static Migration[] Load()
+    {
+        var assembly = typeof(Migration).Assembly;
+        var migrations = assembly.GetManifestResourceNames()
+            .Select(name => (Name: name, Match: ResourceName().Match(name)))
+            .Where(resource => resource.Match.Success)
+            .Select(resource => new Migration(
+                int.Parse(resource.Match.Groups["number"].ValueSpan, System.Globalization.CultureInfo.InvariantCulture),
+                resource.Match.Groups["name"].Value,
+                Read(assembly, resource.Name)))
+            .OrderBy(migration => migration.Number)
+            .ToArray();
+        var twice = migrations.GroupBy(migration => migration.Number).FirstOrDefault(group => group.Count() > 1);
+        return twice is null
+            ? migrations
+            : throw new InvalidOperationException($"Migrations {string.Join(" and ", twice)} share a number.");
+    }
+
+    private static string Read(Assembly assembly, string resource)
+    {
+        using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+        return reader.ReadToEnd();
+    }
+
+    [GeneratedRegex(@"^migrations[/\\](?<number>\d{4})_(?<name>[a-z0-9_]+)[/\\]up\.sql$")]
+    private static partial Regex ResourceName();
+}

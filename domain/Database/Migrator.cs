@@ -1,0 +1,115 @@
+using Dapper;
+using Npgsql;
+
+namespace Payments.Domain.Database;
+
+/// <summary>A migration beside what the database knows of it; <paramref name="AppliedAt"/> is null while it is pending.</summary>
+public sealed record MigrationState(Migration Migration, DateTimeOffset? AppliedAt);
+
+/// <summary>The database and this build disagree about history: an applied migration was changed or is missing.</summary>
+public sealed class MigrationException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// Brings a database to this build's schema. Each pending migration runs once, in number order, in its own transaction; several
+/// instances may start at once, an advisory lock lets one work. Running it again does nothing.
+/// </summary>
+/// <param name="owner">Connects as a member of <c>payments_owner</c>, which ends up owning every object.</param>
+public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
+{
+    // Any constant will do, as long as every build uses the same one.
+    private const long AdvisoryLock = 0x7061_796D_656E_7473;
+
+    /// <summary>Applies what is pending and returns it.</summary>
+    /// <exception cref="MigrationException">History differs from this build's files, or a script failed; the message names the migration.</exception>
+    public async Task<IReadOnlyList<Migration>> ApplyAsync(CancellationToken ct = default)
+    {
+        await using var connection = await ConnectAsync(ct);
+        await connection.ExecuteAsync(new CommandDefinition(MigratorSql.Lock, new { key = AdvisoryLock }, cancellationToken: ct));
+        await connection.ExecuteAsync(new CommandDefinition(MigratorSql.CreateHistory, cancellationToken: ct));
+        var pending = Compare(Migration.Embedded, await HistoryAsync(connection, ct))
+            .Where(state => state.AppliedAt is null)
+            .Select(state => state.Migration)
+            .ToArray();
+        foreach (var migration in pending)
+        {
+            await ApplyAsync(connection, migration, ct);
+        }
+
+        return pending;
+    }
+
+    /// <summary>Every migration of this build and when it was applied.</summary>
+    /// <exception cref="MigrationException">History differs from this build's files.</exception>
+    public async Task<IReadOnlyList<MigrationState>> StatusAsync(CancellationToken ct = default)
+    {
+        await using var connection = await ConnectAsync(ct);
+        return Compare(Migration.Embedded, await HistoryAsync(connection, ct));
+    }
+
+    internal static IReadOnlyList<MigrationState> Compare(IReadOnlyList<Migration> embedded, IReadOnlyList<AppliedMigration> history)
+    {
+        var byNumber = embedded.ToDictionary(migration => migration.Number);
+        foreach (var applied in history)
+        {
+            if (!byNumber.TryGetValue(applied.Number, out var migration))
+            {
+                throw new MigrationException(
+                    $"Migration {applied.Number:0000}_{applied.Name} was applied to this database but is missing from this build.");
+            }
+
+            if (migration.Checksum != applied.Checksum)
+            {
+                throw new MigrationException($"Migration {migration} was changed after it was applied: add a new migration instead.");
+            }
+        }
+
+        var appliedAt = history.ToDictionary(applied => applied.Number, applied => applied.AppliedAt);
+        return [.. embedded.Select(migration => new MigrationState(
+            migration,
+            appliedAt.TryGetValue(migration.Number, out var at) ? new DateTimeOffset(at, TimeSpan.Zero) : null))];
+    }
+
+    private async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(migration.Sql, transaction: transaction, commandTimeout: 0, cancellationToken: ct));
+        }
+        catch (PostgresException e)
+        {
+            throw new MigrationException($"Migration {migration} failed: {e.SqlState} {e.MessageText}", e);
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition(
+            MigratorSql.Record,
+            new { number = migration.Number, name = migration.Name, checksum = migration.Checksum, now = time.GetUtcNow().UtcDateTime },
+            transaction,
+            cancellationToken: ct));
+        await transaction.CommitAsync(ct);
+    }
+
+    private async Task<NpgsqlConnection> ConnectAsync(CancellationToken ct)
+    {
+        var connection = await owner.OpenConnectionAsync(ct);
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(MigratorSql.Session, cancellationToken: ct));
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<IReadOnlyList<AppliedMigration>> HistoryAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(MigratorSql.HistoryExists, cancellationToken: ct)))
+            return [];
+        return (await connection.QueryAsync<AppliedMigration>(new CommandDefinition(MigratorSql.History, cancellationToken: ct))).AsList();
+    }
+
+    internal sealed record AppliedMigration(int Number, string Name, string Checksum, DateTime AppliedAt);
+}

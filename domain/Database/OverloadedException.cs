@@ -1,0 +1,17 @@
+namespace Payments.Domain.Database;
+
+/// <summary>The queue is full: nothing was done, and the caller may try again after <see cref="RetryAfter"/> (a 503 at the edge).</summary>
+public sealed class OverloadedException(string queue, TimeSpan retryAfter)
+    : Exception($"The queue '{queue}' is full; try again in {retryAfter.TotalSeconds:0.#} s.")
+{
+    public string Queue { get; } = queue;
+
+    public TimeSpan RetryAfter { get; } = retryAfter;
+}
+
+/// <summary>
+/// The connection was lost while a transaction committed, and the server could not be asked in time whether it did. The one case in which
+/// a caller is told that the outcome is unknown; whoever repeats the item under the same external key learns it.
+/// </summary>
+public sealed class CommitUnknownException(string queue, Exception inner)
+    : Exception($"Whether the batch of '{queue}' was committed is unknown: the server could not be reached.", inner);

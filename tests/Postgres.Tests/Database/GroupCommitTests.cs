@@ -1,0 +1,199 @@
+using Dapper;
+using Npgsql;
+using Payments.Domain.Database;
+
+namespace Payments.Postgres.Tests.Database;
+
+public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<TestDatabase>, IAsyncLifetime
+{
+    private static readonly GroupCommitOptions Options = new();
+
+    public async ValueTask InitializeAsync()
+    {
+        await using var connection = await database.Owner.OpenConnectionAsync();
+        await connection.ExecuteAsync("""
+            CREATE TABLE IF NOT EXISTS payments.notes (note text PRIMARY KEY, batch integer NOT NULL);
+            GRANT ALL ON payments.notes TO payments_app;
+            TRUNCATE payments.notes;
+            """);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task SubmitAsync_ManyCallers_EachGetsItsOwnResultAndBatchesAreShared()
+    {
+        var batches = 0;
+        await using var writer = Writer((_, _) => Interlocked.Increment(ref batches));
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 500).Select(i => writer.SubmitAsync($"n{i}", CancellationToken.None).AsTask()));
+
+        Assert.Equal(Enumerable.Range(0, 500).Select(i => $"done n{i}"), results);
+        Assert.Equal(500, (await NotesAsync()).Count);
+        Assert.InRange(batches, 1, 100);
+    }
+
+    [Fact]
+    public async Task SubmitAsync_OneItemViolatesAConstraint_FailsAlone()
+    {
+        await using var first = Writer();
+        await first.SubmitAsync("taken", CancellationToken.None);
+        var hold = new TaskCompletionSource();
+        await using var writer = Writer(hold: hold.Task);
+
+        var tasks = Enumerable.Range(0, 40).Select(i => writer.SubmitAsync(i == 17 ? "taken" : $"n{i}", CancellationToken.None).AsTask()).ToArray();
+        hold.SetResult();
+        var outcomes = await Task.WhenAll(tasks.Select(task => task.ContinueWith(done => done.Exception?.InnerException)));
+
+        var failure = Assert.Single(outcomes, e => e is not null);
+        Assert.Equal(PostgresErrorCodes.UniqueViolation, Assert.IsType<PostgresException>(failure).SqlState);
+        Assert.Same(failure, outcomes[17]);
+        Assert.Equal(40, (await NotesAsync()).Count);
+    }
+
+    [Fact]
+    public async Task SubmitAsync_QueueIsFull_RefusesAtOnceWithRetryAfter()
+    {
+        var hold = new TaskCompletionSource();
+        var started = new TaskCompletionSource();
+        await using var writer = Writer((_, _) => started.TrySetResult(), hold.Task, Options with { QueueLimit = 2, RetryAfter = TimeSpan.FromSeconds(3) });
+
+        var running = writer.SubmitAsync("running", CancellationToken.None).AsTask();
+        await started.Task;
+        var waiting = new[] { "a", "b" }.Select(note => writer.SubmitAsync(note, CancellationToken.None).AsTask()).ToArray();
+        var refused = await Assert.ThrowsAsync<OverloadedException>(async () => await writer.SubmitAsync("c", CancellationToken.None));
+        hold.SetResult();
+
+        Assert.Equal(TimeSpan.FromSeconds(3), refused.RetryAfter);
+        await running;
+        await Task.WhenAll(waiting);
+        Assert.Equal(["a", "b", "running"], await NotesAsync());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_CanceledWhileWaiting_IsWithdrawnAndNeverWritten()
+    {
+        var hold = new TaskCompletionSource();
+        var started = new TaskCompletionSource();
+        await using var writer = Writer((_, _) => started.TrySetResult(), hold.Task);
+        using var cancel = new CancellationTokenSource();
+
+        var running = writer.SubmitAsync("running", CancellationToken.None).AsTask();
+        await started.Task;
+        var waiting = writer.SubmitAsync("waiting", cancel.Token).AsTask();
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        hold.SetResult();
+        await running;
+        await writer.SubmitAsync("after", CancellationToken.None);
+        Assert.Equal(["after", "running"], await NotesAsync());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_CanceledWhileItsBatchRuns_StillGetsTheRealResult()
+    {
+        var hold = new TaskCompletionSource();
+        var started = new TaskCompletionSource();
+        await using var writer = Writer((_, _) => started.TrySetResult(), hold.Task);
+        using var cancel = new CancellationTokenSource();
+
+        var running = writer.SubmitAsync("running", cancel.Token).AsTask();
+        await started.Task;
+        await cancel.CancelAsync();
+        hold.SetResult();
+
+        Assert.Equal("done running", await running);
+        Assert.Equal(["running"], await NotesAsync());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_ConnectionIsKilledInsideTheBatch_IsDoneOnce()
+    {
+        var kills = 0;
+        await using var writer = Writer(async (connection, _) =>
+        {
+            if (Interlocked.Increment(ref kills) == 1)
+                await KillAsync(connection.ProcessID);
+        });
+
+        Assert.Equal("done n", await writer.SubmitAsync("n", CancellationToken.None));
+        Assert.Equal(["n"], await NotesAsync());
+        Assert.Equal(2, kills);
+    }
+
+    [Fact]
+    public async Task WasCommittedAsync_AnswerOfTheCommitWasLost_TellsWhatTheServerDid()
+    {
+        var marker = new CommitMarker(Guid.CreateVersion7(TimeProvider.System.GetUtcNow()));
+        var now = TimeProvider.System.GetUtcNow();
+
+        foreach (var arrives in new[] { true, false, true, false })
+        {
+            await using (var connection = await database.App.OpenConnectionAsync())
+            {
+                await using var transaction = await connection.BeginTransactionAsync();
+                await connection.ExecuteAsync("INSERT INTO payments.notes VALUES (@note, 0)", new { note = Guid.CreateVersion7(now).ToString() }, transaction);
+                if (arrives)
+                {
+                    await marker.CommitAsync(connection, transaction, now);
+                }
+                else
+                {
+                    await KillAsync(connection.ProcessID);
+                    await Assert.ThrowsAnyAsync<NpgsqlException>(() => marker.CommitAsync(connection, transaction, now));
+                }
+            }
+
+            await using var asking = await database.App.OpenConnectionAsync();
+            Assert.Equal(arrives, await marker.WasCommittedAsync(asking, now));
+        }
+
+        Assert.Equal(2, (await NotesAsync()).Count);
+    }
+
+    [Fact]
+    public async Task DisposeAsync_ItemsAreWaiting_FinishesThemFirst()
+    {
+        var writer = Writer();
+        var tasks = Enumerable.Range(0, 50).Select(i => writer.SubmitAsync($"n{i}", CancellationToken.None).AsTask()).ToArray();
+
+        await writer.DisposeAsync();
+
+        Assert.All(tasks, task => Assert.True(task.IsCompletedSuccessfully));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await writer.SubmitAsync("late", CancellationToken.None));
+    }
+
+    private GroupCommit<string, string> Writer(Action<NpgsqlConnection, IReadOnlyList<string>> inBatch, Task? hold = null, GroupCommitOptions? options = null) =>
+        Writer((connection, items) =>
+        {
+            inBatch(connection, items);
+            return Task.CompletedTask;
+        }, hold, options);
+
+    private GroupCommit<string, string> Writer(
+        Func<NpgsqlConnection, IReadOnlyList<string>, Task>? inBatch = null, Task? hold = null, GroupCommitOptions? options = null) =>
+        new("notes", database.App, async (connection, transaction, items, ct) =>
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                "INSERT INTO payments.notes SELECT note, @count FROM unnest(@items) note",
+                new { items, count = items.Count }, transaction, cancellationToken: ct));
+            if (inBatch is not null)
+                await inBatch(connection, items);
+            if (hold is not null)
+                await hold;
+            return [.. items.Select(item => $"done {item}")];
+        }, options ?? Options, TimeProvider.System);
+
+    private async Task KillAsync(int backend)
+    {
+        await using var connection = await database.App.OpenConnectionAsync();
+        await connection.ExecuteAsync("SELECT pg_terminate_backend(@backend, 5000)", new { backend });
+    }
+
+    private async Task<List<string>> NotesAsync()
+    {
+        await using var connection = await database.App.OpenConnectionAsync();
+        return (await connection.QueryAsync<string>("SELECT note FROM payments.notes ORDER BY note COLLATE \"C\"")).AsList();
+    }
+}

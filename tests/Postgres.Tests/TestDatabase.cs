@@ -1,0 +1,145 @@
+using Npgsql;
+using Payments.Domain.Database;
+
+[assembly: AssemblyFixture(typeof(Payments.Postgres.Tests.TestServer))]
+
+namespace Payments.Postgres.Tests;
+
+/// <summary>
+/// The Postgres that the tests run on, and the migrated template that each test class clones. <c>PAYMENTS_TEST_POSTGRES</c> names a
+/// login that may create roles and databases; without it the tests are skipped, except on CI, where they fail.
+/// </summary>
+public sealed class TestServer : IAsyncLifetime
+{
+    public const string Variable = "PAYMENTS_TEST_POSTGRES";
+
+    private const string OwnerLogin = "payments_test_owner";
+    private const string AppLogin = "payments_test_app";
+
+    // Guards nothing: these logins can touch databases that only tests make.
+    private const string Password = "payments-test";
+
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly string? _admin = Environment.GetEnvironmentVariable(Variable);
+    private readonly string _run = $"payments_test_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}";
+    private bool _templateExists;
+    private int _clones;
+
+    public string OwnerOf(string database) => Login(OwnerLogin, database);
+
+    public string AppOf(string database) => Login(AppLogin, database);
+
+    /// <summary>A fresh database with every migration applied.</summary>
+    public async Task<string> CloneAsync()
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (!_templateExists)
+            {
+                await CreateTemplateAsync();
+                _templateExists = true;
+            }
+
+            var name = $"{_run}_{++_clones}";
+            await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {_run} OWNER payments_owner");
+            return name;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>An empty database that the owner may migrate.</summary>
+    public async Task<string> CreateEmptyAsync()
+    {
+        await DatabaseBootstrap.EnsureRolesAsync(new(Admin()), new(OwnerOf("postgres")), new(AppOf("postgres")));
+        var name = $"{_run}_e{Interlocked.Increment(ref _clones)}";
+        await ExecuteAsync($"CREATE DATABASE {name} OWNER payments_owner");
+        return name;
+    }
+
+    public Task DropAsync(string database) => ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+
+    public string Admin()
+    {
+        if (!string.IsNullOrWhiteSpace(_admin))
+            return _admin;
+        if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
+            throw new InvalidOperationException($"{Variable} is missing: on CI these tests need a Postgres server.");
+        Assert.Skip($"{Variable} is not set, so there is no Postgres to test on.");
+        return "";
+    }
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_templateExists)
+            await DropAsync(_run);
+        _gate.Dispose();
+    }
+
+    private async Task CreateTemplateAsync()
+    {
+        await DatabaseBootstrap.EnsureRolesAsync(new(Admin()), new(OwnerOf("postgres")), new(AppOf("postgres")));
+        await ExecuteAsync($"CREATE DATABASE {_run} OWNER payments_owner");
+        await using var owner = PaymentsDataSource.Create(OwnerOf(_run) + ";Pooling=false");
+        await new Migrator(owner, TimeProvider.System).ApplyAsync();
+    }
+
+    private string Login(string user, string database) =>
+        new NpgsqlConnectionStringBuilder(Admin()) { Username = user, Password = Password, Database = database }.ConnectionString;
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(Admin()) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Every name in it is made above.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
+    }
+}
+
+/// <summary>A database of its own for a test class (<c>IClassFixture&lt;TestDatabase&gt;</c>), dropped after it.</summary>
+public sealed class TestDatabase(TestServer server) : IAsyncLifetime
+{
+    private string? _name;
+    private NpgsqlDataSource? _app;
+    private NpgsqlDataSource? _owner;
+
+    /// <summary>Logged in as the app is: it reads and writes, and changes no schema.</summary>
+    public NpgsqlDataSource App => Open(ref _app, () => server.AppOf(Name));
+
+    /// <summary>Logged in as a member of the owner of every object.</summary>
+    public NpgsqlDataSource Owner => Open(ref _owner, () => server.OwnerOf(Name));
+
+    public string AppConnectionString => server.AppOf(Name);
+
+    public string OwnerConnectionString => server.OwnerOf(Name);
+
+    // Asked for in a test, so that a test without a server is skipped by its own line.
+    private string Name => _name ?? server.Admin();
+
+    public async ValueTask InitializeAsync()
+    {
+        if (Environment.GetEnvironmentVariable(TestServer.Variable) is { Length: > 0 })
+            _name = await server.CloneAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+            await _app.DisposeAsync();
+        if (_owner is not null)
+            await _owner.DisposeAsync();
+        if (_name is not null)
+            await server.DropAsync(_name);
+    }
+
+    private static NpgsqlDataSource Open(ref NpgsqlDataSource? dataSource, Func<string> connectionString) =>
+        dataSource ??= PaymentsDataSource.Create(connectionString());
+}
