@@ -1,0 +1,37 @@
+namespace Payments.Domain.Payouts.BankFiles;
+
+/// <summary>One payment of a bank file.</summary>
+/// <param name="Trace">The running number of the entry at our bank: the last seven digits of a NACHA trace number. Unused in ISO 20022.</param>
+public sealed record CreditTransfer(PayoutId Id, Money Amount, BankAccountDetails Account, long Trace);
+
+/// <summary>
+/// A file as it was planned: everything in its head that is not an entry. All of it is stored when the file is planned, so that writing it
+/// again yields the same bytes.
+/// </summary>
+/// <param name="Id">Makes the message identification of the file.</param>
+/// <param name="CreatedAt">When it was planned, UTC.</param>
+/// <param name="ExecutionDate">The business day on which the bank is to pay.</param>
+/// <param name="Count">Entries to come; a writer that meets another number throws.</param>
+/// <param name="Total">Their sum; a writer that meets another sum throws.</param>
+/// <param name="Modifier">Tells files of one day apart, from 0.</param>
+public sealed record BankFileHead(Guid Id, DateTimeOffset CreatedAt, DateOnly ExecutionDate, int Count, Money Total, int Modifier);
+
+/// <summary>The reference of a payout in bank files: characters that both formats allow, no more than 35.</summary>
+public static class EndToEndId
+{
+    private const string Prefix = "PO";
+
+    public static string Of(PayoutId payout) => Prefix + payout.Value.ToString("N");
+
+    public static bool TryParse(string? text, out PayoutId payout)
+    {
+        payout = default;
+        if (text is null || !text.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || !Guid.TryParseExact(text.AsSpan(Prefix.Length), "N", out var value))
+        {
+            return false;
+        }
+
+        payout = new PayoutId(value);
+        return true;
+    }
+}

@@ -1,0 +1,155 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Payments.Domain.Payouts;
+
+namespace Payments.Domain.Tests.Payouts;
+
+public sealed class CalendarTests
+{
+    private static readonly Gen<DateOnly> Dates = Gen.Choose(new DateOnly(2001, 1, 1).DayNumber, new DateOnly(2120, 12, 31).DayNumber).Select(DateOnly.FromDayNumber);
+
+    private static readonly Gen<BusinessCalendar> Calendars = Gen.Elements(BusinessCalendar.Target, BusinessCalendar.FederalReserve, BusinessCalendar.Weekdays);
+
+    private static readonly Gen<PayoutSchedule> Schedules = Gen.OneOf(
+        Gen.Constant(PayoutSchedule.Daily),
+        Gen.Choose(0, 6).Select(d => new PayoutSchedule(PayoutInterval.Weekly, (DayOfWeek)d)),
+        Gen.Choose(1, 31).Select(d => new PayoutSchedule(PayoutInterval.Monthly, MonthDay: d)));
+
+    // Easter Sundays as almanacs print them.
+    [Theory]
+    [InlineData(1999, 4, 4)]
+    [InlineData(2000, 4, 23)]
+    [InlineData(2008, 3, 23)]
+    [InlineData(2024, 3, 31)]
+    [InlineData(2025, 4, 20)]
+    [InlineData(2026, 4, 5)]
+    [InlineData(2027, 3, 28)]
+    [InlineData(2038, 4, 25)]
+    [InlineData(2285, 3, 22)]
+    public void Easter_Year_IsTheAlmanacs(int year, int month, int day) => Assert.Equal(new DateOnly(year, month, day), BusinessCalendar.Easter(year));
+
+    [Theory]
+    [InlineData("2026-01-01 2026-04-03 2026-04-06 2026-05-01 2026-12-25")]
+    [InlineData("2027-01-01 2027-03-26 2027-03-29")]
+    [InlineData("2029-01-01 2029-03-30 2029-04-02 2029-05-01 2029-12-25 2029-12-26")]
+    public void IsBusinessDay_TargetYear_ClosesOnTheEcbsDays(string closed) => AssertClosed(BusinessCalendar.Target, closed);
+
+    // The Federal Reserve's published schedules. Independence Day 2026 and Christmas 2027 fall on a Saturday and are not observed.
+    [Theory]
+    [InlineData("2024-01-01 2024-01-15 2024-02-19 2024-05-27 2024-06-19 2024-07-04 2024-09-02 2024-10-14 2024-11-11 2024-11-28 2024-12-25")]
+    [InlineData("2026-01-01 2026-01-19 2026-02-16 2026-05-25 2026-06-19 2026-09-07 2026-10-12 2026-11-11 2026-11-26 2026-12-25")]
+    [InlineData("2027-01-01 2027-01-18 2027-02-15 2027-05-31 2027-07-05 2027-09-06 2027-10-11 2027-11-11 2027-11-25")]
+    [InlineData("2023-01-02 2023-01-16 2023-02-20 2023-05-29 2023-06-19 2023-07-04 2023-09-04 2023-10-09 2023-11-23 2023-12-25")]
+    public void IsBusinessDay_FederalReserveYear_ClosesOnThePublishedDays(string closed) => AssertClosed(BusinessCalendar.FederalReserve, closed);
+
+    [Fact]
+    public void Add_BusinessDays_CountsExactlyThem()
+    {
+        var cases = from calendar in Calendars from date in Dates from days in Gen.Choose(0, 30) select (calendar, date, days);
+        Prop.ForAll(cases.ToArbitrary(), c =>
+        {
+            var end = c.calendar.Add(c.date, c.days);
+            var counted = Enumerable.Range(c.date.DayNumber + 1, end.DayNumber - c.date.DayNumber).Count(d => c.calendar.IsBusinessDay(DateOnly.FromDayNumber(d)));
+            return counted == c.days && (c.days == 0 ? end == c.date : c.calendar.IsBusinessDay(end));
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void NextAfter_Schedule_IsALaterBusinessDayAndTheFirstOne()
+    {
+        var cases = from calendar in Calendars from date in Dates from schedule in Schedules from back in Gen.Choose(0, 20) select (calendar, date, schedule, back);
+        Prop.ForAll(cases.ToArbitrary(), c =>
+        {
+            var next = c.schedule.NextAfter(c.date, c.calendar)!.Value;
+            // From any day between, the same date is next: so whenever the run looks, nothing is skipped and nothing comes twice.
+            var between = c.date.AddDays(Math.Min(c.back, next.DayNumber - c.date.DayNumber - 1));
+            return next > c.date && c.calendar.IsBusinessDay(next) && c.schedule.NextAfter(between, c.calendar) == next;
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void NextAfter_Year_HasOnePayoutForEachWeekOrMonth()
+    {
+        var cases = from calendar in Calendars from year in Gen.Choose(2002, 2100) from schedule in Schedules select (calendar, year, schedule);
+        Prop.ForAll(cases.ToArbitrary(), c =>
+        {
+            var count = 0;
+            var end = new DateOnly(c.year, 12, 31);
+            for (var date = c.schedule.NextAfter(new DateOnly(c.year - 1, 12, 31), c.calendar); date <= end; date = c.schedule.NextAfter(date.Value, c.calendar))
+            {
+                count++;
+            }
+
+            return c.schedule.Interval switch
+            {
+                PayoutInterval.Weekly => count is >= 51 and <= 53,
+                PayoutInterval.Monthly => count is >= 11 and <= 13,
+                PayoutInterval.Daily or PayoutInterval.Manual => count is >= 248 and <= 262,
+            };
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData(31, "2026-02-03", "2026-03-02")] // 28 February 2026 is a Saturday
+    [InlineData(31, "2026-03-02", "2026-03-31")]
+    [InlineData(1, "2026-12-02", "2027-01-04")] // New Year's Day, then a weekend
+    public void NextAfter_MonthDay_IsTheLastOfShortMonthsAndMovesPastHolidays(int day, string after, string expected) =>
+        Assert.Equal(DateOnly.Parse(expected, null), new PayoutSchedule(PayoutInterval.Monthly, MonthDay: day).NextAfter(DateOnly.Parse(after, null), BusinessCalendar.Target));
+
+    [Fact]
+    public void NextAfter_Manual_IsNever() => Assert.Null(PayoutSchedule.Manual.NextAfter(new DateOnly(2026, 1, 1), BusinessCalendar.Target));
+
+    [Theory]
+    [InlineData("Europe/Berlin", "17:00", "2026-01-15T15:59:59Z", "2026-01-15")]
+    [InlineData("Europe/Berlin", "17:00", "2026-01-15T16:00:00Z", "2026-01-16")]
+    [InlineData("Europe/Berlin", "17:00", "2026-07-15T14:59:59Z", "2026-07-15")]
+    [InlineData("Europe/Berlin", "17:00", "2026-07-15T15:00:00Z", "2026-07-16")]
+    [InlineData("America/New_York", "00:00", "2026-01-15T04:59:59Z", "2026-01-14")]
+    [InlineData("America/New_York", "00:00", "2026-01-15T05:00:00Z", "2026-01-15")]
+    [InlineData("America/New_York", "00:00", "2026-07-15T03:59:59Z", "2026-07-14")]
+    // The hour from 02:00 to 03:00 happens twice on 25 October 2026 in Berlin: both passes are past a cut-off of 02:30 from 02:30 on.
+    [InlineData("Europe/Berlin", "02:30", "2026-10-25T00:29:00Z", "2026-10-25")]
+    [InlineData("Europe/Berlin", "02:30", "2026-10-25T00:31:00Z", "2026-10-26")]
+    [InlineData("Europe/Berlin", "02:30", "2026-10-25T01:31:00Z", "2026-10-26")]
+    // It is skipped on 29 March 2026: the first instant after it is past the cut-off.
+    [InlineData("Europe/Berlin", "02:30", "2026-03-29T00:59:59Z", "2026-03-29")]
+    [InlineData("Europe/Berlin", "02:30", "2026-03-29T01:00:00Z", "2026-03-30")]
+    public void BankingDate_Instant_FollowsTheZonesClock(string zone, string time, string instant, string expected)
+    {
+        var cutOff = new CutOff(TimeZoneInfo.FindSystemTimeZoneById(zone), TimeOnly.Parse(time, null));
+        Assert.Equal(DateOnly.Parse(expected, null), cutOff.BankingDate(DateTimeOffset.Parse(instant, null)));
+    }
+
+    [Fact]
+    public void EndOf_Date_DividesItFromTheNext()
+    {
+        var zones = new[] { "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Pacific/Apia" }.Select(TimeZoneInfo.FindSystemTimeZoneById).ToArray();
+        var cases = from zone in Gen.Elements(zones) from minute in Gen.Choose(0, 1439) from date in Dates select (zone, minute, date);
+        Prop.ForAll(cases.ToArbitrary(), c =>
+        {
+            var cutOff = new CutOff(c.zone, TimeOnly.MinValue.AddMinutes(c.minute));
+            var end = cutOff.EndOf(c.date);
+            return cutOff.BankingDate(end.AddTicks(-1)) <= c.date && cutOff.BankingDate(end) >= c.date.AddDays(1);
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Theory]
+    [InlineData("2026-11-20T12:00:00Z", "EUR", 2, "2026-11-24")]
+    [InlineData("2026-11-20T23:30:00Z", "EUR", 2, "2026-11-24")] // already Saturday in Frankfurt, which changes nothing here
+    [InlineData("2026-12-23T12:00:00Z", "EUR", 2, "2026-12-28")]
+    [InlineData("2026-11-25T12:00:00Z", "USD", 1, "2026-11-27")] // Thanksgiving between
+    [InlineData("2026-11-21T12:00:00Z", "EUR", 0, "2026-11-21")] // at once, also on a Saturday
+    [InlineData("2026-11-21T03:00:00Z", "USD", 0, "2026-11-20")] // still Friday in New York
+    public void AvailableOn_Capture_CountsBusinessDaysOfTheCurrency(string captured, string currency, int delay, string expected) =>
+        Assert.Equal(DateOnly.Parse(expected, null), Availability.AvailableOn(DateTimeOffset.Parse(captured, null), Currency.Of(currency), delay));
+
+    private static void AssertClosed(BusinessCalendar calendar, string closed)
+    {
+        var expected = closed.Split(' ').Select(d => DateOnly.Parse(d, null)).ToList();
+        var year = expected[0].Year;
+        var actual = Enumerable.Range(0, DateTime.IsLeapYear(year) ? 366 : 365)
+            .Select(d => new DateOnly(year, 1, 1).AddDays(d))
+            .Where(d => d.DayOfWeek is not (DayOfWeek.Saturday or DayOfWeek.Sunday) && !calendar.IsBusinessDay(d));
+        Assert.Equal(expected, actual);
+    }
+}
