@@ -1,0 +1,31 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace Payments.SelfHost.Hosting;
+
+/// <summary>How app settings are read by the host itself.</summary>
+internal static class Settings
+{
+    /// <summary>Resolves a text that is wholly <c>%name%</c> to that setting; any other text is itself.</summary>
+    /// <exception cref="InvalidOperationException">There is no such setting.</exception>
+    public static string Resolve(IConfiguration settings, string text, string function)
+    {
+        if (text.Length < 3 || text[0] != '%' || text[^1] != '%' || text.AsSpan(1, text.Length - 2).Contains('%'))
+            return text;
+        var name = text[1..^1];
+        return settings[name] ?? throw new InvalidOperationException($"Function '{function}' asks for the setting '{name}' (as %{name}%), which is not set.");
+    }
+
+    /// <summary><c>AzureWebJobs.Name.Disabled</c>, or with colons or double underscores where an environment takes no dots.</summary>
+    public static bool IsDisabled(IConfiguration settings, string function)
+    {
+        var text = settings[$"AzureWebJobs.{function}.Disabled"] ?? settings[$"AzureWebJobs:{function}:Disabled"];
+        return text is not null && (text == "1" || text.Equals("true", StringComparison.OrdinalIgnoreCase));
+    }
+
+    public static int Port(IConfiguration settings) => settings["SelfHost:Port"] is not { } text
+        ? 7071
+        : int.TryParse(text, CultureInfo.InvariantCulture, out var port) && port is >= 0 and <= 65535
+            ? port
+            : throw new InvalidOperationException($"SelfHost:Port is '{text}', which is not a port.");
+}
