@@ -1,0 +1,8 @@
+namespace Payments.Domain.Messaging;
+
+/// <summary>A transport. Every message it says it sent is durable at the broker.</summary>
+public interface IMessageSender
+{
+    /// <summary>Sends as many as it can and answers, in order, null for a message that was sent or the reason why it was not.</summary>
+    Task<IReadOnlyList<string?>> SendAsync(string queue, IReadOnlyList<MessageEnvelope> messages, CancellationToken ct);
+}

@@ -1,0 +1,118 @@
+namespace Payments.Domain.Messaging;
+
+internal static class MessagingSql
+{
+    // The caller holds the locks of the objects, so that the highest sequence cannot move meanwhile; the unique index would tell.
+    // An event that no endpoint of the merchant could want leaves no message.
+    public const string AppendEvents =
+        """
+        WITH input AS (
+            SELECT t.*, row_number() OVER (PARTITION BY merchant_id, object_id ORDER BY ord) AS nth
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::text[])
+                WITH ORDINALITY AS t (merchant_id, id, type, object_type, object_id, data, created_at, trace_parent, ord)
+        ), appended AS (
+            INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+            SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id,
+                i.nth + COALESCE((SELECT e.sequence FROM payments.events e
+                    WHERE e.merchant_id = i.merchant_id AND e.object_id = i.object_id ORDER BY e.sequence DESC LIMIT 1), 0),
+                i.data::jsonb, i.created_at
+            FROM input i
+        )
+        INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)
+        SELECT i.id, 'webhook-deliveries', 'event.created', 1,
+            jsonb_build_object('merchant_id', i.merchant_id, 'event_id', i.id), NULL, i.trace_parent, i.created_at, i.created_at
+        FROM input i
+        WHERE EXISTS (
+            SELECT FROM payments.webhook_endpoints w
+            WHERE w.merchant_id = i.merchant_id AND w.status = 'enabled'
+                AND w.event_types && ARRAY['*', i.type, split_part(i.type, '.', 1) || '.*'])
+        """;
+
+    public const string Enqueue =
+        """
+        INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)
+        SELECT id, queue, type, version, body::jsonb, order_key, trace_parent, created_at, due_at
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+            AS t (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)
+        """;
+
+    public const string KeepBodies =
+        """
+        INSERT INTO payments.message_bodies (id, body, created_at)
+        SELECT id, body::jsonb, created_at FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS t (id, body, created_at)
+        """;
+
+    public const string ReadBody = "SELECT body::text FROM payments.message_bodies WHERE id = $1";
+
+    public const string ClaimOutbox =
+        """
+        SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts
+        FROM payments.outbox
+        WHERE due_at <= $1
+        ORDER BY due_at, id
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+        """;
+
+    public const string DeleteSent = "DELETE FROM payments.outbox WHERE id = ANY($1)";
+
+    public const string Postpone =
+        """
+        UPDATE payments.outbox o SET attempts = o.attempts + 1, due_at = t.due_at, last_error = t.error
+        FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS t (id, due_at, error)
+        WHERE o.id = t.id
+        """;
+
+    public const string OutboxState =
+        """
+        SELECT (SELECT due_at FROM payments.outbox WHERE due_at <= $1 ORDER BY due_at LIMIT 1),
+            (SELECT min(due_at) FROM payments.outbox WHERE due_at > $1)
+        """;
+
+    public const string RecordHandled =
+        """
+        INSERT INTO payments.inbox (consumer, message_id, handled_at) VALUES ($1, $2, $3)
+        ON CONFLICT DO NOTHING
+        """;
+
+    public const string RecordManyHandled =
+        """
+        INSERT INTO payments.inbox (consumer, message_id, handled_at) SELECT $1, id, $3 FROM unnest($2::uuid[]) AS t (id)
+        ON CONFLICT DO NOTHING
+        RETURNING message_id
+        """;
+
+    public const string KeepDeadLetter =
+        """
+        INSERT INTO payments.dead_letters (id, queue, message_id, type, raw, reason, dead_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (queue, message_id) WHERE replayed_at IS NULL AND message_id IS NOT NULL DO NOTHING
+        """;
+
+    public const string ListDeadLetters =
+        """
+        SELECT id, queue, message_id, type, raw, reason, dead_at, replayed_at
+        FROM payments.dead_letters
+        WHERE ($1::text IS NULL OR queue = $1) AND ($2::uuid IS NULL OR id < $2) AND replayed_at IS NULL
+        ORDER BY id DESC
+        LIMIT $3
+        """;
+
+    public const string TakeDeadLetters =
+        """
+        UPDATE payments.dead_letters SET replayed_at = $4
+        WHERE replayed_at IS NULL AND message_id IS NOT NULL
+            AND (id = $1 OR ($1 IS NULL AND dead_at >= $2 AND dead_at < $3))
+        RETURNING queue, raw
+        """;
+
+    // In small bites, so that a purge never holds many locks nor makes others wait for its commit.
+    public const string PurgeInbox =
+        "DELETE FROM payments.inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.inbox WHERE handled_at < $1 LIMIT 5000))";
+
+    public const string PurgeBodies =
+        "DELETE FROM payments.message_bodies WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.message_bodies WHERE created_at < $1 LIMIT 5000))";
+
+    public const string PurgeDeadLetters =
+        "DELETE FROM payments.dead_letters WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.dead_letters WHERE replayed_at < $1 LIMIT 5000))";
+}

@@ -1,0 +1,60 @@
+using System.Text;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Payments.Domain.Messaging;
+
+/// <summary>Writes messages in the transaction of what they tell; the <see cref="OutboxRelay"/> sends them once it has committed.</summary>
+public static class Outbox
+{
+    /// <summary>
+    /// The statements that enqueue all of <paramref name="messages"/>: one, or two when a body is too large for a queue. Signal the
+    /// <see cref="OutboxSignal"/> after the commit.
+    /// </summary>
+    public static IEnumerable<NpgsqlBatchCommand> Enqueue(IReadOnlyList<OutboxMessage> messages)
+    {
+        var large = messages.Where(IsLarge).ToArray();
+        if (large.Length > 0)
+        {
+            yield return new NpgsqlBatchCommand(MessagingSql.KeepBodies)
+            {
+                Parameters =
+                {
+                    SqlParameters.Column(large.Select(m => m.Id), NpgsqlDbType.Uuid),
+                    SqlParameters.Texts(large.Select(m => m.Body)),
+                    SqlParameters.Times(large, m => m.CreatedAt),
+                },
+            };
+        }
+
+        yield return new NpgsqlBatchCommand(MessagingSql.Enqueue)
+        {
+            Parameters =
+            {
+                SqlParameters.Column(messages.Select(m => m.Id), NpgsqlDbType.Uuid),
+                SqlParameters.Texts(messages.Select(m => m.Queue)),
+                SqlParameters.Texts(messages.Select(m => m.Type)),
+                SqlParameters.Column(messages.Select(m => m.Version), NpgsqlDbType.Smallint),
+                SqlParameters.Column(messages.Select(m => IsLarge(m) ? null : m.Body), NpgsqlDbType.Text),
+                SqlParameters.Column(messages.Select(m => m.OrderKey), NpgsqlDbType.Text),
+                SqlParameters.Column(messages.Select(m => m.TraceParent), NpgsqlDbType.Text),
+                SqlParameters.Times(messages, m => m.CreatedAt),
+                SqlParameters.Times(messages, m => m.DueAt),
+            },
+        };
+    }
+
+    /// <inheritdoc cref="Enqueue"/>
+    public static async Task EnqueueAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<OutboxMessage> messages, CancellationToken ct)
+    {
+        if (messages.Count == 0)
+            return;
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var command in Enqueue(messages))
+            batch.BatchCommands.Add(command);
+        await batch.ExecuteNonQueryAsync(ct);
+    }
+
+    private static bool IsLarge(OutboxMessage message) => Encoding.UTF8.GetByteCount(message.Body) > MessageEnvelope.LargestBody;
+}

@@ -1,0 +1,45 @@
+using Azure;
+using Azure.Storage.Queues;
+
+namespace Payments.Domain.Messaging;
+
+/// <summary>Sends to Storage queues, base64 as the queue trigger expects. They know no batches: several sends run side by side.</summary>
+public sealed class StorageQueueMessageSender(QueueServiceClient service) : IMessageSender
+{
+    private const int Parallel = 16;
+
+    public async Task<IReadOnlyList<string?>> SendAsync(string queue, IReadOnlyList<MessageEnvelope> messages, CancellationToken ct)
+    {
+        var client = service.GetQueueClient(queue);
+        var errors = new string?[messages.Count];
+        await System.Threading.Tasks.Parallel.ForAsync(0, messages.Count, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct }, async (i, token) =>
+        {
+            try
+            {
+                errors[i] = await SendAsync(client, messages[i], token);
+            }
+            catch (Exception e) when (e is RequestFailedException or AggregateException or IOException)
+            {
+                errors[i] = e.Message;
+            }
+        });
+        return errors;
+    }
+
+    private static async Task<string?> SendAsync(QueueClient client, MessageEnvelope message, CancellationToken ct)
+    {
+        var text = Convert.ToBase64String(message.ToUtf8().Span);
+        var forever = TimeSpan.FromSeconds(-1);
+        try
+        {
+            await client.SendMessageAsync(text, visibilityTimeout: null, timeToLive: forever, ct);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == "QueueNotFound")
+        {
+            await client.CreateIfNotExistsAsync(cancellationToken: ct);
+            await client.SendMessageAsync(text, visibilityTimeout: null, timeToLive: forever, ct);
+        }
+
+        return null;
+    }
+}
