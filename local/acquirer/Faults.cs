@@ -19,42 +19,43 @@ internal enum FaultKind
 
 /// <summary>
 /// One rule: calls that match it meet the fault with a probability. The draw depends on the seed, the rule's place, the call's
-/// reference and how often that reference came, not on the order of calls, so a run can be repeated.
+/// reference and how often that reference came, not on the order of calls, so a run can be repeated. (Settable, because generated
+/// readers of JSON put defaults into init-only properties that the text leaves out.)
 /// </summary>
 internal sealed record FaultRule
 {
-    public required FaultKind Kind { get; init; }
+    public required FaultKind Kind { get; set; }
 
     /// <summary><c>payment</c>, <c>capture</c>, <c>cancel</c>, <c>refund</c>, <c>payout</c>, <c>complete</c>, <c>dispute</c>, <c>read</c>; null is any.</summary>
-    public string? Operation { get; init; }
+    public string? Operation { get; set; }
 
     /// <summary>Only payments with this card token, or payouts to this bank token; null is any.</summary>
-    public string? Token { get; init; }
+    public string? Token { get; set; }
 
     /// <summary>0 to 1.</summary>
-    public double Probability { get; init; } = 1;
+    public double Probability { get; set; } = 1;
 
-    public int DelayMilliseconds { get; init; } = 500;
+    public int DelayMilliseconds { get; set; } = 500;
 
     /// <summary>The status of <see cref="FaultKind.FailBefore"/> and <see cref="FaultKind.FailAfter"/>.</summary>
-    public int Status { get; init; } = 500;
+    public int Status { get; set; } = 500;
 
     /// <summary>How many calls meet the fault at most; null is no limit.</summary>
-    public int? Times { get; init; }
+    public int? Times { get; set; }
 
     /// <summary>Once the fault is met, how many matching calls in a row meet it.</summary>
-    public int Burst { get; init; } = 1;
+    public int Burst { get; set; } = 1;
 }
 
 /// <summary>What goes wrong with webhooks. Each draw depends on the seed, the event's type and its object's reference.</summary>
 internal sealed record WebhookFaults
 {
-    public double Duplicate { get; init; }
-    public double DropFirst { get; init; }
-    public double Delay { get; init; }
-    public int DelayMilliseconds { get; init; } = 1000;
-    public double Reorder { get; init; }
-    public int ReorderWindowMilliseconds { get; init; } = 500;
+    public double Duplicate { get; set; }
+    public double DropFirst { get; set; }
+    public double Delay { get; set; }
+    public int DelayMilliseconds { get; set; } = 1000;
+    public double Reorder { get; set; }
+    public int ReorderWindowMilliseconds { get; set; } = 500;
 }
 
 /// <summary>The fault that a call was dealt.</summary>

@@ -44,7 +44,7 @@ internal sealed class JournalFile : IDisposable
     {
         try
         {
-            var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, FileOptions.Asynchronous);
+            var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, FileOptions.Asynchronous);
             return new JournalFile(file, flushToDisk);
         }
         catch (IOException problem)
@@ -154,7 +154,7 @@ internal sealed class JournalFile : IDisposable
             _stopping = true;
             Monitor.PulseAll(_gate);
         }
-        if (_writer.ThreadState != ThreadState.Unstarted)
+        if (!_writer.ThreadState.HasFlag(ThreadState.Unstarted))
             _writer.Join();
         _file.Dispose();
     }

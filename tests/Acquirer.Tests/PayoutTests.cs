@@ -1,0 +1,81 @@
+namespace Payments.Acquirer.Tests;
+
+public sealed class PayoutTests
+{
+    [Theory]
+    [InlineData("\"token\":\"ba_paid\"", "paid", null)]
+    [InlineData("\"iban\":\"DE89370400440532013000\"", "paid", null)]
+    [InlineData("\"token\":\"ba_fails_account_frozen\"", "failed", "account_frozen")]
+    [InlineData("\"routing_number\":\"021000021\",\"account_number\":\"000000010001\"", "failed", "account_closed")]
+    [InlineData("\"token\":\"ba_returned_no_account\"", "returned", "no_account")]
+    [InlineData("\"account_number\":\"000000010004\"", "returned", "account_closed")]
+    [InlineData("\"token\":\"ba_hold_in_transit\"", "in_transit", null)]
+    public async Task PayOut_EachAccount_EndsAsItsTokenSays(string account, string status, string? code)
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        var payout = await PayOutAsync(sandbox, "p1", account);
+        Assert.Equal("pending", payout.Field("status"));
+        var end = await sandbox.EventuallyAsync($"/v1/payouts/{payout.Field("id")}", reply => reply.Field("status") == status);
+        Assert.Equal(code, end.Json.TryGetProperty("failure_code", out var given) ? given.GetString() : null);
+        Assert.Equal(end.Text, (await sandbox.GetAsync("/v1/payouts?reference=p1")).Text);
+    }
+
+    [Fact]
+    public async Task PayOut_SameKeyTwice_PaysOnce()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        var first = await PayOutAsync(sandbox, "p1", "\"token\":\"ba_hold_pending\"");
+        Assert.Equal(first.Text, (await PayOutAsync(sandbox, "p1", "\"token\":\"ba_hold_pending\"")).Text);
+        Assert.Single(await sandbox.JournalAsync());
+    }
+
+    [Theory]
+    [InlineData("ba_fail_after", 200)]
+    [InlineData("ba_fail_before", 404)]
+    public async Task PayOut_FaultToken_IsAcceptedAsItsNameSays(string token, int found)
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        Assert.Equal(500, (await PayOutAsync(sandbox, "p1", $"\"token\":\"{token}\"")).Status);
+        Assert.Equal(found, (await sandbox.GetAsync("/v1/operations?reference=p1")).Status);
+    }
+
+    [Fact]
+    public async Task Control_HeldPayout_MovesItAsTheBankWould()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        var id = (await PayOutAsync(sandbox, "p1", "\"token\":\"ba_hold_pending\"")).Field("id");
+        Assert.Equal("payout_cannot_change", (await MoveAsync("returned")).Error);
+        foreach (var status in (string[])["in_transit", "paid", "returned"])
+            Assert.Equal(status, (await MoveAsync(status)).Field("status"));
+        Assert.Equal(409, (await MoveAsync("paid")).Status);
+
+        Task<Reply> MoveAsync(string status) => sandbox.PostAsync($"/control/payouts/{id}", null, $$"""{"status":"{{status}}"}""");
+    }
+
+    [Fact]
+    public async Task Webhooks_ReturnedPayout_TellEachStep()
+    {
+        await using var listener = await WebhookListener.StartAsync();
+        await using var sandbox = await Sandbox.StartAsync(listener.Settings);
+        await PayOutAsync(sandbox, "p1", "\"token\":\"ba_returned_account_closed\"");
+        Assert.Equal(["payout.in_transit", "payout.paid", "payout.returned"], (await listener.WaitAsync(3)).Select(received => received.Type).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Allows_WholeMatrix_LetsNothingLeaveFailedOrReturned()
+    {
+        foreach (var from in Enum.GetValues<PayoutStatus>())
+        {
+            foreach (var to in Enum.GetValues<PayoutStatus>())
+            {
+                var allowed = PayoutTransitions.Allows(from, to);
+                Assert.True(from != to || !allowed, $"{from} to itself");
+                Assert.True(to != PayoutStatus.Pending || !allowed, $"{from} back to pending");
+                Assert.True(from is not (PayoutStatus.Failed or PayoutStatus.Returned) || !allowed, $"{from} to {to}");
+            }
+        }
+    }
+
+    private static Task<Reply> PayOutAsync(Sandbox sandbox, string reference, string account) => sandbox.PostAsync(
+        "/v1/payouts", reference, $$$"""{"reference":"{{{reference}}}","amount":500,"currency":"EUR","bank_account":{{{{account}}}}}""");
+}
