@@ -1,0 +1,168 @@
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Ledger;
+
+/// <summary>
+/// Posts journals inside a transaction of the caller's. One call takes any number of journals and answers each; refusals are answers.
+/// A caller who has nothing else to write uses <see cref="LedgerWriter"/>.
+/// </summary>
+public sealed class LedgerPosting(NpgsqlDataSource dataSource)
+{
+    private readonly AccountDirectory _accounts = new(dataSource);
+
+    /// <summary>
+    /// Posts the journals in their order: each sees the balances that its predecessors left. Accounts of the chart that are not open
+    /// yet are opened. A journal whose external key is in the ledger already, or earlier in the list, is not posted again.
+    /// </summary>
+    /// <param name="now">When the journals are recorded, UTC.</param>
+    /// <exception cref="ArgumentException">A journal that is none: no transfers, an amount that is not positive, two currencies in one transfer.</exception>
+    public async Task<IReadOnlyList<PostingResult>> PostAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
+    {
+        if (journals.Count == 0)
+            return [];
+        foreach (var journal in journals)
+            Validate(journal);
+        var accounts = await AccountsAsync(journals, now, ct);
+        var results = new PostingResult[journals.Count];
+        var left = Enumerable.Range(0, journals.Count).ToList();
+        while (left.Count > 0)
+        {
+            // A key's second journal waits for the first one's answer.
+            var keys = new HashSet<(short, string)>(left.Count);
+            var round = new List<int>(left.Count);
+            var later = new List<int>();
+            foreach (var index in left)
+                (keys.Add((journals[index].Merchant.Bucket, journals[index].ExternalKey)) ? round : later).Add(index);
+            await PostDistinctAsync(connection, transaction, journals, accounts, round, results, now, ct);
+            left = later;
+        }
+
+        return results;
+    }
+
+    private static void Validate(Journal journal)
+    {
+        if (journal.Transfers.Count is 0 or > short.MaxValue)
+            throw new ArgumentException($"Journal '{journal.ExternalKey}' has {journal.Transfers.Count} transfers.", nameof(journal));
+        ArgumentException.ThrowIfNullOrWhiteSpace(journal.ExternalKey, nameof(journal));
+        ArgumentException.ThrowIfNullOrWhiteSpace(journal.Kind, nameof(journal));
+        foreach (var transfer in journal.Transfers)
+        {
+            if (!transfer.Amount.IsPositive)
+                throw new ArgumentException($"Journal '{journal.ExternalKey}' moves {transfer.Amount}: an amount is positive.", nameof(journal));
+            if (transfer.Debit == transfer.Credit)
+                throw new ArgumentException($"Journal '{journal.ExternalKey}' moves money from {transfer.Debit} to itself.", nameof(journal));
+            if (transfer.Amount.Currency != transfer.Debit.Currency || transfer.Amount.Currency != transfer.Credit.Currency)
+                throw new ArgumentException($"Journal '{journal.ExternalKey}' moves {transfer.Amount} from {transfer.Debit} to {transfer.Credit}.", nameof(journal));
+        }
+    }
+
+    /// <summary>The ids of each journal's accounts: debit and credit of its first transfer, of its second, and so on.</summary>
+    private async Task<int[][]> AccountsAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
+    {
+        var accounts = new int[journals.Count][];
+        HashSet<(AccountRef, short)>? missing = null;
+        for (var j = 0; j < accounts.Length; j++)
+        {
+            var (bucket, transfers) = (journals[j].Merchant.Bucket, journals[j].Transfers);
+            var ids = accounts[j] = new int[2 * transfers.Count];
+            for (var i = 0; i < transfers.Count; i++)
+            {
+                if (!_accounts.TryGet(transfers[i].Debit, bucket, out ids[2 * i]))
+                    (missing ??= []).Add((transfers[i].Debit, bucket));
+                if (!_accounts.TryGet(transfers[i].Credit, bucket, out ids[(2 * i) + 1]))
+                    (missing ??= []).Add((transfers[i].Credit, bucket));
+            }
+        }
+
+        if (missing is null)
+            return accounts;
+
+        var opened = await _accounts.OpenAsync(missing, now, ct);
+        for (var j = 0; j < accounts.Length; j++)
+        {
+            var (bucket, transfers) = (journals[j].Merchant.Bucket, journals[j].Transfers);
+            for (var i = 0; i < transfers.Count; i++)
+            {
+                if (accounts[j][2 * i] == 0)
+                    accounts[j][2 * i] = opened[(transfers[i].Debit, bucket)];
+                if (accounts[j][(2 * i) + 1] == 0)
+                    accounts[j][(2 * i) + 1] = opened[(transfers[i].Credit, bucket)];
+            }
+        }
+
+        return accounts;
+    }
+
+    private static async Task PostDistinctAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        IReadOnlyList<Journal> journals,
+        int[][] accounts,
+        List<int> round,
+        PostingResult[] results,
+        DateTimeOffset now,
+        CancellationToken ct)
+    {
+        var distinct = round.SelectMany(index => accounts[index]).Distinct().Order().ToArray();
+        var position = new Dictionary<int, int>(distinct.Length);
+        foreach (var account in distinct)
+            position.Add(account, position.Count + 1);
+
+        var count = round.Sum(index => journals[index].Transfers.Count);
+        var (ordinals, debits, credits) = (new int[count], new int[count], new int[count]);
+        var (amounts, codes, pastLimit, buckets) = (new long[count], new string[count], new bool[count], new short[count]);
+        var (keys, kinds) = (new string?[count], new string?[count]);
+        var (merchants, effectiveAt) = (new Guid?[count], new DateTime?[count]);
+        var line = 0;
+        for (var r = 0; r < round.Count; r++)
+        {
+            var journal = journals[round[r]];
+            (keys[line], kinds[line]) = (journal.ExternalKey, journal.Kind);
+            (merchants[line], effectiveAt[line]) = (journal.Merchant.Value, journal.EffectiveAt.UtcDateTime);
+            for (var i = 0; i < journal.Transfers.Count; i++, line++)
+            {
+                var transfer = journal.Transfers[i];
+                ordinals[line] = r + 1;
+                debits[line] = position[accounts[round[r]][2 * i]];
+                credits[line] = position[accounts[round[r]][(2 * i) + 1]];
+                amounts[line] = transfer.Amount.MinorUnits;
+                codes[line] = transfer.Code;
+                pastLimit[line] = transfer.PastLimit;
+                buckets[line] = journal.Merchant.Bucket;
+            }
+        }
+
+        await using var command = new NpgsqlCommand(LedgerSql.Post, connection, transaction);
+        Add(command, distinct, NpgsqlDbType.Integer);
+        Add(command, ordinals, NpgsqlDbType.Integer);
+        Add(command, debits, NpgsqlDbType.Integer);
+        Add(command, credits, NpgsqlDbType.Integer);
+        Add(command, amounts, NpgsqlDbType.Bigint);
+        Add(command, codes, NpgsqlDbType.Text);
+        Add(command, pastLimit, NpgsqlDbType.Boolean);
+        Add(command, buckets, NpgsqlDbType.Smallint);
+        Add(command, keys, NpgsqlDbType.Text);
+        Add(command, kinds, NpgsqlDbType.Text);
+        Add(command, merchants, NpgsqlDbType.Uuid);
+        Add(command, effectiveAt, NpgsqlDbType.TimestampTz);
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        await reader.ReadAsync(ct);
+        var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
+        var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
+        for (var r = 0; r < round.Count; r++)
+        {
+            var status = DbText.Parse<PostingStatus>(statuses[r]);
+            results[round[r]] = new PostingResult(status, ids[r], status is PostingStatus.Posted ? null : Detail(status, journals[round[r]]));
+        }
+    }
+
+    private static string Detail(PostingStatus status, Journal journal) => $"{DbText.Of(status)}: journal '{journal.ExternalKey}' ({journal.Kind})";
+
+    private static void Add<T>(NpgsqlCommand command, T[] values, NpgsqlDbType element) =>
+        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | element });
+}

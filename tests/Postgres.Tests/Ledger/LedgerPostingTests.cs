@@ -1,0 +1,211 @@
+using Dapper;
+using Payments.Domain;
+using Payments.Domain.Ledger;
+
+namespace Payments.Postgres.Tests.Ledger;
+
+public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<TestDatabase>
+{
+    private static readonly DateTimeOffset Now = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
+    private readonly MerchantId _merchant = PrefixedId.New<MerchantId>(TimeProvider.System.GetUtcNow());
+
+    private AccountRef Pending => ChartOfAccounts.MerchantPending(_merchant, Currency.Eur);
+
+    private AccountRef Available => ChartOfAccounts.MerchantAvailable(_merchant, Currency.Eur);
+
+    private static AccountRef Clearing => ChartOfAccounts.ProcessorClearing("sandbox", Currency.Eur);
+
+    private static AccountRef Fees => ChartOfAccounts.PlatformFees(Currency.Eur);
+
+    [Fact]
+    public async Task PostAsync_ChargeWithFee_MovesBothSidesAndRecordsVersions()
+    {
+        var result = Assert.Single(await PostAsync(Charge("c1", 100, 3)));
+
+        Assert.Equal(PostingStatus.Posted, result.Status);
+        Assert.Equal((97, 2), await BalanceAsync(Pending));
+        Assert.Equal((100, 1), await BalanceAsync(Clearing));
+        Assert.Equal((3, 1), await BalanceAsync(Fees));
+    }
+
+    [Fact]
+    public async Task PostAsync_SameKeyAgain_ExistsWithTheFirstId()
+    {
+        var first = Assert.Single(await PostAsync(Charge("c1", 100, 3)));
+
+        var again = await PostAsync(Charge("c1", 100, 3) with { EffectiveAt = Now.AddDays(1) }, Charge("c2", 5, 1), Charge("c2", 5, 1), Charge("c2", 6, 1));
+
+        Assert.Equal(
+            [PostingStatus.Exists, PostingStatus.Posted, PostingStatus.Exists, PostingStatus.ExistsWithDifferentContent],
+            again.Select(result => result.Status));
+        Assert.Equal(first.JournalId, again[0].JournalId);
+        Assert.Equal(again[1].JournalId, again[2].JournalId);
+        Assert.Equal((101, 4), await BalanceAsync(Pending));
+    }
+
+    [Fact]
+    public async Task PostAsync_SameKeyWithOtherContent_IsRefusedWhateverDiffers()
+    {
+        await PostAsync(Charge("c1", 100, 3));
+        var charge = Charge("c1", 100, 3);
+
+        var results = new[]
+        {
+            charge with { Kind = "other" },
+            charge with { Transfers = [charge.Transfers[0]] },
+            charge with { Transfers = [charge.Transfers[1], charge.Transfers[0]] },
+            charge with { Transfers = [charge.Transfers[0] with { Code = "other" }, charge.Transfers[1]] },
+            charge with { Transfers = [charge.Transfers[0] with { Amount = new Money(101, Currency.Eur) }, charge.Transfers[1]] },
+            charge with { Transfers = [charge.Transfers[0] with { Credit = Available }, charge.Transfers[1]] },
+        };
+
+        foreach (var journal in results)
+            Assert.Equal(PostingStatus.ExistsWithDifferentContent, Assert.Single(await PostAsync(journal)).Status);
+        Assert.Equal((97, 2), await BalanceAsync(Pending));
+    }
+
+    [Fact]
+    public async Task PostAsync_OneJournalOverdraws_NeighboursArePostedInOrder()
+    {
+        var results = await PostAsync(
+            Charge("c1", 100, 0),
+            Release("r1", 60),
+            Release("r2", 60),
+            Release("r3", 40),
+            Release("r4", 1));
+
+        Assert.Equal(
+            [PostingStatus.Posted, PostingStatus.Posted, PostingStatus.InsufficientFunds, PostingStatus.Posted, PostingStatus.InsufficientFunds],
+            results.Select(result => result.Status));
+        Assert.Null(results[2].JournalId);
+        Assert.Equal((0, 3), await BalanceAsync(Pending));
+        Assert.Equal((100, 2), await BalanceAsync(Available));
+    }
+
+    [Fact]
+    public async Task PostAsync_LaterLineOfAJournalOverdraws_ItsEarlierLinesLeaveNoTrace()
+    {
+        await PostAsync(Charge("c1", 100, 0));
+
+        var results = await PostAsync(
+            new Journal(_merchant, Key("x"), "test", Now,
+            [
+                Move(Pending, Available, 80),
+                Move(Available, Fees, 10),
+                Move(Pending, Available, 21),
+            ]),
+            Release("r1", 100));
+
+        Assert.Equal([PostingStatus.InsufficientFunds, PostingStatus.Posted], results.Select(result => result.Status));
+        Assert.Equal((0, 2), await BalanceAsync(Pending));
+        Assert.Equal((100, 1), await BalanceAsync(Available));
+        Assert.Equal((0, 0), await BalanceAsync(Fees));
+    }
+
+    [Fact]
+    public async Task PostAsync_MarkedPastLimit_GoesBelowZero()
+    {
+        var dispute = new Journal(_merchant, Key("d"), "dispute_opened", Now,
+            [Move(Available, ChartOfAccounts.MerchantDisputed(_merchant, Currency.Eur), 50) with { PastLimit = true }]);
+
+        Assert.Equal(PostingStatus.Posted, Assert.Single(await PostAsync(dispute)).Status);
+        Assert.Equal((-50, 1), await BalanceAsync(Available));
+    }
+
+    [Fact]
+    public async Task PostAsync_CurrencyExchange_IsTwoTransfersThroughThePositions()
+    {
+        var dollars = ChartOfAccounts.MerchantPending(_merchant, Currency.Usd);
+        await PostAsync(Charge("c1", 100, 0));
+
+        var exchange = new Journal(_merchant, Key("fx"), "exchange", Now,
+        [
+            Move(Pending, ChartOfAccounts.ForeignExchange(Currency.Eur), 100),
+            new Transfer(ChartOfAccounts.ForeignExchange(Currency.Usd), dollars, new Money(108, Currency.Usd), "exchange"),
+        ]);
+
+        Assert.Equal(PostingStatus.Posted, Assert.Single(await PostAsync(exchange)).Status);
+        Assert.Equal((108, 1), await BalanceAsync(dollars));
+        Assert.Equal((100, 1), await BalanceAsync(ChartOfAccounts.ForeignExchange(Currency.Eur)));
+        Assert.Equal((-108, 1), await BalanceAsync(ChartOfAccounts.ForeignExchange(Currency.Usd)));
+    }
+
+    [Fact]
+    public async Task PostAsync_AccountOfAMerchantInAnotherBucket_IsRefused()
+    {
+        MerchantId other;
+        do
+            other = PrefixedId.New<MerchantId>(Now);
+        while (other.Bucket == _merchant.Bucket);
+        await PostAsync(new Journal(other, Key("o"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));
+
+        var result = await PostAsync(new Journal(_merchant, Key("x"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));
+
+        Assert.Equal(PostingStatus.BucketMismatch, Assert.Single(result).Status);
+    }
+
+    [Fact]
+    public async Task PostAsync_RolledBack_LeavesNothingAndTheKeyIsFree()
+    {
+        var posting = new LedgerPosting(database.App);
+        await using (var connection = await database.App.OpenConnectionAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            await posting.PostAsync(connection, transaction, [Charge("c1", 100, 3)], Now, CancellationToken.None);
+            await transaction.RollbackAsync();
+        }
+
+        Assert.Equal((0, 0), await BalanceAsync(Pending));
+        Assert.Equal(PostingStatus.Posted, Assert.Single(await PostAsync(Charge("c1", 100, 3))).Status);
+    }
+
+    [Fact]
+    public async Task PostAsync_NotAJournal_Throws()
+    {
+        var charge = Charge("c1", 100, 3);
+
+        foreach (var wrong in new[]
+        {
+            charge with { Transfers = [] },
+            charge with { ExternalKey = " " },
+            charge with { Transfers = [charge.Transfers[0] with { Amount = Money.Zero(Currency.Eur) }] },
+            charge with { Transfers = [charge.Transfers[0] with { Credit = Clearing }] },
+            charge with { Transfers = [charge.Transfers[0] with { Credit = ChartOfAccounts.PlatformFees(Currency.Usd) }] },
+            charge with { Transfers = [charge.Transfers[0] with { Credit = new AccountRef("platform/typo", Currency.Eur) }] },
+        })
+        {
+            await Assert.ThrowsAsync<ArgumentException>(() => PostAsync(wrong));
+        }
+    }
+
+    private string Key(string name) => $"{name}/{_merchant}";
+
+    private Journal Charge(string key, long amount, long fee) => new(
+        _merchant,
+        Key(key),
+        "charge_captured",
+        Now,
+        fee == 0 ? [Move(Clearing, Pending, amount)] : [Move(Clearing, Pending, amount), Move(Pending, Fees, fee)]);
+
+    private Journal Release(string key, long amount) => new(_merchant, Key(key), "funds_available", Now, [Move(Pending, Available, amount)]);
+
+    private static Transfer Move(AccountRef debit, AccountRef credit, long amount) => new(debit, credit, new Money(amount, debit.Currency), "test");
+
+    private async Task<IReadOnlyList<PostingResult>> PostAsync(params Journal[] journals)
+    {
+        var posting = new LedgerPosting(database.App);
+        await using var connection = await database.App.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var results = await posting.PostAsync(connection, transaction, journals, Now, CancellationToken.None);
+        await transaction.CommitAsync();
+        return results;
+    }
+
+    private async Task<(long Balance, long Version)> BalanceAsync(AccountRef account)
+    {
+        await using var connection = await database.App.OpenConnectionAsync();
+        return await connection.QuerySingleOrDefaultAsync<(long, long)>(
+            "SELECT balance, version FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.name = @Name AND a.currency = @Currency AND a.bucket = @bucket",
+            new { account.Name, account.Currency, bucket = _merchant.Bucket });
+    }
+}
