@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Azure.Messaging.ServiceBus;
 
 namespace Payments.Local.ServiceBus.Tests;
@@ -5,6 +6,11 @@ namespace Payments.Local.ServiceBus.Tests;
 public sealed class DurabilityTests : IDisposable
 {
     private const string Queue = "payments";
+    private static readonly EntityFile Entities = new()
+    {
+        Queues = new Dictionary<string, QueueOptions> { [Queue] = new() { DuplicateWindow = TimeSpan.FromHours(1), MaxDeliveryCount = 1_000 } },
+    };
+
     private readonly string _file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
     private readonly ManualTime _time = new();
 
@@ -64,10 +70,47 @@ public sealed class DurabilityTests : IDisposable
         Assert.Equal(1, again.Counts(Queue).Ready);
     }
 
-    private ServiceBusDouble Start()
+    [Fact]
+    public async Task Restart_WhileAProcessorWorks_EveryMessageIsHandled()
     {
-        var bus = ServiceBusDouble.Start(new ServiceBusDoubleOptions { DataFile = _file, Time = _time });
-        bus.AddQueue(Queue, new QueueOptions { DuplicateWindow = TimeSpan.FromHours(1) });
-        return bus;
+        const int Count = 500;
+        var bus = Start();
+        await using var client = new ServiceBusClient(bus.ConnectionString, new ServiceBusClientOptions
+        {
+            RetryOptions = new ServiceBusRetryOptions { MaxRetries = 20, Delay = TimeSpan.FromMilliseconds(50), Mode = ServiceBusRetryMode.Fixed },
+        });
+        await using (var sender = client.CreateSender(Queue))
+            await sender.SendMessagesAsync(Enumerable.Range(0, Count).Select(i => new ServiceBusMessage($"{i}") { MessageId = $"{i}" }));
+        var handled = new ConcurrentDictionary<string, bool>();
+        var halfway = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var processor = client.CreateProcessor(Queue, new ServiceBusProcessorOptions { MaxConcurrentCalls = 4 });
+        processor.ProcessMessageAsync += args =>
+        {
+            handled[args.Message.MessageId] = true;
+            if (handled.Count == Count / 2)
+                halfway.TrySetResult();
+            return Task.CompletedTask;
+        };
+        processor.ProcessErrorAsync += _ => Task.CompletedTask;
+        await processor.StartProcessingAsync();
+        await halfway.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        await bus.DisposeAsync();
+        await using var again = Start(bus.Port);
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (again.Counts(Queue).Total > 0)
+        {
+            // A message on its way when a connection ended stays locked until its time is over.
+            await Task.Delay(50, deadline.Token);
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+        // The client drains its links when it closes, so it must go before the double does.
+        await processor.CloseAsync();
+        await client.DisposeAsync();
+        Assert.Equal(Count, handled.Count);
     }
+
+    private ServiceBusDouble Start(int port = 0) =>
+        ServiceBusDouble.Start(new ServiceBusDoubleOptions { Port = port, DataFile = _file, Time = _time, Entities = Entities });
 }
