@@ -53,7 +53,10 @@ internal sealed record JournalEntry
     public long[]? Delivered { get; init; }
 }
 
-/// <summary>A line of the journal: the fact, the answer that its caller got, and the webhooks that tell of it.</summary>
+/// <summary>
+/// A line of the journal: the fact, whose answer it is, and the webhooks that tell of it. Behind them the line holds <c>body</c>, the
+/// object as the fact left it; it is read from the file when an answer is repeated or a webhook is sent.
+/// </summary>
 internal sealed record JournalLine
 {
     public required JournalEntry Entry { get; init; }
@@ -61,8 +64,8 @@ internal sealed record JournalLine
     public JournalEvent[]? Events { get; init; }
 }
 
-/// <summary>What is needed of an answer to find it again; its body stays in the file.</summary>
+/// <summary>The request that a fact answers.</summary>
 internal sealed record JournalAnswer(string Key, string Fingerprint, int Status);
 
-/// <summary>What is needed of a webhook to deliver it; its body stays in the file.</summary>
+/// <summary>A webhook that tells of a fact.</summary>
 internal sealed record JournalEvent(string Id, string Type);

@@ -42,6 +42,9 @@ internal sealed record HealthView(string Status, long JournalSeq, int Payments, 
 
 internal sealed record CountView(int Count);
 
+/// <summary>What a webhook carries; <c>data</c> is the object as it was then.</summary>
+internal sealed record WebhookBody(string Id, string Type, DateTime CreatedAt, JsonElement Data);
+
 internal sealed record CardView(string Brand, string Last4, string Country);
 
 internal sealed record PaymentView
@@ -167,6 +170,7 @@ internal sealed record SummaryView(Dictionary<string, int> PaymentsByStatus, Dic
         typeof(SnakeCase<DisputeStatus>), typeof(SnakeCase<DisputeStage>), typeof(SnakeCase<FaultKind>), typeof(SnakeCase<EntryType>),
     ])]
 [JsonSerializable(typeof(JournalLine))]
+[JsonSerializable(typeof(WebhookBody))]
 [JsonSerializable(typeof(PaymentRequest))]
 [JsonSerializable(typeof(OperationRequest))]
 [JsonSerializable(typeof(CompleteRequest))]

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -32,6 +33,8 @@ internal sealed class Processor(
     AcquirerOptions options, JournalFile journal, WebhookDispatcher webhooks, FaultPlan faults, AcquirerClock clock, ILogger<Processor> logger) : IDisposable
 {
     private const int IndexEvery = 1024;
+
+    private static readonly TimeSpan LargestOffset = TimeSpan.FromDays(3652);
 
     private readonly Lock _gate = new();
     private readonly ArrayBufferWriter<byte> _line = new(4096);
@@ -235,7 +238,10 @@ internal sealed class Processor(
     {
         lock (_gate)
         {
-            var offset = TimeSpan.FromSeconds(request.OffsetSeconds ?? clock.Offset.TotalSeconds) + TimeSpan.FromSeconds(request.AdvanceSeconds ?? 0);
+            var seconds = (request.OffsetSeconds ?? clock.Offset.TotalSeconds) + (request.AdvanceSeconds ?? 0);
+            if (!(Math.Abs(seconds) <= LargestOffset.TotalSeconds))
+                throw BadRequestException.Because("invalid_offset", "The clock moves by at most ten years.");
+            var offset = TimeSpan.FromMilliseconds((long)(seconds * 1000));
             Commit_NeedsLock(new() { Type = EntryType.ClockSet, OffsetMilliseconds = (long)offset.TotalMilliseconds }, null);
             clock.Offset = offset;
         }
@@ -537,7 +543,7 @@ internal sealed class Processor(
         {
             await journal.FlushedAsync();
             using var line = JsonDocument.Parse(await journal.ReadLineAsync(there.Offset, there.Length, CancellationToken.None));
-            return new(there.Status, System.Text.Encoding.UTF8.GetBytes(line.RootElement.GetProperty("answer").GetProperty("body").GetRawText()), true, null);
+            return new(there.Status, JsonMarshal.GetRawUtf8Value(line.RootElement.GetProperty("body"u8)).ToArray(), true, null);
         }
         await written.Durable;
         foreach (var webhook in written.Webhooks)
@@ -572,13 +578,8 @@ internal sealed class Processor(
         JsonSerializer.Serialize(_json, entry, AcquirerJson.Default.JournalEntry);
         if (key is { } given)
         {
-            _json.WriteStartObject("answer"u8);
-            _json.WriteString("key"u8, given.Text);
-            _json.WriteString("fingerprint"u8, given.Fingerprint.ToString("x32", null));
-            _json.WriteNumber("status"u8, 200);
-            _json.WritePropertyName("body"u8);
-            _json.WriteRawValue(body, skipInputValidation: true);
-            _json.WriteEndObject();
+            _json.WritePropertyName("answer"u8);
+            JsonSerializer.Serialize(_json, new(given.Text, given.Fingerprint.ToString("x32", null), 200), AcquirerJson.Default.JournalAnswer);
         }
         if (types.Length > 0)
         {
@@ -586,15 +587,15 @@ internal sealed class Processor(
             for (var i = 0; i < types.Length; i++)
             {
                 ids[i] = Ids.Text(Ids.Event, Guid.CreateVersion7(now));
-                _json.WriteStartObject();
-                _json.WriteString("id"u8, ids[i]);
-                _json.WriteString("type"u8, types[i]);
-                _json.WriteString("created_at"u8, entry.At);
-                _json.WritePropertyName("data"u8);
-                _json.WriteRawValue(body, skipInputValidation: true);
-                _json.WriteEndObject();
+                JsonSerializer.Serialize(_json, new(ids[i], types[i]), AcquirerJson.Default.JournalEvent);
             }
             _json.WriteEndArray();
+        }
+        if (key is not null || types.Length > 0)
+        {
+            // The answer's body and the data of each webhook: the object as this fact left it.
+            _json.WritePropertyName("body"u8);
+            _json.WriteRawValue(body, skipInputValidation: true);
         }
         _json.WriteEndObject();
         _json.Flush();

@@ -19,7 +19,6 @@ internal sealed class PendingWebhook(int generation, long number, string id, str
     public string Subject { get; } = subject;
     public long Offset { get; } = offset;
     public int Length { get; } = length;
-    public int Place => (int)(Number & 15);
     public int Attempt { get; set; }
     public bool Held { get; set; }
 
@@ -185,7 +184,9 @@ internal sealed class WebhookDispatcher(
         {
             var line = await journal.ReadLineAsync(webhook.Offset, webhook.Length, ct);
             using var document = JsonDocument.Parse(line);
-            var body = System.Text.Encoding.UTF8.GetBytes(document.RootElement.GetProperty("events")[webhook.Place].GetRawText());
+            var at = document.RootElement.GetProperty("entry"u8).GetProperty("at"u8).GetDateTime();
+            var body = JsonSerializer.SerializeToUtf8Bytes(
+                new WebhookBody(webhook.Id, webhook.Type, at, document.RootElement.GetProperty("body"u8)), AcquirerJson.Default.WebhookBody);
             var timestamp = clock.GetUtcNow().ToUnixTimeSeconds();
             using var request = new HttpRequestMessage(HttpMethod.Post, options.WebhookUrl)
             {

@@ -117,6 +117,14 @@ public sealed class DurabilityTests
     }
 
     [Fact]
+    public async Task Clock_FartherThanTenYears_IsRefused()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        Assert.Equal("invalid_offset", (await sandbox.PostAsync("/control/clock", null, """{"offset_seconds":1e15}""")).Error);
+        Assert.Empty(await sandbox.JournalAsync());
+    }
+
+    [Fact]
     public async Task Reset_AfterWork_ForgetsItAndTakesTheSameReferences()
     {
         await using var sandbox = await Sandbox.StartAsync();

@@ -104,6 +104,20 @@ public sealed class WebhookTests
     }
 
     [Fact]
+    public async Task Pay_ReceiverThatHangs_IsNotHeldUp()
+    {
+        await using var listener = await WebhookListener.StartAsync();
+        using var release = new ManualResetEventSlim();
+        listener.Answer = _ => release.Wait(TimeSpan.FromSeconds(30)) ? 200 : 500;
+        await using var sandbox = await Sandbox.StartAsync([.. listener.Settings, "WebhookConcurrency=2"]);
+        for (var i = 0; i < 100; i++)
+            Assert.Equal(200, (await sandbox.PayAsync($"r{i}")).Status);
+        Assert.Empty(listener.All);
+        release.Set();
+        await listener.WaitAsync(100);
+    }
+
+    [Fact]
     public async Task Restart_WithUndeliveredWebhooks_DeliversThem()
     {
         var folder = Sandbox.NewFolder();
