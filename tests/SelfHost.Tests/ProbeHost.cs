@@ -12,6 +12,7 @@ internal sealed class ProbeHost : IAsyncDisposable
 {
     private readonly IHost _host;
     private readonly DirectoryInfo _folder;
+    private bool _disposed;
 
     private ProbeHost(IHost host, DirectoryInfo folder, StringWriter output)
     {
@@ -83,6 +84,9 @@ internal sealed class ProbeHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         Client.Dispose();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         await _host.StopAsync(patience.Token);

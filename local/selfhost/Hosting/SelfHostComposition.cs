@@ -69,9 +69,7 @@ internal sealed class SelfHostComposition
         });
         Builder.Services.AddRouting();
         Builder.Services.Configure<HostOptions>(host =>
-            host.ShutdownTimeout = TimeSpan.TryParse(settings["SelfHost:ShutdownTimeout"], System.Globalization.CultureInfo.InvariantCulture, out var time)
-                ? time
-                : TimeSpan.FromSeconds(30));
+            host.ShutdownTimeout = Settings.Time(settings, "SelfHost:ShutdownTimeout", TimeSpan.FromSeconds(30)));
         // Registered last, hence stopped first: listeners drain while what the app registered still runs.
         Builder.Services.AddSingleton<TriggerHost>();
         Builder.Services.AddHostedService(static services => services.GetRequiredService<TriggerHost>());

@@ -28,4 +28,10 @@ internal static class Settings
         : int.TryParse(text, CultureInfo.InvariantCulture, out var port) && port is >= 0 and <= 65535
             ? port
             : throw new InvalidOperationException($"SelfHost:Port is '{text}', which is not a port.");
+
+    public static TimeSpan Time(IConfiguration settings, string name, TimeSpan otherwise) => settings[name] is not { } text
+        ? otherwise
+        : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var time) && time >= TimeSpan.Zero
+            ? time
+            : throw new InvalidOperationException($"{name} is '{text}', which is not a time span (hh:mm:ss).");
 }

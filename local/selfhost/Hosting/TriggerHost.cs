@@ -27,6 +27,8 @@ internal interface ITriggerListener
 /// <summary>Starts the listeners when the whole app is up, and drains them when it stops.</summary>
 internal sealed class TriggerHost(IServiceProvider services, IServer server) : IHostedLifecycleService, IDisposable
 {
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandoning = new();
     private readonly List<Task> _listening = [];
@@ -64,7 +66,11 @@ internal sealed class TriggerHost(IServiceProvider services, IServer server) : I
     {
         await _stopping.CancelAsync();
         await using var giveUp = cancellationToken.Register(_abandoning.Cancel);
-        await Task.WhenAll(_listening);
+        var drained = Task.WhenAll(_listening);
+        await Task.WhenAny(drained, Task.Delay(Timeout.Infinite, cancellationToken));
+        // Told to end now, functions get a moment to write down how far they came.
+        if (await Task.WhenAny(drained, Task.Delay(Grace, CancellationToken.None)) != drained)
+            _setup?.Console.Line("Functions that did not end in time are abandoned.");
     }
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
