@@ -1,0 +1,80 @@
+namespace Payments.Domain.Disputes;
+
+/// <summary>What a merchant's plan charges for disputes, in minor units of the currency the merchant is charged in.</summary>
+/// <param name="Chargeback">Charged once when the dispute first takes money.</param>
+/// <param name="PreArbitration">Charged in addition once pre-arbitration is reached.</param>
+/// <param name="Arbitration">Charged in addition once arbitration is reached.</param>
+/// <param name="RefundedWhenWon">Whether all of them come back while the dispute stands as won.</param>
+public sealed record DisputeFees(long Chargeback, long PreArbitration, long Arbitration, bool RefundedWhenWon)
+{
+    public static DisputeFees None { get; } = new(0, 0, 0, false);
+}
+
+/// <summary>
+/// What the ledger holds for a dispute. It follows from the state alone, so whatever path led there, the difference between two positions
+/// is what remains to be posted, and posting it twice is impossible.
+/// </summary>
+/// <param name="Disputed">Taken from the merchant and held until the verdict, in the charge's currency.</param>
+/// <param name="Taken">Gone to the cardholder for good, as the merchant bears it, in the charge's currency.</param>
+/// <param name="TakenAtProcessor">The same as the processor takes it, in the dispute's currency.</param>
+/// <param name="Fee">Charged to the merchant and not given back, in the charge's currency.</param>
+public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtProcessor, Money Fee)
+{
+    /// <summary>What the merchant is without, fees aside.</summary>
+    public Money Withdrawn => Disputed + Taken;
+
+    public static DisputePosition None(Currency charge, Currency dispute) =>
+        new(Money.Zero(charge), Money.Zero(charge), Money.Zero(dispute), Money.Zero(charge));
+
+    /// <summary>
+    /// What must stand in the ledger for a dispute in this state. Warnings hold nothing; an open dispute holds its amount; a verdict gives
+    /// back or takes. A dispute in the charge's currency takes its own amount, even above the charge. In another currency the merchant bears
+    /// what the processor says it took in the charge's currency, and otherwise the captured amount: the difference is an exchange result.
+    /// </summary>
+    /// <param name="chargeAmount">What was captured, in the charge's currency.</param>
+    public static DisputePosition Target(DisputeState state, Money chargeAmount, DisputeFees fees)
+    {
+        var none = None(chargeAmount.Currency, state.Amount.Currency) with { Fee = Fees(state, chargeAmount.Currency, fees) };
+        var share = MerchantShare(state, chargeAmount);
+        return state.Status switch
+        {
+            DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented => none,
+            DisputeStatus.NeedsResponse or DisputeStatus.Expired or DisputeStatus.UnderReview => none with { Disputed = share },
+            DisputeStatus.Accepted or DisputeStatus.Lost => none with { Taken = share, TakenAtProcessor = state.Amount },
+            DisputeStatus.Won when state.Returned is { } returned => none with
+            {
+                // Largest-remainder split: the returned and the kept part always make up the whole share.
+                Taken = share.Split(returned.MinorUnits, (state.Amount - returned).MinorUnits)[1],
+                TakenAtProcessor = state.Amount - returned,
+            },
+            DisputeStatus.Won => none,
+        };
+    }
+
+    private static Money MerchantShare(DisputeState state, Money chargeAmount)
+    {
+        if (state.Amount.Currency == chargeAmount.Currency)
+        {
+            return state.Amount;
+        }
+
+        return state.MerchantAmount is { } said && said.Currency == chargeAmount.Currency ? said : chargeAmount;
+    }
+
+    private static Money Fees(DisputeState state, Currency currency, DisputeFees fees)
+    {
+        if (state.Status == DisputeStatus.Won && fees.RefundedWhenWon)
+        {
+            return Money.Zero(currency);
+        }
+
+        var minorUnits = state.Stage switch
+        {
+            DisputeStage.EarlyWarning or DisputeStage.Inquiry => 0,
+            DisputeStage.Chargeback => fees.Chargeback,
+            DisputeStage.PreArbitration => fees.Chargeback + fees.PreArbitration,
+            DisputeStage.Arbitration => fees.Chargeback + fees.PreArbitration + fees.Arbitration,
+        };
+        return new Money(minorUnits, currency);
+    }
+}

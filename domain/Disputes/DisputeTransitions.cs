@@ -1,0 +1,69 @@
+namespace Payments.Domain.Disputes;
+
+/// <summary>Which status may follow which. The provider decides disputes, so this refuses our own commands and orders what providers say.</summary>
+public static class DisputeTransitions
+{
+    /// <summary>
+    /// Whether a dispute may go from one place to another. A later stage opens with any status of its own; inside a stage the status only gains
+    /// ground, except that a verdict can be overturned.
+    /// </summary>
+    public static bool Allows(DisputeStage fromStage, DisputeStatus from, DisputeStage toStage, DisputeStatus to) =>
+        Belongs(fromStage, from) && Belongs(toStage, to) && (toStage > fromStage || (toStage == fromStage && AllowsInStage(from, to)));
+
+    /// <summary>Whether a status can occur in a stage at all.</summary>
+    public static bool Belongs(DisputeStage stage, DisputeStatus status) => stage switch
+    {
+        DisputeStage.EarlyWarning or DisputeStage.Inquiry => IsWarning(status),
+        DisputeStage.Chargeback or DisputeStage.PreArbitration or DisputeStage.Arbitration => !IsWarning(status),
+    };
+
+    public static bool IsClosed(DisputeStatus status) => status switch
+    {
+        DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview => false,
+        DisputeStatus.NeedsResponse or DisputeStatus.Expired or DisputeStatus.UnderReview => false,
+        DisputeStatus.WarningClosed or DisputeStatus.Prevented => true,
+        DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => true,
+    };
+
+    /// <summary>Whether the merchant's answer is awaited, so that the deadline clock runs.</summary>
+    public static bool AwaitsResponse(DisputeStatus status) => status switch
+    {
+        DisputeStatus.WarningNeedsResponse or DisputeStatus.NeedsResponse => true,
+        DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented => false,
+        DisputeStatus.Expired or DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => false,
+    };
+
+    /// <summary>
+    /// How much ground a status has gained in its stage. Updates are read in this order and only then by their time, because a file
+    /// with nothing but dates and a webhook with milliseconds speak of the same dispute. Statuses of one rank replace each other by time.
+    /// </summary>
+    internal static int Rank(DisputeStatus status) => status switch
+    {
+        DisputeStatus.WarningNeedsResponse or DisputeStatus.NeedsResponse => 0,
+        DisputeStatus.Expired => 1,
+        DisputeStatus.WarningUnderReview or DisputeStatus.UnderReview => 2,
+        DisputeStatus.Accepted => 3,
+        DisputeStatus.WarningClosed or DisputeStatus.Prevented or DisputeStatus.Won or DisputeStatus.Lost => 4,
+    };
+
+    private static bool AllowsInStage(DisputeStatus from, DisputeStatus to) => from switch
+    {
+        DisputeStatus.WarningNeedsResponse => to is DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented,
+        DisputeStatus.WarningUnderReview => to is DisputeStatus.WarningClosed or DisputeStatus.Prevented,
+        DisputeStatus.WarningClosed => to is DisputeStatus.Prevented,
+        DisputeStatus.Prevented => to is DisputeStatus.WarningClosed,
+        DisputeStatus.NeedsResponse => to is DisputeStatus.Expired or DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.Expired => to is DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.UnderReview => to is DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.Accepted => to is DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.Won => to is DisputeStatus.Lost,
+        DisputeStatus.Lost => to is DisputeStatus.Won,
+    };
+
+    private static bool IsWarning(DisputeStatus status) => status switch
+    {
+        DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented => true,
+        DisputeStatus.NeedsResponse or DisputeStatus.Expired or DisputeStatus.UnderReview => false,
+        DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => false,
+    };
+}

@@ -1,0 +1,26 @@
+namespace Payments.Domain.Disputes;
+
+/// <summary>When evidence is due where the provider does not say. The provider's date always precedes these.</summary>
+public static class EvidenceDeadlines
+{
+    /// <summary>
+    /// Days a merchant has from the opening of a stage, by network: Visa 30, Mastercard 45, American Express 20, Discover 30 (the
+    /// networks' usual limits; they vary by code and region). An unknown network gets the shortest, so that nobody is late by our guess.
+    /// </summary>
+    public static int DefaultDays(string? network) => DisputeReasons.Network(network) switch
+    {
+        CardNetwork.Visa => 30,
+        CardNetwork.Mastercard => 45,
+        CardNetwork.AmericanExpress => 20,
+        CardNetwork.Discover => 30,
+        CardNetwork.Other => 20,
+    };
+
+    /// <summary>Null for early warnings: there is no evidence to give, only a refund to make.</summary>
+    public static DateTimeOffset? Default(string? network, DisputeStage stage, DateTimeOffset stageOpenedAt) => stage switch
+    {
+        DisputeStage.EarlyWarning => null,
+        DisputeStage.Inquiry or DisputeStage.Chargeback or DisputeStage.PreArbitration or DisputeStage.Arbitration =>
+            stageOpenedAt.AddDays(DefaultDays(network)),
+    };
+}
