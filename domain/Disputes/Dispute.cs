@@ -31,7 +31,7 @@ public enum DisputeStatus
 
     NeedsResponse,
 
-    /// <summary>Our clock passed <c>evidence_due_by</c> without a response. The provider's word still replaces it, and it alone settles the money.</summary>
+    /// <summary><c>evidence_due_by</c> passed without a response: as good as lost, until the provider says something else.</summary>
     Expired,
 
     UnderReview,

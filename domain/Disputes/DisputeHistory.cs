@@ -7,41 +7,45 @@ namespace Payments.Domain.Disputes;
 public static class DisputeHistory
 {
     /// <summary>
-    /// Reads the updates by stage, ground gained and time. Each field comes from the furthest update that gives it; a date due
-    /// and a returned part belong to one stage and are not carried into the next.
+    /// Walks the updates by stage and time and follows each step that <see cref="DisputeTransitions"/> allows. A field comes from the last
+    /// of them that gives it; a date due and a returned part belong to one stage and are not carried into the next.
     /// </summary>
     /// <param name="updates">All updates of one dispute; duplicates do no harm.</param>
     /// <returns>Null while no update has given an amount: until then there is nothing to post.</returns>
     public static DisputeState? Fold(IEnumerable<DisputeUpdate> updates)
     {
         var sorted = Sort(updates);
-        if (sorted.Count == 0 || sorted.LastOrDefault(u => u.Amount is not null)?.Amount is not { } amount)
+        var path = Path(sorted);
+        if (path.Count == 0 || path.LastOrDefault(u => u.Amount is not null)?.Amount is not { } amount)
         {
             return null;
         }
 
-        var last = sorted[^1];
-        var stageOpenedAt = sorted.Where(u => u.Stage == last.Stage).Min(u => u.OccurredAt);
-        var network = Latest(sorted, u => u.Network);
-        var code = Latest(sorted, u => u.NetworkReasonCode);
-        var dueByProvider = sorted.LastOrDefault(u => u.Stage == last.Stage && u.EvidenceDueBy is not null)?.EvidenceDueBy;
-        var due = dueByProvider ?? EvidenceDeadlines.Default(network, last.Stage, stageOpenedAt);
+        var last = path[^1];
+        var stage = path.Where(u => u.Stage == last.Stage).ToList();
+        var network = Latest(path, u => u.Network);
+        var code = Latest(path, u => u.NetworkReasonCode);
+        var dueByProvider = stage.LastOrDefault(u => u.EvidenceDueBy is not null)?.EvidenceDueBy;
+        var due = dueByProvider ?? EvidenceDeadlines.Default(network, last.Stage, stage.Min(u => u.OccurredAt));
         var returned = last.Status == DisputeStatus.Won
-            ? sorted.LastOrDefault(u => u.Stage == last.Stage && u.Status == DisputeStatus.Won && u.Returned is not null)?.Returned
+            ? stage.LastOrDefault(u => u.Status == DisputeStatus.Won && u.Returned is not null)?.Returned
+            : null;
+        var expiredAt = last.Status == DisputeStatus.NeedsResponse
+            ? sorted.FirstOrDefault(u => IsOurClock(u) && u.Stage == last.Stage && u.OccurredAt >= due)?.OccurredAt
             : null;
         return new DisputeState(
             last.Stage,
-            last.Status,
+            expiredAt is null ? last.Status : DisputeStatus.Expired,
             amount,
             returned is { } part && part.Currency == amount.Currency && part < amount ? part : null,
-            sorted.LastOrDefault(u => u.MerchantAmount is not null)?.MerchantAmount,
+            path.LastOrDefault(u => u.MerchantAmount is not null)?.MerchantAmount,
             network,
             code,
-            sorted.LastOrDefault(u => u.Reason is not null)?.Reason ?? DisputeReasons.FromNetwork(network, code),
+            path.LastOrDefault(u => u.Reason is not null)?.Reason ?? DisputeReasons.FromNetwork(network, code),
             due,
             dueByProvider is null && due is not null,
-            sorted.Min(u => u.OccurredAt),
-            last.OccurredAt);
+            path.Min(u => u.OccurredAt),
+            expiredAt ?? last.OccurredAt);
     }
 
     /// <summary>The distinct updates, least telling first: a total order, so that equal sets always give equal lists.</summary>
@@ -51,12 +55,35 @@ public static class DisputeHistory
             .Select(update => (Update: update, Fingerprint: update.Fingerprint()))
             .DistinctBy(u => u.Fingerprint)
             .OrderBy(u => u.Update.Stage)
-            .ThenBy(u => DisputeTransitions.Rank(u.Update.Status))
             .ThenBy(u => u.Update.OccurredAt.UtcTicks)
+            .ThenBy(u => DisputeTransitions.Rank(u.Update.Status))
             .ThenBy(u => u.Fingerprint)
             .Select(u => u.Update),
     ];
 
-    private static string? Latest(IReadOnlyList<DisputeUpdate> sorted, Func<DisputeUpdate, string?> field) =>
-        sorted.Select(field).LastOrDefault(value => value is not null);
+    private static List<DisputeUpdate> Path(IReadOnlyList<DisputeUpdate> sorted)
+    {
+        var path = new List<DisputeUpdate>(sorted.Count);
+        foreach (var update in sorted)
+        {
+            var follows = path.Count == 0
+                || (path[^1].Stage == update.Stage && path[^1].Status == update.Status)
+                || DisputeTransitions.Allows(path[^1].Stage, path[^1].Status, update.Stage, update.Status);
+            if (follows && !IsOurClock(update))
+            {
+                path.Add(update);
+            }
+        }
+
+        return path;
+    }
+
+    /// <summary>
+    /// Our own clock knows nothing of the provider: it counts only while the provider's last word is that a response is awaited, and
+    /// only for the date that stands now, so neither an answer told late nor a date put off is overridden by it.
+    /// </summary>
+    private static bool IsOurClock(DisputeUpdate update) => update is { Status: DisputeStatus.Expired, Source: DisputeSource.Clock };
+
+    private static string? Latest(List<DisputeUpdate> path, Func<DisputeUpdate, string?> field) =>
+        path.Select(field).LastOrDefault(value => value is not null);
 }

@@ -39,8 +39,8 @@ public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtP
         return state.Status switch
         {
             DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented => none,
-            DisputeStatus.NeedsResponse or DisputeStatus.Expired or DisputeStatus.UnderReview => none with { Disputed = share },
-            DisputeStatus.Accepted or DisputeStatus.Lost => none with { Taken = share, TakenAtProcessor = state.Amount },
+            DisputeStatus.NeedsResponse or DisputeStatus.UnderReview => none with { Disputed = share },
+            DisputeStatus.Expired or DisputeStatus.Accepted or DisputeStatus.Lost => none with { Taken = share, TakenAtProcessor = state.Amount },
             DisputeStatus.Won when state.Returned is { } returned => none with
             {
                 // Largest-remainder split: the returned and the kept part always make up the whole share.

@@ -1,11 +1,11 @@
 namespace Payments.Domain.Disputes;
 
-/// <summary>Which status may follow which. The provider decides disputes, so this refuses our own commands and orders what providers say.</summary>
+/// <summary>Which status may follow which. An update that says otherwise is kept in the history and changes nothing.</summary>
 public static class DisputeTransitions
 {
     /// <summary>
-    /// Whether a dispute may go from one place to another. A later stage opens with any status of its own; inside a stage the status only gains
-    /// ground, except that a verdict can be overturned.
+    /// Whether a dispute may go from one place to another. A later stage opens with any status of its own; inside a stage the provider may ask
+    /// again and a verdict may be overturned, but what is closed is not opened again.
     /// </summary>
     public static bool Allows(DisputeStage fromStage, DisputeStatus from, DisputeStage toStage, DisputeStatus to) =>
         Belongs(fromStage, from) && Belongs(toStage, to) && (toStage > fromStage || (toStage == fromStage && AllowsInStage(from, to)));
@@ -20,9 +20,9 @@ public static class DisputeTransitions
     public static bool IsClosed(DisputeStatus status) => status switch
     {
         DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview => false,
-        DisputeStatus.NeedsResponse or DisputeStatus.Expired or DisputeStatus.UnderReview => false,
+        DisputeStatus.NeedsResponse or DisputeStatus.UnderReview => false,
         DisputeStatus.WarningClosed or DisputeStatus.Prevented => true,
-        DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => true,
+        DisputeStatus.Expired or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => true,
     };
 
     /// <summary>Whether the merchant's answer is awaited, so that the deadline clock runs.</summary>
@@ -34,8 +34,8 @@ public static class DisputeTransitions
     };
 
     /// <summary>
-    /// How much ground a status has gained in its stage. Updates are read in this order and only then by their time, because a file
-    /// with nothing but dates and a webhook with milliseconds speak of the same dispute. Statuses of one rank replace each other by time.
+    /// How much ground a status has gained in its stage: what two updates of the same instant are ordered by, and how an update that
+    /// gives only a date is placed in its day.
     /// </summary>
     internal static int Rank(DisputeStatus status) => status switch
     {
@@ -49,12 +49,12 @@ public static class DisputeTransitions
     private static bool AllowsInStage(DisputeStatus from, DisputeStatus to) => from switch
     {
         DisputeStatus.WarningNeedsResponse => to is DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented,
-        DisputeStatus.WarningUnderReview => to is DisputeStatus.WarningClosed or DisputeStatus.Prevented,
+        DisputeStatus.WarningUnderReview => to is DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningClosed or DisputeStatus.Prevented,
         DisputeStatus.WarningClosed => to is DisputeStatus.Prevented,
         DisputeStatus.Prevented => to is DisputeStatus.WarningClosed,
         DisputeStatus.NeedsResponse => to is DisputeStatus.Expired or DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
-        DisputeStatus.Expired => to is DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
-        DisputeStatus.UnderReview => to is DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.Expired => to is DisputeStatus.NeedsResponse or DisputeStatus.UnderReview or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
+        DisputeStatus.UnderReview => to is DisputeStatus.NeedsResponse or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost,
         DisputeStatus.Accepted => to is DisputeStatus.Won or DisputeStatus.Lost,
         DisputeStatus.Won => to is DisputeStatus.Lost,
         DisputeStatus.Lost => to is DisputeStatus.Won,

@@ -36,8 +36,8 @@ public sealed record DisputeUpdate(
     public const int MaxReferenceLength = 200;
 
     /// <summary>
-    /// What makes two updates the same one: everything they say, and not who said it. A webhook repeated by a file line with the
-    /// same content is a duplicate.
+    /// What makes two updates the same one: everything they say, and not who said it, except that our own clock is never taken for a
+    /// provider. A webhook repeated by a file line with the same content is a duplicate.
     /// </summary>
     public Guid Fingerprint()
     {
@@ -55,6 +55,7 @@ public sealed record DisputeUpdate(
         Append(text, Reason is { } reason ? ((int)reason).ToString(CultureInfo.InvariantCulture) : null);
         Append(text, EvidenceDueBy is { } due ? Microseconds(due) : null);
         Append(text, Microseconds(OccurredAt));
+        Append(text, Source == DisputeSource.Clock ? "clock" : null);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()), hash);
         return new Guid(hash[..16], bigEndian: true);

@@ -61,10 +61,11 @@ internal static class Any
     public static (Dispute Dispute, List<DisputeMovement> Movements, List<DisputeEventKind> Events) Play(
         IReadOnlyList<DisputeUpdate> arrivals, DisputeFees? fees = null, Money? chargeAmount = null)
     {
-        var dispute = Opened([arrivals[0]], fees, chargeAmount);
+        var first = Enumerable.Range(1, arrivals.Count).First(count => DisputeHistory.Fold(arrivals.Take(count)) is not null);
+        var dispute = Opened(arrivals.Take(first), fees, chargeAmount);
         var movements = new List<DisputeMovement>();
         var events = new List<DisputeEventKind>();
-        for (var i = 1; i <= arrivals.Count; i++)
+        for (var i = first; i <= arrivals.Count; i++)
         {
             var decision = DisputeDecider.Decide(dispute, DisputeHistory.Fold(arrivals.Take(i))!, Start.AddDays(100));
             dispute = decision.After;
