@@ -1,0 +1,294 @@
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Balances;
+using Payments.Domain.Database;
+using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Disputes;
+
+/// <summary>
+/// One batch of updates on its way: found, locked, decided, written. Charges are locked before disputes and both in id order, so batches wait
+/// for, and never on, each other.
+/// </summary>
+internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates)
+{
+    private readonly DisputeIngestionResult[] _results = new DisputeIngestionResult[updates.Count];
+    private readonly Guid[] _fingerprints = [.. updates.Select(u => u.Fingerprint())];
+    private readonly Dictionary<(MerchantId, ChargeId), Terms?> _charges = [];
+    private readonly Dictionary<DisputeKey, Work> _work = [];
+    private readonly List<DisputeUpdate> _unmatched = [];
+    private readonly List<(Dispute Dispute, bool IsNew)> _changed = [];
+    private readonly List<(Dispute, DisputeUpdate)> _history = [];
+    private readonly List<BalanceTransaction> _balanceTransactions = [];
+    private readonly List<DomainEvent> _events = [];
+
+    public IReadOnlyList<DisputeIngestionResult> Results => _results;
+
+    /// <summary>Sorts the updates: refused, known, to be kept unmatched, or of a dispute whose charge is known.</summary>
+    public async Task FindAsync(CancellationToken ct)
+    {
+        var open = new List<int>(updates.Count);
+        var seen = new HashSet<(DisputeKey, Guid)>();
+        for (var i = 0; i < updates.Count; i++)
+        {
+            if (updates[i].Check() is { } refusal)
+            {
+                _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Refused, Refusal: refusal);
+            }
+            else if (!seen.Add((DisputeKey.Of(updates[i]), _fingerprints[i])))
+            {
+                _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate);
+            }
+            else
+            {
+                open.Add(i);
+            }
+        }
+
+        await QueryAsync(DisputeSql.FindDisputes, open, withFingerprint: true, (row, i) =>
+        {
+            if (row.GetBoolean(3))
+            {
+                _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate);
+            }
+            else
+            {
+                Add(i, new MerchantId(row.GetGuid(1)), new ChargeId(row.GetGuid(2)));
+            }
+        }, ct);
+        Drop(open);
+        await QueryChargesAsync([.. open.Where(i => updates[i].ChargeReference is not null)], ct);
+        Drop(open);
+
+        // An update may wait for a charge that another update of its dispute names.
+        open.RemoveAll(i => _work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && work.Indexes.TryAdd(i, updates[i]));
+        await QueryAsync(DisputeSql.FindUnmatched, open, withFingerprint: true, (_, i) => _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate), ct);
+        Drop(open);
+        foreach (var i in open)
+        {
+            _unmatched.Add(updates[i]);
+            _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Unmatched);
+        }
+    }
+
+    /// <summary>Locks the charges and disputes and loads all that is known of them.</summary>
+    public async Task LockAsync(CancellationToken ct)
+    {
+        if (_work.Count == 0)
+        {
+            return;
+        }
+
+        var charges = _work.Values.Select(w => (w.Merchant, w.Charge)).Distinct().ToList();
+        await ReadAsync(DisputeSql.LockCharges, row =>
+        {
+            var currency = Currency.Of(row.GetString(2));
+            var captured = row.GetInt64(3);
+            var fees = DisputeFeePlan.Read(row.IsDBNull(5) ? null : row.GetString(5));
+            _charges[(new MerchantId(row.GetGuid(0)), new ChargeId(row.GetGuid(1)))] =
+                new Terms(new Money(captured > 0 ? captured : row.GetInt64(4), currency), fees.FeesFor(currency));
+        }, ct, Columns.Of(charges, c => c.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(charges, c => c.Charge.Value, NpgsqlDbType.Uuid));
+
+        // Read after the charges are locked: whoever made the dispute in between has committed.
+        var work = _work.ToList();
+        await ReadAsync(
+            DisputeSql.LoadDisputes,
+            row =>
+            {
+                var dispute = DisputeRows.Read(row);
+                _work[new DisputeKey(dispute.Provider, dispute.ProviderDisputeId)].Dispute = dispute;
+            },
+            ct,
+            Columns.Of(work, w => w.Value.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(work, w => w.Key.Provider, NpgsqlDbType.Text),
+            Columns.Of(work, w => w.Key.ProviderDisputeId, NpgsqlDbType.Text));
+        var known = _work.Values.Where(w => w.Dispute is not null).Select(w => w.Dispute!).ToList();
+        if (known.Count > 0)
+        {
+            await ReadAsync(
+                DisputeSql.LoadUpdates,
+                row => Of(DisputeRows.ReadUpdate(row), (w, update) => w.Known.Add(update)),
+                ct,
+                Columns.Of(known, d => d.Merchant.Value, NpgsqlDbType.Uuid),
+                Columns.Of(known, d => d.Id.Value, NpgsqlDbType.Uuid));
+        }
+
+        await ReadAsync(
+            DisputeSql.AdoptUnmatched,
+            row => Of(DisputeRows.ReadUpdate(row), (w, update) => w.Adopted.Add(update)),
+            ct,
+            Columns.Of(work, w => w.Key.Provider, NpgsqlDbType.Text),
+            Columns.Of(work, w => w.Key.ProviderDisputeId, NpgsqlDbType.Text));
+    }
+
+    /// <summary>What each dispute becomes; answers the journals to post.</summary>
+    public List<Journal> Decide(DateTimeOffset now)
+    {
+        var journals = new List<Journal>();
+        foreach (var (key, work) in _work)
+        {
+            var news = work.Indexes.Values.Concat(work.Adopted).DistinctBy(u => u.Fingerprint()).ExceptBy(work.Known.Select(u => u.Fingerprint()), u => u.Fingerprint()).ToList();
+            if (DisputeHistory.Fold(work.Known.Concat(news)) is not { } state)
+            {
+                // Nothing has given an amount yet: there is no dispute to open.
+                _unmatched.AddRange(news);
+                Answer(work, new DisputeIngestionResult(DisputeIngestionStatus.Unmatched));
+                continue;
+            }
+
+            var terms = _charges[(work.Merchant, work.Charge)]
+                ?? throw new InvalidOperationException($"The charge {work.Charge} of {work.Merchant} was found and could not be locked.");
+            var before = work.Dispute ?? DisputeDecider.Open(
+                PrefixedId.New<DisputeId>(now), work.Merchant, work.Charge, terms.Amount, terms.Fees, key.Provider, key.ProviderDisputeId, state, now);
+            var decision = DisputeDecider.Decide(before, state, now);
+            if (decision.Changed)
+            {
+                _changed.Add((decision.After, before.Version == 0));
+                journals.AddRange(decision.Movements.Select(m => m.Journal));
+                _balanceTransactions.AddRange(decision.Movements.Select(m => m.BalanceTransaction).OfType<BalanceTransaction>());
+                var data = DisputeResource.Json(decision.After);
+                _events.AddRange(decision.Events.Select(kind =>
+                    DomainEvent.Of(work.Merchant, DisputeDecider.EventType(kind), "dispute", before.Id.ToString(), data, now)));
+            }
+
+            _history.AddRange(news.Select(update => (decision.After, update)));
+            Answer(work, new DisputeIngestionResult(DisputeIngestionStatus.Applied, decision.After));
+        }
+
+        return journals;
+    }
+
+    public async Task WriteAsync(DateTimeOffset now, CancellationToken ct)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var opened = _changed.Where(c => c.IsNew).Select(c => c.Dispute).ToList();
+        var updated = _changed.Where(c => !c.IsNew).Select(c => c.Dispute).ToList();
+        var update = updated.Count > 0 ? DisputeRows.Update(updated) : null;
+        if (opened.Count > 0)
+        {
+            batch.BatchCommands.Add(DisputeRows.Insert(opened));
+        }
+
+        if (update is not null)
+        {
+            batch.BatchCommands.Add(update);
+        }
+
+        if (_history.Count > 0)
+        {
+            batch.BatchCommands.Add(DisputeRows.InsertUpdates(_history, now));
+        }
+
+        if (_unmatched.Count > 0)
+        {
+            batch.BatchCommands.Add(DisputeRows.InsertUnmatched(_unmatched, now));
+        }
+
+        if (_balanceTransactions.Count > 0)
+        {
+            batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
+        }
+
+        if (batch.BatchCommands.Count == 0)
+        {
+            return;
+        }
+
+        await batch.ExecuteNonQueryAsync(ct);
+        if (update is not null && update.RecordsAffected != updated.Count)
+        {
+            throw new InvalidOperationException("A locked dispute changed its version under the lock.");
+        }
+
+        if (_events.Count > 0)
+        {
+            await EventLog.AppendAsync(connection, transaction, _events, ct);
+        }
+    }
+
+    private void Add(int index, MerchantId merchant, ChargeId charge)
+    {
+        var key = DisputeKey.Of(updates[index]);
+        if (!_work.TryGetValue(key, out var work))
+        {
+            _work.Add(key, work = new Work(merchant, charge));
+        }
+
+        work.Indexes.TryAdd(index, updates[index]);
+        _charges.TryAdd((work.Merchant, work.Charge), null);
+    }
+
+    private void Answer(Work work, DisputeIngestionResult result)
+    {
+        foreach (var index in work.Indexes.Keys)
+        {
+            _results[index] = result;
+        }
+    }
+
+    private void Of(DisputeUpdate update, Action<Work, DisputeUpdate> add) => add(_work[DisputeKey.Of(update)], update);
+
+    /// <summary>Leaves those without a place or an answer yet.</summary>
+    private void Drop(List<int> open) => open.RemoveAll(i =>
+        _results[i] is not null || (_work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && work.Indexes.ContainsKey(i)));
+
+    private Task QueryAsync(string sql, List<int> indexes, bool withFingerprint, Action<NpgsqlDataReader, int> read, CancellationToken ct)
+    {
+        if (indexes.Count == 0)
+        {
+            return Task.CompletedTask;
+        }
+
+        List<NpgsqlParameter> parameters =
+        [
+            Columns.Of(indexes, i => i, NpgsqlDbType.Integer),
+            Columns.Of(indexes, i => updates[i].Provider, NpgsqlDbType.Text),
+            Columns.Of(indexes, i => withFingerprint ? updates[i].ProviderDisputeId : updates[i].ChargeReference, NpgsqlDbType.Text),
+        ];
+        if (withFingerprint)
+        {
+            parameters.Add(Columns.Of(indexes, i => _fingerprints[i], NpgsqlDbType.Uuid));
+        }
+
+        return ReadAsync(sql, row => read(row, row.GetInt32(0)), ct, [.. parameters]);
+    }
+
+    private Task QueryChargesAsync(List<int> indexes, CancellationToken ct) => QueryAsync(
+        DisputeSql.FindCharges, indexes, withFingerprint: false, (row, i) => Add(i, new MerchantId(row.GetGuid(1)), new ChargeId(row.GetGuid(2))), ct);
+
+    private async Task ReadAsync(string sql, Action<NpgsqlDataReader> read, CancellationToken ct, params NpgsqlParameter[] parameters)
+    {
+        await using var command = new NpgsqlCommand(sql, connection, transaction);
+        command.Parameters.AddRange(parameters);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            read(reader);
+        }
+    }
+
+    /// <summary>The provider's name for a dispute.</summary>
+    private readonly record struct DisputeKey(string Provider, string ProviderDisputeId)
+    {
+        public static DisputeKey Of(DisputeUpdate update) => new(update.Provider, update.ProviderDisputeId);
+    }
+
+    /// <summary>What a charge was, and what its merchant pays for disputes in its currency.</summary>
+    private sealed record Terms(Money Amount, DisputeFees Fees);
+
+    private sealed class Work(MerchantId merchant, ChargeId charge)
+    {
+        public MerchantId Merchant { get; } = merchant;
+
+        public ChargeId Charge { get; } = charge;
+
+        public Dispute? Dispute { get; set; }
+
+        public Dictionary<int, DisputeUpdate> Indexes { get; } = [];
+
+        public List<DisputeUpdate> Known { get; } = [];
+
+        public List<DisputeUpdate> Adopted { get; } = [];
+    }
+}

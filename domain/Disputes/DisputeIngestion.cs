@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Ledger;
+
+namespace Payments.Domain.Disputes;
+
+/// <summary>What became of one update.</summary>
+public enum DisputeIngestionStatus
+{
+    /// <summary>It is part of its dispute's history now, and changed it unless something later was known already.</summary>
+    Applied,
+
+    /// <summary>It was known, by whichever way it came first.</summary>
+    Duplicate,
+
+    /// <summary>Its charge is not known. It is kept and looked for again.</summary>
+    Unmatched,
+
+    /// <summary>It says nothing that can be applied: <see cref="DisputeIngestionResult.Refusal"/> tells why. Nothing was stored.</summary>
+    Refused,
+}
+
+/// <param name="Dispute">The dispute after the whole batch; null unless <paramref name="Status"/> is <see cref="DisputeIngestionStatus.Applied"/>.</param>
+public sealed record DisputeIngestionResult(DisputeIngestionStatus Status, Dispute? Dispute = null, DisputeUpdateRefusal? Refusal = null);
+
+/// <summary>
+/// Applies neutral updates, from wherever they come, many at a time and in one transaction: the history, the disputes, the ledger, the
+/// balance transactions and the events. Applying an update again does nothing.
+/// </summary>
+public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting ledger, TimeProvider time, ILogger<DisputeIngestion> logger)
+{
+    private const int Attempts = 5;
+
+    /// <summary>Applies the updates in a transaction of its own, again where another transaction was in the way.</summary>
+    public async Task<IReadOnlyList<DisputeIngestionResult>> IngestAsync(IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(ct);
+                await using var transaction = await connection.BeginTransactionAsync(ct);
+                var results = await ApplyAsync(connection, transaction, updates, ct);
+                await transaction.CommitAsync(ct);
+                return results;
+            }
+            catch (Exception e) when (attempt < Attempts && DatabaseErrors.Advise(e) == RetryAdvice.Again)
+            {
+                DisputeLog.Repeated(logger, attempt, e);
+            }
+        }
+    }
+
+    /// <summary>Applies the updates in the caller's transaction; the caller commits.</summary>
+    /// <returns>One result for each update, in their order.</returns>
+    public async Task<IReadOnlyList<DisputeIngestionResult>> ApplyAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var batch = new DisputeBatch(connection, transaction, updates);
+        await batch.FindAsync(ct);
+        await batch.LockAsync(ct);
+        var journals = batch.Decide(now);
+        if (journals.Count > 0)
+        {
+            var postings = await ledger.PostAsync(connection, transaction, journals, now, ct);
+            for (var i = 0; i < postings.Count; i++)
+            {
+                // The journals follow from rows that this transaction holds locked: a refusal is a bug, and nothing may be kept of the batch.
+                if (postings[i].Status is not PostingStatus.Posted)
+                {
+                    throw new InvalidOperationException($"The journal {journals[i].ExternalKey} was refused: {postings[i].Status} {postings[i].Detail}");
+                }
+            }
+        }
+
+        await batch.WriteAsync(now, ct);
+        return batch.Results;
+    }
+
+    /// <summary>
+    /// Looks again for the charges of updates that are due for it. Run by a timer; a crash in the middle leaves the updates where they are.
+    /// </summary>
+    /// <returns>How many updates found their charge.</returns>
+    public async Task<int> MatchAsync(int limit, CancellationToken ct)
+    {
+        var updates = new List<DisputeUpdate>();
+        await using (var command = dataSource.CreateCommand(DisputeSql.TakeUnmatched))
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = time.GetUtcNow().UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+            {
+                updates.Add(DisputeRows.ReadUpdate(reader));
+            }
+        }
+
+        if (updates.Count == 0)
+        {
+            return 0;
+        }
+
+        var matched = (await IngestAsync(updates, ct)).Count(r => r.Status == DisputeIngestionStatus.Applied);
+        DisputeLog.Matched(logger, matched, updates.Count);
+        return matched;
+    }
+}

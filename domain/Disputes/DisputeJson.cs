@@ -1,0 +1,107 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Disputes;
+
+/// <summary>A dispute as the API and the events show it. Amounts are minor units.</summary>
+/// <param name="Amount">What is disputed, in <paramref name="Currency"/>.</param>
+/// <param name="Withdrawn">What the merchant is without because of it, fees aside, in <paramref name="ChargeCurrency"/>.</param>
+/// <param name="Fee">Charged and not given back, in <paramref name="ChargeCurrency"/>.</param>
+public sealed record DisputeResource(
+    string Id,
+    string Object,
+    string Charge,
+    string Provider,
+    string ProviderDisputeId,
+    string Stage,
+    string Status,
+    long Amount,
+    string Currency,
+    long? ReturnedAmount,
+    string? Network,
+    string? NetworkReasonCode,
+    string Reason,
+    DateTimeOffset? EvidenceDueBy,
+    bool EvidenceDueByEstimated,
+    bool IsClosed,
+    long Withdrawn,
+    long Fee,
+    string ChargeCurrency,
+    int Version,
+    DateTimeOffset OpenedAt,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt)
+{
+    public static DisputeResource Of(Dispute dispute) => new(
+        dispute.Id.ToString(),
+        "dispute",
+        dispute.Charge.ToString(),
+        dispute.Provider,
+        dispute.ProviderDisputeId,
+        DbText.Of(dispute.State.Stage),
+        DbText.Of(dispute.State.Status),
+        dispute.State.Amount.MinorUnits,
+        dispute.State.Amount.Currency.Code,
+        dispute.State.Returned?.MinorUnits,
+        dispute.State.Network,
+        dispute.State.NetworkReasonCode,
+        DbText.Of(dispute.State.Reason),
+        dispute.State.EvidenceDueBy,
+        dispute.State.EvidenceDueByIsDefault,
+        dispute.State.IsClosed,
+        dispute.Posted.Withdrawn.MinorUnits,
+        dispute.Posted.Fee.MinorUnits,
+        dispute.ChargeAmount.Currency.Code,
+        dispute.Version,
+        dispute.State.OpenedAt,
+        dispute.CreatedAt,
+        dispute.UpdatedAt);
+
+    public static byte[] Json(Dispute dispute) => JsonSerializer.SerializeToUtf8Bytes(Of(dispute), DisputeJson.Default.DisputeResource);
+}
+
+/// <summary>One entry of a dispute's history: what was said, by whom, and when it reached us.</summary>
+public sealed record DisputeUpdateResource(
+    string Object,
+    string Provider,
+    string ProviderDisputeId,
+    string? ChargeReference,
+    string Stage,
+    string Status,
+    long? Amount,
+    string? Currency,
+    long? ReturnedAmount,
+    string? Network,
+    string? NetworkReasonCode,
+    DateTimeOffset? EvidenceDueBy,
+    DateTimeOffset OccurredAt,
+    DateTimeOffset ReceivedAt,
+    string Source,
+    string SourceReference)
+{
+    public static DisputeUpdateResource Of(DisputeHistoryEntry entry) => new(
+        "dispute_update",
+        entry.Update.Provider,
+        entry.Update.ProviderDisputeId,
+        entry.Update.ChargeReference,
+        DbText.Of(entry.Update.Stage),
+        DbText.Of(entry.Update.Status),
+        entry.Update.Amount?.MinorUnits,
+        entry.Update.Amount?.Currency.Code,
+        entry.Update.Returned?.MinorUnits,
+        entry.Update.Network,
+        entry.Update.NetworkReasonCode,
+        entry.Update.EvidenceDueBy,
+        entry.Update.OccurredAt,
+        entry.ReceivedAt,
+        DbText.Of(entry.Update.Source),
+        entry.Update.SourceReference);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DisputeResource))]
+[JsonSerializable(typeof(IReadOnlyList<DisputeResource>))]
+[JsonSerializable(typeof(DisputeUpdateResource))]
+[JsonSerializable(typeof(IReadOnlyList<DisputeUpdateResource>))]
+public sealed partial class DisputeJson : JsonSerializerContext;

@@ -1,0 +1,110 @@
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Payments.Domain;
+using Payments.Domain.Disputes;
+using Payments.Domain.Ledger;
+
+namespace Payments.Postgres.Tests.Disputes;
+
+/// <summary>A clock that stands where the test puts it.</summary>
+internal sealed class StandingClock(DateTimeOffset now) : TimeProvider
+{
+    public DateTimeOffset Now { get; set; } = now;
+
+    public override DateTimeOffset GetUtcNow() => Now;
+}
+
+/// <summary>A merchant with captured charges, and what is asked of disputes.</summary>
+internal sealed class DisputeWorld
+{
+    public static readonly DateTimeOffset Start = new(2026, 3, 1, 9, 0, 0, TimeSpan.Zero);
+
+    private readonly NpgsqlDataSource _dataSource;
+
+    private DisputeWorld(NpgsqlDataSource dataSource)
+    {
+        _dataSource = dataSource;
+        Clock = new StandingClock(Start.AddDays(1));
+        Merchant = PrefixedId.New<MerchantId>(Clock.Now);
+        Ingestion = new DisputeIngestion(dataSource, new LedgerPosting(), Clock, NullLogger<DisputeIngestion>.Instance);
+        Reads = new DisputeReads(dataSource);
+    }
+
+    public StandingClock Clock { get; }
+
+    public MerchantId Merchant { get; }
+
+    public DisputeIngestion Ingestion { get; }
+
+    public DisputeReads Reads { get; }
+
+    public static async Task<DisputeWorld> CreateAsync(NpgsqlDataSource dataSource, string feePlan = """{"rules":[]}""")
+    {
+        var world = new DisputeWorld(dataSource);
+        await using var connection = await dataSource.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            """
+            INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            VALUES (@id, 'A shop', 'DE', 'active', @feePlan::jsonb, 2, '{}', @now, @now)
+            """,
+            new { id = world.Merchant.Value, feePlan, now = Start.UtcDateTime });
+        return world;
+    }
+
+    /// <summary>A captured charge that the sandbox knows under the reference.</summary>
+    public async Task<ChargeId> ChargeAsync(string reference, long amount = 10000, string currency = "EUR", string provider = "sandbox")
+    {
+        var id = PrefixedId.New<ChargeId>(Clock.Now);
+        await using var connection = await _dataSource.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            """
+            INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, payment_token, provider,
+                provider_reference, metadata, created_at, updated_at)
+            VALUES (@merchant, @id, 'captured', @currency, @amount, 'automatic', @amount, @amount, 'tok_visa', @provider, @reference, '{}', @now, @now)
+            """,
+            new { merchant = Merchant.Value, id = id.Value, currency, amount, provider, reference, now = Start.UtcDateTime });
+        return id;
+    }
+
+    public static DisputeUpdate Update(
+        string reference, DisputeStatus status, int day = 0, DisputeStage stage = DisputeStage.Chargeback, Money? amount = null, DisputeSource source = DisputeSource.Webhook) =>
+        new(
+            "sandbox",
+            $"d_{reference}",
+            reference,
+            stage,
+            status,
+            amount ?? new Money(10000, Currency.Eur),
+            Returned: null,
+            MerchantAmount: null,
+            Network: "visa",
+            NetworkReasonCode: "13.1",
+            Reason: null,
+            EvidenceDueBy: Start.AddDays(20),
+            OccurredAt: Start.AddDays(day),
+            source,
+            SourceReference: $"{source}-{day}");
+
+    public async Task<Dispute> SingleAsync(ChargeId charge) => Assert.Single(await Reads.OfChargeAsync(Merchant, charge, CancellationToken.None));
+
+    /// <summary>The merchant's balance transactions of one dispute: type and net, oldest first.</summary>
+    public async Task<IReadOnlyList<(string Type, long Net)>> TransactionsAsync(DisputeId dispute)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync();
+        return (await connection.QueryAsync<(string, long)>(
+            "SELECT type, net FROM payments.balance_transactions WHERE merchant_id = @merchant AND source_id = @source ORDER BY split_part(journal_key, ':', 2)::int",
+            new { merchant = Merchant.Value, source = dispute.ToString() })).AsList();
+    }
+
+    public async Task<long> CountAsync(string sql, object parameters)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync();
+        return await connection.ExecuteScalarAsync<long>(sql, parameters);
+    }
+
+    public Task<long> UnmatchedAsync(string reference) =>
+        CountAsync("SELECT count(*) FROM payments.unmatched_dispute_updates WHERE provider_dispute_id = @id", new { id = $"d_{reference}" });
+
+    public async Task<DisputeIngestionStatus> IngestAsync(DisputeUpdate update) => (await Ingestion.IngestAsync([update], CancellationToken.None))[0].Status;
+}
