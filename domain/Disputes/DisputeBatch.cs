@@ -25,6 +25,9 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
 
     public IReadOnlyList<DisputeIngestionResult> Results => _results;
 
+    /// <summary>Whether events were written, so that the outbox has something to send.</summary>
+    public bool HasEvents => _events.Count > 0;
+
     /// <summary>Sorts the updates: refused, known, to be kept unmatched, or of a dispute whose charge is known.</summary>
     public async Task FindAsync(CancellationToken ct)
     {
@@ -147,9 +150,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
                 _changed.Add((decision.After, before.Version == 0));
                 journals.AddRange(decision.Movements.Select(m => m.Journal));
                 _balanceTransactions.AddRange(decision.Movements.Select(m => m.BalanceTransaction).OfType<BalanceTransaction>());
-                var data = DisputeResource.Json(decision.After);
-                _events.AddRange(decision.Events.Select(kind =>
-                    DomainEvent.Of(work.Merchant, DisputeDecider.EventType(kind), "dispute", before.Id.ToString(), data, now)));
+                _events.AddRange(DisputeResource.Events(decision.After, decision.Events, now));
             }
 
             _history.AddRange(news.Select(update => (decision.After, update)));
@@ -190,6 +191,11 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
             batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
         }
 
+        if (_events.Count > 0)
+        {
+            batch.BatchCommands.Add(EventLog.Append(_events));
+        }
+
         if (batch.BatchCommands.Count == 0)
         {
             return;
@@ -199,11 +205,6 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         if (update is not null && update.RecordsAffected != updated.Count)
         {
             throw new InvalidOperationException("A locked dispute changed its version under the lock.");
-        }
-
-        if (_events.Count > 0)
-        {
-            await EventLog.AppendAsync(connection, transaction, _events, ct);
         }
     }
 

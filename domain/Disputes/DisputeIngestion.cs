@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Disputes;
 
@@ -29,7 +30,7 @@ public sealed record DisputeIngestionResult(DisputeIngestionStatus Status, Dispu
 /// Applies neutral updates, from wherever they come, many at a time and in one transaction: the history, the disputes, the ledger, the
 /// balance transactions and the events. Applying an update again does nothing.
 /// </summary>
-public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting ledger, TimeProvider time, ILogger<DisputeIngestion> logger)
+public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting ledger, OutboxSignal outbox, TimeProvider time, ILogger<DisputeIngestion> logger)
 {
     private const int Attempts = 5;
 
@@ -42,9 +43,14 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
             {
                 await using var connection = await dataSource.OpenConnectionAsync(ct);
                 await using var transaction = await connection.BeginTransactionAsync(ct);
-                var results = await ApplyAsync(connection, transaction, updates, ct);
+                var batch = await RunAsync(connection, transaction, updates, ct);
                 await transaction.CommitAsync(ct);
-                return results;
+                if (batch.HasEvents)
+                {
+                    outbox.Set();
+                }
+
+                return batch.Results;
             }
             catch (Exception e) when (attempt < Attempts && DatabaseErrors.Advise(e) == RetryAdvice.Again)
             {
@@ -53,32 +59,11 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
         }
     }
 
-    /// <summary>Applies the updates in the caller's transaction; the caller commits.</summary>
+    /// <summary>Applies the updates in the caller's transaction; the caller commits, and sets the <see cref="OutboxSignal"/> after it.</summary>
     /// <returns>One result for each update, in their order.</returns>
     public async Task<IReadOnlyList<DisputeIngestionResult>> ApplyAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
-    {
-        var now = time.GetUtcNow();
-        var batch = new DisputeBatch(connection, transaction, updates);
-        await batch.FindAsync(ct);
-        await batch.LockAsync(ct);
-        var journals = batch.Decide(now);
-        if (journals.Count > 0)
-        {
-            var postings = await ledger.PostAsync(connection, transaction, journals, now, ct);
-            for (var i = 0; i < postings.Count; i++)
-            {
-                // The journals follow from rows that this transaction holds locked: a refusal is a bug, and nothing may be kept of the batch.
-                if (postings[i].Status is not PostingStatus.Posted)
-                {
-                    throw new InvalidOperationException($"The journal {journals[i].ExternalKey} was refused: {postings[i].Status} {postings[i].Detail}");
-                }
-            }
-        }
-
-        await batch.WriteAsync(now, ct);
-        return batch.Results;
-    }
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct) =>
+        (await RunAsync(connection, transaction, updates, ct)).Results;
 
     /// <summary>
     /// Looks again for the charges of updates that are due for it. Run by a timer; a crash in the middle leaves the updates where they are.
@@ -106,5 +91,30 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
         var matched = (await IngestAsync(updates, ct)).Count(r => r.Status == DisputeIngestionStatus.Applied);
         DisputeLog.Matched(logger, matched, updates.Count);
         return matched;
+    }
+
+    private async Task<DisputeBatch> RunAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var batch = new DisputeBatch(connection, transaction, updates);
+        await batch.FindAsync(ct);
+        await batch.LockAsync(ct);
+        var journals = batch.Decide(now);
+        if (journals.Count > 0)
+        {
+            var postings = await ledger.PostAsync(connection, transaction, journals, now, ct);
+            for (var i = 0; i < postings.Count; i++)
+            {
+                // The journals follow from rows that this transaction holds locked: a refusal is a bug, and nothing may be kept of the batch.
+                if (postings[i].Status is not PostingStatus.Posted)
+                {
+                    throw new InvalidOperationException($"The journal {journals[i].ExternalKey} was refused: {postings[i].Status} {postings[i].Detail}");
+                }
+            }
+        }
+
+        await batch.WriteAsync(now, ct);
+        return batch;
     }
 }

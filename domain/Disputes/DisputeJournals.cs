@@ -102,8 +102,9 @@ public static class DisputeJournals
         DisputeMovementKind.Unsettled or DisputeMovementKind.Settled => null,
     };
 
+    /// <summary>The money is gone at the processor whether the merchant has it or not: the balance may fall below zero and recovers from later funds.</summary>
     private static IReadOnlyList<Transfer> One(AccountRef debit, AccountRef credit, Money amount, string code = "dispute") =>
-        amount.IsPositive ? [new Transfer(debit, credit, amount, code)] : [];
+        amount.IsPositive ? [new Transfer(debit, credit, amount, code) { PastLimit = true }] : [];
 
     /// <summary>
     /// From what is held to the processor's clearing. In two currencies the merchant's side ends in, and the processor's side starts
@@ -119,8 +120,8 @@ public static class DisputeJournals
         }
         else
         {
-            Add(disputed, ChartOfAccounts.Exchange(share.Currency), share);
-            Add(ChartOfAccounts.Exchange(atProcessor.Currency), clearing, atProcessor);
+            Add(disputed, ChartOfAccounts.ForeignExchange(share.Currency), share);
+            Add(ChartOfAccounts.ForeignExchange(atProcessor.Currency), clearing, atProcessor);
         }
 
         return transfers;

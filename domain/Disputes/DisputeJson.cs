@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Payments.Domain.Database;
+using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Disputes;
 
@@ -58,7 +59,13 @@ public sealed record DisputeResource(
         dispute.CreatedAt,
         dispute.UpdatedAt);
 
-    public static byte[] Json(Dispute dispute) => JsonSerializer.SerializeToUtf8Bytes(Of(dispute), DisputeJson.Default.DisputeResource);
+    /// <summary>The events that tell of a change, with the dispute as it is after it.</summary>
+    internal static IEnumerable<DomainEvent> Events(Dispute dispute, IEnumerable<DisputeEventKind> kinds, DateTimeOffset now)
+    {
+        var data = JsonSerializer.Serialize(Of(dispute), DisputeJson.Default.DisputeResource);
+        return kinds.Select(kind =>
+            new DomainEvent(PrefixedId.New<EventId>(now), dispute.Merchant, DisputeDecider.EventType(kind), "dispute", dispute.Id.Value, data, now));
+    }
 }
 
 /// <summary>One entry of a dispute's history: what was said, by whom, and when it reached us.</summary>

@@ -40,14 +40,14 @@ public sealed class DisputeJournalsTests
         { "amount corrected downwards", [Needs, Any.Update(Chargeback, UnderReview, 5, Any.Eur(7000))], $"{Opened}; disputed -> available 30.00 EUR" },
         { "amount above the charge", [Any.Update(Chargeback, NeedsResponse, 0, Any.Eur(12500))], "available -> disputed 125.00 EUR; available -> platform/fees 15.00 EUR" },
         { "another currency, processor's figure in ours", [Any.Update(Chargeback, NeedsResponse, 0, Any.Usd(11000), merchantAmount: Any.Eur(10210)), Any.Update(Chargeback, Lost, 9, Any.Usd(11000))],
-            "available -> disputed 102.10 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/exchange 102.10 EUR; fx/exchange -> processor/sandbox/clearing 110.00 USD" },
+            "available -> disputed 102.10 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/position 102.10 EUR; fx/position -> processor/sandbox/clearing 110.00 USD" },
         { "another currency, no figure: the merchant bears the charge", [Any.Update(Chargeback, NeedsResponse, 0, Any.Usd(11000)), Any.Update(Chargeback, Lost, 9, Any.Usd(11000))],
-            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/exchange 100.00 EUR; fx/exchange -> processor/sandbox/clearing 110.00 USD" },
+            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/position 100.00 EUR; fx/position -> processor/sandbox/clearing 110.00 USD" },
         { "another currency, partly won", [Any.Update(Chargeback, NeedsResponse, 0, Any.Usd(11000)), Any.Update(Chargeback, Won, 9, Any.Usd(11000), returned: Any.Usd(5500))],
-            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> available 50.00 EUR; platform/fees -> available 15.00 EUR; disputed -> fx/exchange 50.00 EUR; fx/exchange -> processor/sandbox/clearing 55.00 USD" },
+            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> available 50.00 EUR; platform/fees -> available 15.00 EUR; disputed -> fx/position 50.00 EUR; fx/position -> processor/sandbox/clearing 55.00 USD" },
         { "settled in the wrong currency, corrected", [Any.Update(Chargeback, Lost, 9, Any.Usd(11000)), Any.Update(Chargeback, Lost, 10, Any.Eur(10000))],
-            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/exchange 100.00 EUR; fx/exchange -> processor/sandbox/clearing 110.00 USD; "
-            + "fx/exchange -> disputed 100.00 EUR; processor/sandbox/clearing -> fx/exchange 110.00 USD; disputed -> processor/sandbox/clearing 100.00 EUR" },
+            "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR; disputed -> fx/position 100.00 EUR; fx/position -> processor/sandbox/clearing 110.00 USD; "
+            + "fx/position -> disputed 100.00 EUR; processor/sandbox/clearing -> fx/position 110.00 USD; disputed -> processor/sandbox/clearing 100.00 EUR" },
     };
 
     [Theory]

@@ -4,6 +4,7 @@ using Npgsql;
 using Payments.Domain;
 using Payments.Domain.Disputes;
 using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
 
 namespace Payments.Postgres.Tests.Disputes;
 
@@ -27,7 +28,7 @@ internal sealed class DisputeWorld
         _dataSource = dataSource;
         Clock = new StandingClock(Start.AddDays(1));
         Merchant = PrefixedId.New<MerchantId>(Clock.Now);
-        Ingestion = new DisputeIngestion(dataSource, new LedgerPosting(), Clock, NullLogger<DisputeIngestion>.Instance);
+        Ingestion = new DisputeIngestion(dataSource, new LedgerPosting(dataSource), new OutboxSignal(), Clock, NullLogger<DisputeIngestion>.Instance);
         Reads = new DisputeReads(dataSource);
     }
 

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Payments.Domain.Database;
+using Payments.Domain.Disputes;
+
+namespace Payments.Domain.Providers.Sandbox;
+
+/// <summary>Disputes as the sandbox acquirer tells them, in neutral words. All its dispute events carry the whole dispute as it was then.</summary>
+public static class SandboxDisputes
+{
+    public const string Provider = "sandbox";
+
+    public static bool IsDisputeEvent(string type) => type.StartsWith("dispute.", StringComparison.Ordinal);
+
+    /// <param name="data">The dispute: <c>data</c> of a webhook, or the answer of the API.</param>
+    /// <exception cref="FormatException">It is not a dispute of the sandbox.</exception>
+    public static DisputeUpdate Read(JsonElement data, DisputeSource source, string sourceReference)
+    {
+        try
+        {
+            var currency = Currency.Of(data.GetProperty("currency").GetString()!);
+            var amount = new Money(data.GetProperty("amount").GetInt64(), currency);
+            var status = DbText.Parse<DisputeStatus>(data.GetProperty("status").GetString()!);
+            var held = data.TryGetProperty("held_amount", out var h) ? h.GetInt64() : 0;
+            return new DisputeUpdate(
+                Provider,
+                data.GetProperty("id").GetString()!,
+                data.GetProperty("payment_id").GetString(),
+                DbText.Parse<DisputeStage>(data.GetProperty("stage").GetString()!),
+                status,
+                amount,
+                // What is still held of a dispute that was won is the part that was not.
+                status == DisputeStatus.Won && held > 0 ? amount - new Money(held, currency) : null,
+                MerchantAmount: null,
+                Text(data, "network"),
+                Text(data, "reason_code"),
+                Reason: null,
+                data.TryGetProperty("evidence_due_by", out var due) && due.ValueKind == JsonValueKind.String ? due.GetDateTimeOffset() : null,
+                data.GetProperty("updated_at").GetDateTimeOffset(),
+                source,
+                sourceReference);
+        }
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        {
+            throw new FormatException($"Not a dispute of the sandbox acquirer: {e.Message}", e);
+        }
+    }
+
+    private static string? Text(JsonElement data, string name) =>
+        data.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}
