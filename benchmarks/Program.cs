@@ -1,1 +1,25 @@
+using Payments.Benchmarks;
+
+// Every benchmark takes the run's options and prints JSON lines; anything for people goes to the error stream.
+var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task> Run)>(StringComparer.Ordinal)
+{
+    ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
+};
+
+var names = args.Where(arg => !arg.StartsWith('-')).ToArray();
+var unknown = args.Where(arg => arg.StartsWith('-') && arg != "--quick").Concat(names.Where(name => !benchmarks.ContainsKey(name))).ToArray();
+if (unknown.Length > 0 || names.Length == 0)
+{
+    Console.Error.WriteLine("usage: ./bench NAME [--quick]\n");
+    foreach (var (name, (about, _)) in benchmarks)
+        Console.Error.WriteLine($"  {name,-12} {about}");
+    return unknown.Length > 0 ? 2 : 0;
+}
+
+foreach (var name in names)
+{
+    await using var run = await BenchRun.StartAsync(name, quick: args.Contains("--quick"));
+    await benchmarks[name].Run(run);
+}
+
 return 0;

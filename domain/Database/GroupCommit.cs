@@ -23,7 +23,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
 {
     private readonly string _name;
     private readonly NpgsqlDataSource _dataSource;
-    private readonly CommitBatch<TItem, TResult> _commit;
+    private readonly Func<NpgsqlConnection, IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> _transact;
+    private readonly bool _repeatable;
     private readonly GroupCommitOptions _options;
     private readonly TimeProvider _time;
     private readonly GroupCommitMetrics _metrics;
@@ -33,16 +34,37 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
 
     /// <param name="name">Names the queue in metrics and errors.</param>
     public GroupCommit(string name, NpgsqlDataSource dataSource, CommitBatch<TItem, TResult> commit, GroupCommitOptions options, TimeProvider time)
+        : this(name, dataSource, options, time)
+    {
+        _transact = (connection, items) => TransactAsync(connection, commit, items);
+        _loop = Task.Run(RunAsync);
+    }
+
+    /// <param name="transact">Does and commits the whole batch; doing it twice is the same as doing it once, so it needs no marker.</param>
+    internal GroupCommit(
+        string name,
+        NpgsqlDataSource dataSource,
+        Func<NpgsqlConnection, IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> transact,
+        GroupCommitOptions options,
+        TimeProvider time)
+        : this(name, dataSource, options, time)
+    {
+        _transact = transact;
+        _repeatable = true;
+        _loop = Task.Run(RunAsync);
+    }
+
+    private GroupCommit(string name, NpgsqlDataSource dataSource, GroupCommitOptions options, TimeProvider time)
     {
         _name = name;
         _dataSource = dataSource;
-        _commit = commit;
         _options = options;
         _time = time;
         _metrics = new GroupCommitMetrics(name);
         _marker = new CommitMarker(Guid.CreateVersion7(time.GetUtcNow()));
         _queue = Channel.CreateBounded<Entry>(new BoundedChannelOptions(options.QueueLimit) { SingleReader = true });
-        _loop = Task.Run(RunAsync);
+        _transact = null!;
+        _loop = null!;
     }
 
     /// <summary>Waits for the item's own result, with whatever the item asked for committed.</summary>
@@ -100,49 +122,63 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
 
     private async Task CommitAsync(IReadOnlyList<Entry> batch)
     {
+        TItem[] items = [.. batch.Select(entry => entry.Item)];
+        var began = _time.GetTimestamp();
+        var mayBeDone = false;
         for (var attempt = 0; ; attempt++)
         {
             var started = _time.GetTimestamp();
+            var connected = false;
+            Exception error;
             try
             {
-                var results = await TransactAsync([.. batch.Select(entry => entry.Item)]);
-                _metrics.Committed(batch.Count, _time.GetElapsedTime(started));
-                for (var i = 0; i < batch.Count; i++)
+                await using var connection = await _dataSource.OpenConnectionAsync();
+                connected = true;
+                var results = await _transact(connection, items);
+                if (results.Count != items.Length)
+                    throw new InvalidOperationException($"'{_name}' answered {results.Count} of {items.Length} items.");
+                _metrics.Committed(items.Length, _time.GetElapsedTime(started));
+                for (var i = 0; i < items.Length; i++)
                     batch[i].SetResult(results[i]);
                 return;
             }
             catch (Exception e)
             {
                 _metrics.Failed();
-                var advice = e is CommitUnknownException ? RetryAdvice.Never : DatabaseErrors.Advise(e);
-                if (advice is not RetryAdvice.Never && attempt < _options.Retries)
-                {
-                    await Task.Delay(TimeSpan.FromMilliseconds(5 << (2 * attempt)), _time);
-                    continue;
-                }
-
-                // Halving finds the item that cannot be done; it does not help when the server is at fault.
-                if (batch.Count == 1 || advice is RetryAdvice.WhenReachable || e is CommitUnknownException)
-                {
-                    foreach (var entry in batch)
-                        entry.SetException(e);
-                    return;
-                }
+                error = e;
             }
 
-            await CommitAsync([.. batch.Take(batch.Count / 2)]);
-            await CommitAsync([.. batch.Skip(batch.Count / 2)]);
+            var advice = error is CommitUnknownException ? RetryAdvice.Never : DatabaseErrors.Advise(error);
+            mayBeDone |= _repeatable && connected && advice is RetryAdvice.WhenReachable;
+            var again = mayBeDone
+                ? advice is not RetryAdvice.Never && _time.GetElapsedTime(began) < _options.ResolveWithin
+                : advice is not RetryAdvice.Never && attempt < _options.Retries;
+            if (again)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(5 << (2 * Math.Min(attempt, 3))), _time);
+                continue;
+            }
+
+            // Halving finds the item that cannot be done; it does not help when the server is at fault.
+            if (items.Length == 1 || advice is RetryAdvice.WhenReachable || error is CommitUnknownException)
+            {
+                foreach (var entry in batch)
+                    entry.SetException(mayBeDone ? new CommitUnknownException(_name, error) : error);
+                return;
+            }
+
+            await CommitAsync([.. batch.Take(items.Length / 2)]);
+            await CommitAsync([.. batch.Skip(items.Length / 2)]);
             return;
         }
     }
 
-    private async Task<IReadOnlyList<TResult>> TransactAsync(IReadOnlyList<TItem> items)
+    private async Task<IReadOnlyList<TResult>> TransactAsync(NpgsqlConnection connection, CommitBatch<TItem, TResult> commit, IReadOnlyList<TItem> items)
     {
-        await using var connection = await _dataSource.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        var results = await _commit(connection, transaction, items, CancellationToken.None);
+        var results = await commit(connection, transaction, items, CancellationToken.None);
         if (results.Count != items.Count)
-            throw new InvalidOperationException($"'{_name}' answered {results.Count} of {items.Count} items.");
+            return results;
         try
         {
             await _marker.CommitAsync(connection, transaction, _time.GetUtcNow());

@@ -43,6 +43,26 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return results;
     }
 
+    /// <summary>Posts and commits in one round trip, where no external key is named twice.</summary>
+    internal async Task<IReadOnlyList<PostingResult>> PostAndCommitAsync(
+        NpgsqlConnection connection, IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
+    {
+        if (journals.Count > 1 && journals.DistinctBy(journal => (journal.Merchant.Bucket, journal.ExternalKey)).Count() < journals.Count)
+        {
+            await using var transaction = await connection.BeginTransactionAsync(ct);
+            var answers = await PostAsync(connection, transaction, journals, now, ct);
+            await transaction.CommitAsync(ct);
+            return answers;
+        }
+
+        foreach (var journal in journals)
+            Validate(journal);
+        var accounts = await AccountsAsync(journals, now, ct);
+        var results = new PostingResult[journals.Count];
+        await PostDistinctAsync(connection, null, journals, accounts, [.. Enumerable.Range(0, journals.Count)], results, now, ct);
+        return results;
+    }
+
     private static void Validate(Journal journal)
     {
         if (journal.Transfers.Count is 0 or > short.MaxValue)
@@ -99,7 +119,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
 
     private static async Task PostDistinctAsync(
         NpgsqlConnection connection,
-        NpgsqlTransaction transaction,
+        NpgsqlTransaction? transaction,
         IReadOnlyList<Journal> journals,
         int[][] accounts,
         List<int> round,
@@ -154,6 +174,12 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         await reader.ReadAsync(ct);
         var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
         var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
+
+        // Without a transaction of the caller's, the statement is committed once its result was read to the end.
+        while (await reader.ReadAsync(ct) || await reader.NextResultAsync(ct))
+        {
+        }
+
         for (var r = 0; r < round.Count; r++)
         {
             var status = DbText.Parse<PostingStatus>(statuses[r]);

@@ -12,11 +12,14 @@ public sealed class LedgerWriter : IAsyncDisposable
         _queue = new GroupCommit<Journal, PostingResult>(
             "ledger",
             dataSource,
-            async (connection, transaction, journals, ct) => await posting.PostAsync(connection, transaction, journals, time.GetUtcNow(), ct),
+            (connection, journals) => posting.PostAndCommitAsync(connection, journals, time.GetUtcNow(), CancellationToken.None),
             options ?? new GroupCommitOptions(),
             time);
 
-    /// <summary>Returns once the answer is durable. See <see cref="GroupCommit{TItem,TResult}.SubmitAsync"/> for what cancelling and a full queue mean.</summary>
+    /// <summary>
+    /// Returns once the answer is durable. After a connection was lost the batch is posted again, so a journal may be answered
+    /// <see cref="PostingStatus.Exists"/> though nobody posted it before. See <see cref="GroupCommit{TItem,TResult}.SubmitAsync"/> for what cancelling and a full queue mean.
+    /// </summary>
     public ValueTask<PostingResult> PostAsync(Journal journal, CancellationToken ct) => _queue.SubmitAsync(journal, ct);
 
     public ValueTask DisposeAsync() => _queue.DisposeAsync();

@@ -7,7 +7,7 @@ namespace Payments.Postgres.Tests.Ledger;
 public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     private static readonly DateTimeOffset Now = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
-    private readonly MerchantId _merchant = PrefixedId.New<MerchantId>(TimeProvider.System.GetUtcNow());
+    private readonly MerchantId _merchant = TestMerchants.Next();
 
     private AccountRef Pending => ChartOfAccounts.MerchantPending(_merchant, Currency.Eur);
 
@@ -133,10 +133,7 @@ public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<Te
     [Fact]
     public async Task PostAsync_AccountOfAMerchantInAnotherBucket_IsRefused()
     {
-        MerchantId other;
-        do
-            other = PrefixedId.New<MerchantId>(Now);
-        while (other.Bucket == _merchant.Bucket);
+        var other = TestMerchants.InBucket((_merchant.Bucket + 1) % MerchantId.Buckets);
         await PostAsync(new Journal(other, Key("o"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));
 
         var result = await PostAsync(new Journal(_merchant, Key("x"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));

@@ -129,7 +129,9 @@ CREATE FUNCTION ledger.post(
     p_external_key text[], p_kind text[], p_merchant uuid[], p_effective_at timestamptz[],
     p_now timestamptz,
     OUT statuses text[], OUT journal_ids bigint[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Plans are kept for the life of a connection: one made while the tables were small must not read them from end to end later.
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     n            CONSTANT integer := coalesce(cardinality(p_journal), 0);
     v_ids        integer[];
