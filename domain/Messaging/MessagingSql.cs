@@ -46,12 +46,19 @@ internal static class MessagingSql
 
     public const string ClaimOutbox =
         """
-        SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts
+        SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts, put_back
         FROM payments.outbox
         WHERE due_at <= $1
         ORDER BY due_at, id
         LIMIT $2
         FOR UPDATE SKIP LOCKED
+        """;
+
+    public const string PutBack =
+        """
+        INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at, put_back)
+        VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10)
+        ON CONFLICT (id) DO NOTHING
         """;
 
     public const string DeleteSent = "DELETE FROM payments.outbox WHERE id = ANY($1)";

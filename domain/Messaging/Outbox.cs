@@ -56,5 +56,28 @@ public static class Outbox
         await batch.ExecuteNonQueryAsync(ct);
     }
 
+    /// <summary>Enqueues a message that came from a queue once more, under its own id.</summary>
+    internal static async Task PutBackAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string queue, MessageEnvelope envelope, DateTimeOffset dueAt, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(MessagingSql.PutBack, connection, transaction)
+        {
+            Parameters =
+            {
+                SqlParameters.Uuid(envelope.Id),
+                SqlParameters.Text(queue),
+                SqlParameters.Text(envelope.Type),
+                new() { Value = envelope.Version },
+                SqlParameters.Text(envelope.Body?.GetRawText()),
+                SqlParameters.Text(envelope.OrderKey),
+                SqlParameters.Text(envelope.Traceparent),
+                SqlParameters.Time(envelope.CreatedAt),
+                SqlParameters.Time(dueAt),
+                new() { Value = (short)(envelope.PutBack + 1) },
+            },
+        };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
     private static bool IsLarge(OutboxMessage message) => Encoding.UTF8.GetByteCount(message.Body) > MessageEnvelope.LargestBody;
 }

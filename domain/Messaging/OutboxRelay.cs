@@ -97,7 +97,8 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
                 reader.IsDBNull(4) ? null : JsonElement.Parse(reader.GetString(4)),
                 reader.IsDBNull(5) ? null : reader.GetString(5),
                 reader.IsDBNull(6) ? null : reader.GetString(6),
-                reader.GetFieldValue<DateTimeOffset>(7));
+                reader.GetFieldValue<DateTimeOffset>(7),
+                reader.GetInt16(10));
             rows.Add(new Row(reader.GetString(1), envelope, reader.GetFieldValue<DateTimeOffset>(8), reader.GetInt32(9)));
         }
 

@@ -52,7 +52,7 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageS
     {
         var message = new ServiceBusMessage(envelope.ToUtf8())
         {
-            MessageId = envelope.Id.ToString("N"),
+            MessageId = envelope.TransportId,
             ContentType = "application/json",
             Subject = envelope.Type,
         };

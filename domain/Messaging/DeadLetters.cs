@@ -1,0 +1,107 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Payments.Domain.Messaging;
+
+/// <param name="Raw">The message as it was on the queue; bytes that are no text are in base64.</param>
+public sealed record DeadLetter(
+    Guid Id, string Queue, Guid? MessageId, string? Type, string Raw, string Reason, DateTimeOffset DeadAt, DateTimeOffset? ReplayedAt);
+
+/// <summary>Messages that could not be handled, kept with the reason until an operator replays them.</summary>
+public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time, ILogger<DeadLetters> logger)
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Keeps a message that a transport has given up on, or that is none. Keeping it again changes nothing.</summary>
+    public async Task KeepAsync(string queue, ReadOnlyMemory<byte> raw, string reason, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var envelope = MessageEnvelope.Parse(raw.Span);
+        await using var command = dataSource.CreateCommand(MessagingSql.KeepDeadLetter);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(Guid.CreateVersion7(now)),
+            SqlParameters.Text(queue),
+            SqlParameters.Uuid(envelope?.Id),
+            SqlParameters.Text(envelope?.Type),
+            SqlParameters.Text(Readable(raw.Span)),
+            SqlParameters.Text(reason),
+            SqlParameters.Time(now),
+        });
+        await command.ExecuteNonQueryAsync(ct);
+        MessagingLog.DeadLettered(logger, queue, reason);
+    }
+
+    /// <summary>Those not replayed yet, newest first.</summary>
+    public async Task<IReadOnlyList<DeadLetter>> ListAsync(string? queue, Guid? after, int limit, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(MessagingSql.ListDeadLetters);
+        command.Parameters.AddRange(new[] { SqlParameters.Text(queue), SqlParameters.Uuid(after), SqlParameters.Int(limit) });
+        var letters = new List<DeadLetter>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            letters.Add(new DeadLetter(
+                reader.GetGuid(0),
+                reader.GetString(1),
+                reader.IsDBNull(2) ? null : reader.GetGuid(2),
+                reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetString(4),
+                reader.GetString(5),
+                reader.GetFieldValue<DateTimeOffset>(6),
+                reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7)));
+        }
+
+        return letters;
+    }
+
+    /// <summary>Puts one back on its queue. False when it is not there, was replayed before, or is no message of ours.</summary>
+    public async Task<bool> ReplayAsync(Guid id, CancellationToken ct) => await ReplayAsync(id, default, default, ct) == 1;
+
+    /// <summary>Puts back all that died in the time range; answers how many.</summary>
+    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken ct) => ReplayAsync(null, from, until, ct);
+
+    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var letters = new List<(string Queue, string Raw)>();
+        await using (var command = new NpgsqlCommand(MessagingSql.TakeDeadLetters, connection, transaction)
+        {
+            Parameters = { SqlParameters.Uuid(id), SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Time(now) },
+        })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                letters.Add((reader.GetString(0), reader.GetString(1)));
+        }
+
+        foreach (var (queue, raw) in letters)
+        {
+            // Its age would send a message of a newer version straight back; the replay starts it afresh.
+            var envelope = MessageEnvelope.Parse(Encoding.UTF8.GetBytes(raw))! with { CreatedAt = now };
+            await Outbox.PutBackAsync(connection, transaction, queue, envelope, now, ct);
+        }
+
+        await transaction.CommitAsync(ct);
+        signal.Set();
+        return letters.Count;
+    }
+
+    // Postgres texts hold no NUL.
+    private static string Readable(ReadOnlySpan<byte> raw)
+    {
+        try
+        {
+            if (!raw.Contains((byte)0))
+                return StrictUtf8.GetString(raw);
+        }
+        catch (DecoderFallbackException)
+        {
+        }
+
+        return "base64:" + Convert.ToBase64String(raw);
+    }
+}

@@ -1,0 +1,68 @@
+using Azure.Core;
+using Azure.Identity;
+using Azure.Messaging.ServiceBus;
+using Azure.Storage.Queues;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Payments.Domain.Messaging;
+
+public static class MessagingRegistration
+{
+    /// <summary>
+    /// The outbox, its relay and the transport. <c>Messaging:Transport</c> is <c>storage</c> (the default; <c>AzureWebJobsStorage</c> names the
+    /// account) or <c>servicebus</c> (<c>ServiceBus</c>). Either is a connection string, or an identity's: <c>AzureWebJobsStorage:queueServiceUri</c>
+    /// and <c>ServiceBus:fullyQualifiedNamespace</c>, with <c>:clientId</c> of a user-assigned identity.
+    /// </summary>
+    public static IServiceCollection AddMessaging(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<OutboxRelay>();
+        services.AddSingleton<DeadLetters>();
+        services.AddSingleton<MessageDispatcher>();
+        services.AddSingleton<MessagingPurge>();
+        services.AddHostedService<OutboxRelayService>();
+        switch (configuration["Messaging:Transport"] ?? "storage")
+        {
+            case "storage":
+                services.AddSingleton(StorageQueues(configuration));
+                services.AddSingleton<IMessageSender, StorageQueueMessageSender>();
+                break;
+            case "servicebus":
+                services.AddSingleton(ServiceBus(configuration));
+                services.AddSingleton<IMessageSender, ServiceBusMessageSender>();
+                break;
+            case var other:
+                throw new InvalidOperationException($"Messaging__Transport is '{other}'; it must be 'storage' or 'servicebus'.");
+        }
+
+        return services;
+    }
+
+    private static QueueServiceClient StorageQueues(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("AzureWebJobsStorage");
+        if (section["queueServiceUri"] is { Length: > 0 } uri)
+            return new QueueServiceClient(new Uri(uri), Credential(section));
+        return section.Value is { Length: > 0 } connection
+            ? new QueueServiceClient(connection)
+            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri) is missing: the outbox has no queues to send to.");
+    }
+
+    private static ServiceBusClient ServiceBus(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("ServiceBus");
+        if (section["fullyQualifiedNamespace"] is { Length: > 0 } host)
+            return new ServiceBusClient(host, Credential(section));
+        return section.Value is { Length: > 0 } connection
+            ? new ServiceBusClient(connection)
+            : throw new InvalidOperationException("ServiceBus (or ServiceBus__fullyQualifiedNamespace) is missing: the outbox has no queues to send to.");
+    }
+
+    private static TokenCredential Credential(IConfigurationSection section) =>
+        section["clientId"] is { Length: > 0 } client
+            ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
+            : new DefaultAzureCredential();
+}
