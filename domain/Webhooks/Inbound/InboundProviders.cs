@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Payments.Domain.Webhooks.Inbound;
+
+/// <summary>
+/// The providers whose webhooks are taken. Settings of each: <c>Webhooks:Inbound:NAME:Scheme</c> (<c>standard</c> when absent, <c>stripe</c>, <c>adyen</c>, or one
+/// that an integration adds), <c>:Secret</c>, and <c>:PreviousSecret</c> while the partner changes over.
+/// </summary>
+public sealed class InboundProviders
+{
+    private readonly Dictionary<string, IWebhookVerifier> _verifiers = new(StringComparer.Ordinal);
+
+    public InboundProviders(IConfiguration configuration, IEnumerable<WebhookScheme> schemes)
+    {
+        var byName = schemes.ToDictionary(scheme => scheme.Name, StringComparer.Ordinal);
+        foreach (var provider in configuration.GetSection("Webhooks:Inbound").GetChildren())
+        {
+            var name = provider.Key.ToLowerInvariant();
+            var scheme = provider["Scheme"] ?? "standard";
+            string[] secrets = [.. new[] { provider["Secret"], provider["PreviousSecret"] }.OfType<string>().Where(secret => secret.Length > 0)];
+            if (!byName.TryGetValue(scheme, out var found))
+                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Scheme is '{scheme}'; it must be one of {string.Join(", ", byName.Keys.Order())}.");
+            if (secrets.Length == 0)
+                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Secret is missing: no webhook of '{name}' could be trusted.");
+            _verifiers[name] = found.Create(secrets);
+        }
+    }
+
+    public IWebhookVerifier? Find(string provider) => _verifiers.GetValueOrDefault(provider);
+}

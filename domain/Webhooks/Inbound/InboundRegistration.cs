@@ -1,0 +1,39 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Webhooks.Inbound;
+
+public static class InboundRegistration
+{
+    /// <summary>A provider's translator of events. With its appliers it is all that a partner's webhooks need beyond settings.</summary>
+    public static IServiceCollection AddProviderEvents<TMapper>(this IServiceCollection services)
+        where TMapper : class, INeutralEventMapper
+    {
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<INeutralEventMapper, TMapper>());
+        return services;
+    }
+
+    /// <summary>A capability that takes neutral events.</summary>
+    public static IServiceCollection AddProviderEventApplier<TApplier>(this IServiceCollection services)
+        where TApplier : class, IProviderEventApplier
+    {
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProviderEventApplier, TApplier>());
+        return services;
+    }
+
+    /// <summary>A way of signing beside <c>standard</c>, <c>stripe</c> and <c>adyen</c>.</summary>
+    public static IServiceCollection AddWebhookScheme(this IServiceCollection services, string name, Func<IReadOnlyList<string>, IWebhookVerifier> create) =>
+        services.AddSingleton(new WebhookScheme(name, create));
+
+    internal static void AddInbound(this IServiceCollection services)
+    {
+        services.AddWebhookScheme("standard", secrets => new StandardWebhooksVerifier(secrets));
+        services.AddWebhookScheme("stripe", secrets => new StripeWebhookVerifier(secrets));
+        services.AddWebhookScheme("adyen", secrets => new AdyenWebhookVerifier(secrets));
+        services.AddSingleton<InboundProviders>();
+        services.AddSingleton<ReceiveWebhook>();
+        services.AddSingleton<ProviderEvents>();
+        services.AddSingleton<IMessageHandler, ProcessProviderEvent>();
+    }
+}

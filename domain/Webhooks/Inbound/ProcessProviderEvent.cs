@@ -1,0 +1,151 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Webhooks.Inbound;
+
+/// <summary>
+/// Processes stored events from their queue: translate, apply, record what became of it. It may stop after any line: the event is then
+/// applied again, which appliers allow, and recorded once.
+/// </summary>
+public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
+{
+    private readonly NpgsqlDataSource _dataSource;
+    private readonly ILookup<string, INeutralEventMapper> _mappers;
+    private readonly IProviderEventApplier[] _appliers;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ProcessProviderEvent> _logger;
+    private readonly GroupCommit<Ending, bool> _endings;
+
+    public ProcessProviderEvent(
+        NpgsqlDataSource dataSource,
+        IEnumerable<INeutralEventMapper> mappers,
+        IEnumerable<IProviderEventApplier> appliers,
+        TimeProvider time,
+        ILogger<ProcessProviderEvent> logger)
+    {
+        _dataSource = dataSource;
+        _mappers = mappers.ToLookup(mapper => mapper.Provider, StringComparer.Ordinal);
+        _appliers = [.. appliers];
+        _time = time;
+        _logger = logger;
+        _endings = new GroupCommit<Ending, bool>("provider-event-results", dataSource, RecordAsync, new GroupCommitOptions(), time);
+    }
+
+    public string Queue => QueueNames.ProviderEvents;
+
+    public string Type => "provider_event.received";
+
+    public short Version => 1;
+
+    /// <summary>
+    /// How long an event waits for its object after so many attempts: 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, then every 6 h; null after three days,
+    /// when partners have given up repeating theirs as well.
+    /// </summary>
+    internal static TimeSpan? WaitAfter(int attempts) => attempts switch
+    {
+        <= 1 => TimeSpan.FromSeconds(1),
+        2 => TimeSpan.FromSeconds(5),
+        3 => TimeSpan.FromSeconds(30),
+        4 => TimeSpan.FromMinutes(2),
+        5 => TimeSpan.FromMinutes(10),
+        6 => TimeSpan.FromHours(1),
+        <= 18 => TimeSpan.FromHours(6),
+        _ => null,
+    };
+
+    public async Task HandleAsync(Message message, CancellationToken ct)
+    {
+        var id = message.Body.GetProperty("id").GetGuid();
+        var attempt = message.Body.GetProperty("attempt").GetInt32();
+        if (await LoadAsync(id, ct) is not { Payload: { } payload } received
+            || received.Attempts != attempt
+            || received.Status is not (ProviderEventStatus.Received or ProviderEventStatus.Waiting))
+        {
+            // Handled before: this message is a repetition, and whatever is to follow has its own.
+            return;
+        }
+
+        var result = await ApplyAsync(received, payload, ct);
+        if (result.Outcome == ApplyOutcome.Waiting && WaitAfter(attempt + 1) is null)
+            result = new ApplyResult(ApplyOutcome.Failed, $"It waited for three days: {result.Detail}");
+        if (result.Outcome == ApplyOutcome.Failed)
+            InboundLog.Failed(_logger, received.Provider, received.EventId, received.Type, result.Detail);
+        await _endings.SubmitAsync(new Ending(id, attempt, result, _time.GetUtcNow(), System.Diagnostics.Activity.Current?.Id), ct);
+    }
+
+    public ValueTask DisposeAsync() => _endings.DisposeAsync();
+
+    private async Task<ApplyResult> ApplyAsync(ProviderEvent received, ReadOnlyMemory<byte> payload, CancellationToken ct)
+    {
+        INeutralEvent? neutral;
+        try
+        {
+            neutral = Map(received, JsonElement.Parse(payload.Span));
+        }
+        catch (FormatException e)
+        {
+            return new ApplyResult(ApplyOutcome.Failed, e.Message);
+        }
+
+        if (neutral is null)
+            return new ApplyResult(ApplyOutcome.Ignored, $"The type '{received.Type}' means nothing here.");
+        return _appliers.FirstOrDefault(applier => applier.Applies(neutral)) is { } applier
+            ? await applier.ApplyAsync(neutral, ct)
+            : new ApplyResult(ApplyOutcome.Ignored, "No capability takes it.");
+    }
+
+    private INeutralEvent? Map(ProviderEvent received, JsonElement payload)
+    {
+        foreach (var mapper in _mappers[received.Provider])
+        {
+            if (mapper.Map(received, payload) is { } neutral)
+                return neutral;
+        }
+
+        return null;
+    }
+
+    private async Task<ProviderEvent?> LoadAsync(Guid id, CancellationToken ct)
+    {
+        await using var command = _dataSource.CreateCommand(InboundSql.Load);
+        command.Parameters.Add(SqlParameters.Uuid(id));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? ProviderEvents.Read(reader) : null;
+    }
+
+    private static async ValueTask<IReadOnlyList<bool>> RecordAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Ending> endings, CancellationToken ct)
+    {
+        var ordered = endings.OrderBy(ending => ending.Id).ToArray();
+        var recorded = new HashSet<Guid>();
+        await using (var command = new NpgsqlCommand(InboundSql.Finish, connection, transaction)
+        {
+            Parameters =
+            {
+                SqlParameters.Column(ordered.Select(ending => ending.Id), NpgsqlDbType.Uuid),
+                SqlParameters.Column(ordered.Select(ending => ending.Attempt), NpgsqlDbType.Integer),
+                SqlParameters.Texts(ordered.Select(ending => DbText.Of(ending.Result.Outcome))),
+                SqlParameters.Column(ordered.Select(ending => ending.Result.Detail), NpgsqlDbType.Text),
+                SqlParameters.Times(ordered, ending => ending.At),
+            },
+        })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                recorded.Add(reader.GetGuid(0));
+        }
+
+        // The same event may stand twice in a batch, handled twice at once: one of the two goes on.
+        await Outbox.EnqueueAsync(connection, transaction, [.. ordered
+            .Where(ending => ending.Result.Outcome == ApplyOutcome.Waiting && recorded.Contains(ending.Id))
+            .DistinctBy(ending => ending.Id)
+            .Select(ending => ProviderEvents.Message(ending.Id, ending.Attempt + 1, ending.At, WaitAfter(ending.Attempt + 1)!.Value) with { TraceParent = ending.TraceParent })], ct);
+        return [.. endings.Select(ending => recorded.Contains(ending.Id))];
+    }
+
+    private sealed record Ending(Guid Id, int Attempt, ApplyResult Result, DateTimeOffset At, string? TraceParent);
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Webhooks.Inbound;
+
+/// <summary>The operator's view of partners' events, and how to have them processed again.</summary>
+public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time)
+{
+    // A partner's dispute or refund may be argued about for months; the row itself, with its id, stays.
+    private static readonly TimeSpan KeepPayload = TimeSpan.FromDays(90);
+
+    /// <summary>Newest first, without payloads.</summary>
+    public async Task<IReadOnlyList<ProviderEvent>> ListAsync(ProviderEventStatus? status, string? provider, Guid? after, int limit, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(InboundSql.List);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Text(status is { } wanted ? DbText.Of(wanted) : null), SqlParameters.Text(provider), SqlParameters.Uuid(after), SqlParameters.Int(limit),
+        });
+        var events = new List<ProviderEvent>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            events.Add(Read(reader));
+        return events;
+    }
+
+    /// <summary>One with its payload as it came; see <see cref="PayloadMask"/> before showing it.</summary>
+    public async Task<ProviderEvent?> FindAsync(Guid id, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(InboundSql.Load);
+        command.Parameters.Add(SqlParameters.Uuid(id));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? Read(reader) : null;
+    }
+
+    /// <summary>Has one processed again, whatever became of it. False when it is not there, or its payload is no longer kept.</summary>
+    public async Task<bool> ReplayAsync(Guid id, CancellationToken ct) => await ReplayAsync(id, default, default, null, ct) == 1;
+
+    /// <summary>Has all processed again that were received in the time range, of one status or of any; answers how many.</summary>
+    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, CancellationToken ct) =>
+        ReplayAsync(null, from, until, status, ct);
+
+    /// <summary>Drops payloads older than 90 days of events that are done with; answers how many. A timer runs it.</summary>
+    public async Task<long> PurgeAsync(CancellationToken ct)
+    {
+        var total = 0L;
+        while (true)
+        {
+            await using var command = dataSource.CreateCommand(InboundSql.DropPayloads);
+            command.Parameters.Add(SqlParameters.Time(time.GetUtcNow() - KeepPayload));
+            var dropped = await command.ExecuteNonQueryAsync(ct);
+            if (dropped == 0)
+                return total;
+            total += dropped;
+        }
+    }
+
+    internal static OutboxMessage Message(Guid id, int attempt, DateTimeOffset now, TimeSpan delay) => OutboxMessage.New(
+        QueueNames.ProviderEvents,
+        "provider_event.received",
+        string.Create(CultureInfo.InvariantCulture, $$"""{"id":"{{id:D}}","attempt":{{attempt}}}"""),
+        now,
+        delay);
+
+    internal static ProviderEvent Read(NpgsqlDataReader reader) => new(
+        reader.GetGuid(0),
+        reader.GetString(1),
+        reader.GetString(2),
+        reader.GetString(3),
+        DbText.Parse<ProviderEventStatus>(reader.GetString(4)),
+        reader.GetInt32(5),
+        reader.IsDBNull(6) ? null : reader.GetString(6),
+        reader.IsDBNull(7) ? null : reader.GetFieldValue<byte[]>(7),
+        reader.GetFieldValue<DateTimeOffset>(8),
+        reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
+
+    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var messages = new List<OutboxMessage>();
+        await using (var command = new NpgsqlCommand(InboundSql.Replay, connection, transaction)
+        {
+            Parameters =
+            {
+                SqlParameters.Uuid(id), SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Text(status is { } wanted ? DbText.Of(wanted) : null),
+            },
+        })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                messages.Add(Message(reader.GetGuid(0), reader.GetInt32(1), now, TimeSpan.Zero));
+        }
+
+        await Outbox.EnqueueAsync(connection, transaction, messages, ct);
+        await transaction.CommitAsync(ct);
+        signal.Set();
+        return messages.Count;
+    }
+}
