@@ -68,6 +68,7 @@ internal static class ParameterBinders
         {
             null => Absent(parameter)(invocation),
             Blobs.BlobInput blob => blob.ConvertAsync(parameter, serializer, invocation.CancellationToken),
+            ServiceBus.ServiceBusInput bus => new(ConvertTo(parameter, bus.Payload, serializer)),
             { } input => new(ConvertTo(parameter, input, serializer)),
         };
 
@@ -103,15 +104,10 @@ internal static class ParameterBinders
             BinaryData data => data,
             QueueMessage message => message.Body,
             ServiceBusReceivedMessage message => message.Body,
-            ServiceBus.ServiceBusInput input => input.Payload is ServiceBusReceivedMessage one ? one.Body : null,
             string text => new BinaryData(text),
             byte[] bytes => new BinaryData(bytes),
-            _ => null,
+            _ => new BinaryData(Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""),
         };
-        if (value is ServiceBus.ServiceBusInput busInput)
-            return ConvertTo(type, busInput.Payload, serializer);
-        if (body is null)
-            body = new BinaryData(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "");
         if (type == typeof(BinaryData))
             return body;
         if (type == typeof(string))

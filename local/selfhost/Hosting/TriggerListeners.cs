@@ -1,5 +1,7 @@
 using Microsoft.Azure.Functions.Worker;
+using Payments.SelfHost.Blobs;
 using Payments.SelfHost.Queues;
+using Payments.SelfHost.ServiceBus;
 using Payments.SelfHost.Storage;
 using Payments.SelfHost.Timers;
 
@@ -34,6 +36,27 @@ internal static class TriggerListeners
                         storage.Queues(queue.Connection, function.Name),
                         QueueSettings.From(hostJson, Settings.Time(settings, "SelfHost:QueueLease", TimeSpan.FromSeconds(30))),
                         runner, console);
+                    break;
+                case BlobTriggerAttribute blob:
+                    // Nothing sends Event Grid's notices here, so blobs that wait for them are found by looking, too.
+                    yield return new BlobListener(
+                        function,
+                        BlobPath.Parse(Settings.Resolve(settings, blob.BlobPath, function.Name), function.Name),
+                        storage.Blobs(blob.Connection, function.Name),
+                        storage.Blobs(null, function.Name).GetBlobContainerClient(HostsContainer),
+                        hostId,
+                        () => storage.Queues(blob.Connection, function.Name),
+                        BlobSettings.From(hostJson, Settings.Time(settings, "SelfHost:BlobPolling", TimeSpan.FromSeconds(1))),
+                        runner, console);
+                    break;
+                case ServiceBusTriggerAttribute bus:
+                    var busSettings = ServiceBusSettings.From(hostJson);
+                    yield return new ServiceBusListener(
+                        function,
+                        Settings.Resolve(settings, bus.QueueName ?? bus.TopicName!, function.Name),
+                        bus.SubscriptionName is { } subscription ? Settings.Resolve(settings, subscription, function.Name) : null,
+                        busSettings.Connect(settings, bus.Connection, function.Name),
+                        busSettings, runner, console);
                     break;
             }
         }
