@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Payments.Domain.Idempotency;
+
+/// <summary>
+/// The caller's name for one intended effect (IETF draft-ietf-httpapi-idempotency-key-header-07): a request repeated under the same key has the
+/// effect once and the same answer each time. Keys are the merchant's own: two merchants may use the same one.
+/// </summary>
+public readonly record struct IdempotencyKey(string Value)
+{
+    public const int MaximumLength = 255;
+
+    /// <summary>Reads the header. The draft's quoted form and the bare one that most clients send name the same key.</summary>
+    public static Result<IdempotencyKey> Read(string? header)
+    {
+        if (string.IsNullOrEmpty(header))
+        {
+            return new Refusal(
+                RefusalCode.IdempotencyKeyMissing,
+                "Send an Idempotency-Key header: a value of your own, unique per intended effect, and the same when you repeat the request.");
+        }
+
+        var value = header.Length > 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
+        if (value.Length is 0 or > MaximumLength || value.Any(c => c is < '!' or > '~'))
+        {
+            return new Refusal(
+                RefusalCode.IdempotencyKeyInvalid, $"An Idempotency-Key is 1 to {MaximumLength} printable ASCII characters without spaces.");
+        }
+
+        return new IdempotencyKey(value);
+    }
+
+    public override string ToString() => Value;
+}
+
+/// <summary>What a request asked for, as a digest: the same key with another digest is another request, and refused.</summary>
+public static class RequestFingerprint
+{
+    /// <summary>SHA-256 over method, path and the raw bytes of the body.</summary>
+    public static byte[] Of(string method, string path, ReadOnlySpan<byte> body)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{method} {path}\n"));
+        hash.AppendData(body);
+        return hash.GetHashAndReset();
+    }
+}
+
+/// <summary>An answer as it was first given, kept to be repeated byte for byte.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Body">The JSON document, UTF-8.</param>
+/// <param name="Replayed">True when this is not the first time it is given.</param>
+public sealed record StoredResponse(int Status, byte[] Body, bool Replayed = false);
+
+/// <summary>A request that is to have its effect once.</summary>
+/// <param name="Merchant">Whose key it is; the nil id for the platform's.</param>
+public sealed record IdempotentRequest(MerchantId Merchant, IdempotencyKey Key, byte[] Fingerprint);

@@ -1,0 +1,41 @@
+namespace Payments.Domain.Idempotency;
+
+internal static class IdempotencySql
+{
+    /// <summary>Waits for a transaction that is just taking the same key; takes it only when that one rolls back.</summary>
+    public const string Take =
+        """
+        INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT DO NOTHING
+        """;
+
+    public const string Complete =
+        """
+        UPDATE payments.idempotency_keys
+        SET response_status = $3, response_body = $4, completed_at = $5
+        WHERE merchant_id = $1 AND key = $2 AND completed_at IS NULL
+        """;
+
+    /// <summary>An answer is given once; what came second changes nothing.</summary>
+    public const string CompleteMany =
+        """
+        UPDATE payments.idempotency_keys k
+        SET response_status = t.status, response_body = t.body, completed_at = $5
+        FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::bytea[]) AS t (merchant_id, key, status, body)
+        WHERE k.merchant_id = t.merchant_id AND k.key = t.key AND k.completed_at IS NULL
+        """;
+
+    public const string Get =
+        """
+        SELECT fingerprint, response_status, response_body
+        FROM payments.idempotency_keys
+        WHERE merchant_id = $1 AND key = $2
+        """;
+
+    public const string Purge =
+        """
+        DELETE FROM payments.idempotency_keys
+        WHERE ctid IN (SELECT ctid FROM payments.idempotency_keys WHERE created_at < $1 AND completed_at IS NOT NULL LIMIT $2)
+        """;
+}

@@ -1,0 +1,107 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Payments.Domain.Idempotency;
+
+/// <summary>
+/// Keys and the answers kept under them. A key is taken in the transaction that records the intent and completed in that of
+/// the outcome, so whatever crashes, a repeated request finds either nothing, an operation still running, or the answer.
+/// </summary>
+public sealed class IdempotencyStore(NpgsqlDataSource dataSource, TimeProvider time)
+{
+    /// <summary>Answers are kept at least this long; a key may be used anew after it.</summary>
+    public static readonly TimeSpan Retention = TimeSpan.FromHours(48);
+
+    private static readonly TimeSpan RetryInFlight = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// For an effect that is all in the database: takes the key, has the effect and keeps the answer in one transaction. A refusal
+    /// rolls everything back and stores nothing.
+    /// </summary>
+    public async Task<Result<StoredResponse>> RunAsync(
+        IdempotentRequest request, Func<NpgsqlConnection, NpgsqlTransaction, Task<Result<StoredResponse>>> effect, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var now = time.GetUtcNow();
+        if (!await TakeAsync(connection, transaction, request, now, ct))
+        {
+            await transaction.RollbackAsync(ct);
+            return await RecallAsync(request, ct);
+        }
+
+        var result = await effect(connection, transaction);
+        if (!result.TryGet(out var response, out var refusal))
+        {
+            await transaction.RollbackAsync(ct);
+            return refusal;
+        }
+
+        await using var complete = new NpgsqlCommand(IdempotencySql.Complete, connection, transaction)
+        {
+            Parameters = { new() { Value = request.Merchant.Value }, new() { Value = request.Key.Value }, new() { Value = (short)response.Status }, new() { Value = response.Body }, new() { Value = now } },
+        };
+        await complete.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+        return response;
+    }
+
+    /// <summary>What became of a request whose key was taken before.</summary>
+    public async Task<Result<StoredResponse>> RecallAsync(IdempotentRequest request, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(IdempotencySql.Get);
+        command.Parameters.Add(new() { Value = request.Merchant.Value });
+        command.Parameters.Add(new() { Value = request.Key.Value });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        if (!await reader.ReadAsync(ct))
+        {
+            // It was purged, or rolled back, between the two looks: the caller's repeat will take the key.
+            return InProgress();
+        }
+
+        if (!reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(request.Fingerprint))
+        {
+            return new Refusal(
+                RefusalCode.IdempotencyKeyReused, $"The Idempotency-Key '{request.Key}' was used for another request. Use a new key for a new request.");
+        }
+
+        return await reader.IsDBNullAsync(1, ct)
+            ? InProgress()
+            : new StoredResponse(reader.GetInt16(1), reader.GetFieldValue<byte[]>(2), Replayed: true);
+    }
+
+    /// <summary>Forgets answers older than <see cref="Retention"/>, a bounded number at a time; returns how many.</summary>
+    public async Task<int> PurgeAsync(int limit, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(IdempotencySql.Purge);
+        command.Parameters.Add(new() { Value = time.GetUtcNow() - Retention });
+        command.Parameters.Add(new() { Value = limit });
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>The statement that completes several keys with their answers, for the end of a batch.</summary>
+    public static NpgsqlBatchCommand CompleteMany(IReadOnlyList<(MerchantId Merchant, string Key, StoredResponse Response)> answers, DateTimeOffset now) => new(IdempotencySql.CompleteMany)
+    {
+        Parameters =
+        {
+            new() { Value = answers.Select(a => a.Merchant.Value).ToArray() },
+            new() { Value = answers.Select(a => a.Key).ToArray() },
+            new() { Value = answers.Select(a => (short)a.Response.Status).ToArray() },
+            new() { Value = answers.Select(a => a.Response.Body).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+            new() { Value = now },
+        },
+    };
+
+    private static async Task<bool> TakeAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IdempotentRequest request, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var take = new NpgsqlCommand(IdempotencySql.Take, connection, transaction)
+        {
+            Parameters = { new() { Value = request.Merchant.Value }, new() { Value = request.Key.Value }, new() { Value = request.Fingerprint }, new() { Value = Guid.Empty }, new() { Value = now } },
+        };
+        return await take.ExecuteNonQueryAsync(ct) == 1;
+    }
+
+    private static Refusal InProgress() =>
+        new(RefusalCode.RequestInProgress, "The first request with this Idempotency-Key is still running. Repeat it shortly for its answer.", RetryAfter: RetryInFlight);
+}

@@ -1,0 +1,54 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Payments.Domain.Merchants;
+
+public enum ApiKeyMode
+{
+    Test,
+    Live,
+}
+
+/// <summary>What a key of a merchant may do.</summary>
+public enum ApiKeyScope
+{
+    Read,
+    Write,
+}
+
+/// <summary>Who sent a request: the platform itself, or one merchant through one of its keys.</summary>
+/// <param name="Merchant">Null for the platform.</param>
+public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, ApiKeyMode Mode, bool CanWrite)
+{
+    public bool IsPlatform => Merchant is null;
+
+    public static Caller Platform { get; } = new(null, null, ApiKeyMode.Live, CanWrite: true);
+}
+
+/// <summary>A key of a merchant as it is stored: everything but the key.</summary>
+/// <param name="Hint">The prefix and the last four characters, by which people tell keys apart.</param>
+public sealed record ApiKey(
+    ApiKeyId Id, MerchantId Merchant, ApiKeyMode Mode, IReadOnlyList<ApiKeyScope> Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt);
+
+/// <summary>The text of a key: <c>sk_test_</c> or <c>sk_live_</c> and 43 characters that hold 256 random bits.</summary>
+public static class ApiKeySecret
+{
+    public const string TestPrefix = "sk_test_";
+    public const string LivePrefix = "sk_live_";
+
+    public static string Generate(ApiKeyMode mode)
+    {
+        var prefix = mode switch
+        {
+            ApiKeyMode.Test => TestPrefix,
+            ApiKeyMode.Live => LivePrefix,
+        };
+        var random = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+        return prefix + random;
+    }
+
+    /// <summary>What is stored and looked up. A key has 256 random bits, so a plain SHA-256 cannot be searched.</summary>
+    public static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
+
+    public static string Hint(string secret) => $"{secret[..8]}...{secret[^4..]}";
+}

@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+
+namespace Payments.Domain.Merchants;
+
+/// <summary>Settings of the platform's own access.</summary>
+public sealed class PlatformOptions
+{
+    /// <summary>
+    /// SHA-256 of each valid platform key, in hexadecimal, separated by commas: two while a key is being replaced. The key itself is in no setting.
+    /// </summary>
+    public string ApiKeyHashes { get; set; } = "";
+}
+
+public sealed record CreateApiKeyRequest(string? Mode, IReadOnlyList<string>? Scopes, DateTimeOffset? ExpiresAt);
+
+/// <summary>Issues, finds and revokes merchants' keys.</summary>
+public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempotency, IOptions<PlatformOptions> platform, TimeProvider time)
+{
+    private const int CacheCapacity = 50_000;
+
+    private readonly byte[][] _platformHashes = [.. platform.Value.ApiKeyHashes
+        .Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)
+        .Select(Convert.FromHexString)];
+
+    private readonly ConcurrentDictionary<string, (ApiKey Key, long ReadAt)> _keys = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Who holds the key, or null when it is unknown, expired or revoked. A revocation takes effect everywhere within
+    /// <see cref="MerchantReads.CacheLifetime"/>.
+    /// </summary>
+    public async ValueTask<Caller?> AuthenticateAsync(string secret, CancellationToken ct)
+    {
+        var hash = ApiKeySecret.Hash(secret);
+        if (_platformHashes.Any(known => CryptographicOperations.FixedTimeEquals(known, hash)))
+            return Caller.Platform;
+        if (!secret.StartsWith(ApiKeySecret.TestPrefix, StringComparison.Ordinal) && !secret.StartsWith(ApiKeySecret.LivePrefix, StringComparison.Ordinal))
+            return null;
+        var key = await FindAsync(hash, ct);
+        return key is null || key.RevokedAt is not null || key.ExpiresAt <= time.GetUtcNow()
+            ? null
+            : new Caller(key.Merchant, key.Id, key.Mode, key.Scopes.Contains(ApiKeyScope.Write));
+    }
+
+    /// <summary>
+    /// Issues a key. Its secret is in the answer and, for the retention of idempotent answers, in the answer's repeat; it is not stored in readable form beyond that.
+    /// </summary>
+    public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, CancellationToken ct)
+    {
+        if (!DbText.TryParse<ApiKeyMode>(input.Mode ?? "test", out var mode))
+            return Refusal.Invalid("mode", "The mode of a key is test or live.");
+        var scopes = new List<ApiKeyScope>();
+        foreach (var text in input.Scopes ?? ["read", "write"])
+        {
+            if (!DbText.TryParse<ApiKeyScope>(text, out var scope))
+                return Refusal.Invalid("scopes", "The scopes of a key are read and write.");
+            if (!scopes.Contains(scope))
+                scopes.Add(scope);
+        }
+
+        var now = time.GetUtcNow();
+        if (scopes.Count == 0)
+            return Refusal.Invalid("scopes", "A key has at least one scope.");
+        if (input.ExpiresAt <= now)
+            return Refusal.Invalid("expires_at", "A key expires in the future, or never.");
+        return await idempotency.RunAsync(request, async (connection, transaction) =>
+        {
+            var secret = ApiKeySecret.Generate(mode);
+            var key = new ApiKey(PrefixedId.New<ApiKeyId>(now), merchant, mode, scopes, ApiKeySecret.Hint(secret), now, input.ExpiresAt?.ToUniversalTime(), null);
+            try
+            {
+                await connection.ExecuteAsync(new CommandDefinition(
+                    MerchantSql.InsertKey,
+                    new
+                    {
+                        id = key.Id.Value,
+                        merchant = merchant.Value,
+                        mode = DbText.Of(mode),
+                        scopes = scopes.Select(DbText.Of).ToArray(),
+                        hash = ApiKeySecret.Hash(secret),
+                        hint = key.Hint,
+                        now,
+                        expiresAt = key.ExpiresAt,
+                    },
+                    transaction,
+                    cancellationToken: ct));
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+            {
+                return Refusal.NotFound(merchant.ToString());
+            }
+
+            return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource));
+        }, ct);
+    }
+
+    public async Task<IReadOnlyList<ApiKey>> ListAsync(MerchantId merchant, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        var rows = await connection.QueryAsync<ApiKeyRow>(new CommandDefinition(MerchantSql.ListKeys, new { merchant = merchant.Value }, cancellationToken: ct));
+        return [.. rows.Select(row => row.ToKey())];
+    }
+
+    /// <summary>Revokes a key; revoking it again changes nothing.</summary>
+    public async Task<ApiKey?> RevokeAsync(MerchantId merchant, ApiKeyId id, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        var row = await connection.QuerySingleOrDefaultAsync<ApiKeyRow>(
+            new CommandDefinition(MerchantSql.RevokeKey, new { merchant = merchant.Value, id = id.Value, now = time.GetUtcNow() }, cancellationToken: ct));
+        _keys.Clear();
+        return row?.ToKey();
+    }
+
+    private async ValueTask<ApiKey?> FindAsync(byte[] hash, CancellationToken ct)
+    {
+        var cacheKey = Convert.ToHexString(hash);
+        if (_keys.TryGetValue(cacheKey, out var cached) && time.GetElapsedTime(cached.ReadAt) < MerchantReads.CacheLifetime)
+            return cached.Key;
+        var readAt = time.GetTimestamp();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        var row = await connection.QuerySingleOrDefaultAsync<ApiKeyRow>(new CommandDefinition(MerchantSql.FindKey, new { hash }, cancellationToken: ct));
+        if (row is null)
+        {
+            _keys.TryRemove(cacheKey, out _);
+            return null;
+        }
+
+        if (_keys.Count >= CacheCapacity)
+            _keys.Clear();
+        var key = row.ToKey();
+        _keys[cacheKey] = (key, readAt);
+        return key;
+    }
+
+    private sealed record ApiKeyRow(
+        Guid Id, Guid MerchantId, string Mode, string[] Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
+    {
+        public ApiKey ToKey() => new(
+            new ApiKeyId(Id), new MerchantId(MerchantId), DbText.Parse<ApiKeyMode>(Mode), [.. Scopes.Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt, ExpiresAt, RevokedAt);
+    }
+}

@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+using Dapper;
+using Npgsql;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Merchants;
+
+/// <summary>Reads merchants and their keys.</summary>
+public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time)
+{
+    /// <summary>How old a merchant or key read through the cache may be: a change shows everywhere within this time.</summary>
+    public static readonly TimeSpan CacheLifetime = TimeSpan.FromSeconds(5);
+
+    // Bounded by a wholesale clear: simpler than an eviction policy, and a miss costs one indexed read.
+    private const int CacheCapacity = 50_000;
+
+    private readonly ConcurrentDictionary<MerchantId, (Merchant Merchant, long ReadAt)> _merchants = new();
+
+    public async Task<Merchant?> GetAsync(MerchantId id, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        var row = await connection.QuerySingleOrDefaultAsync<MerchantRow>(new CommandDefinition(MerchantSql.Get, new { id = id.Value }, cancellationToken: ct));
+        return row?.ToMerchant();
+    }
+
+    /// <summary>The merchant as it was at most <see cref="CacheLifetime"/> ago: for the paths that take payments.</summary>
+    public async ValueTask<Merchant?> GetCachedAsync(MerchantId id, CancellationToken ct)
+    {
+        if (_merchants.TryGetValue(id, out var cached) && time.GetElapsedTime(cached.ReadAt) < CacheLifetime)
+            return cached.Merchant;
+        var readAt = time.GetTimestamp();
+        var merchant = await GetAsync(id, ct);
+        if (merchant is not null)
+        {
+            if (_merchants.Count >= CacheCapacity)
+                _merchants.Clear();
+            _merchants[id] = (merchant, readAt);
+        }
+
+        return merchant;
+    }
+
+    /// <summary>Newest first.</summary>
+    public async Task<IReadOnlyList<Merchant>> ListAsync(int limit, MerchantId? startingAfter, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        var rows = await connection.QueryAsync<MerchantRow>(
+            new CommandDefinition(MerchantSql.List, new { after = startingAfter?.Value, limit }, cancellationToken: ct));
+        return [.. rows.Select(row => row.ToMerchant())];
+    }
+
+    private sealed record MerchantRow(
+        Guid Id, string Name, string Country, string Status, string FeePlan, short PayoutDelayDays, string Metadata, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    {
+        public Merchant ToMerchant() => new(
+            new MerchantId(Id), Name, Country, DbText.Parse<MerchantStatus>(Status), MerchantJson.ReadFeePlan(FeePlan), PayoutDelayDays, MerchantJson.ReadMetadata(Metadata),
+            CreatedAt, UpdatedAt);
+    }
+}

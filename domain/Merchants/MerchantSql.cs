@@ -1,0 +1,57 @@
+namespace Payments.Domain.Merchants;
+
+internal static class MerchantSql
+{
+    public const string Insert =
+        """
+        INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+        VALUES (@id, @name, @country, @status, @feePlan::jsonb, @payoutDelayDays, @metadata::jsonb, @now, @now)
+        """;
+
+    public const string Get =
+        """
+        SELECT id, name, country, status, fee_plan::text, payout_delay_days, metadata::text, created_at, updated_at
+        FROM payments.merchants
+        WHERE id = @id
+        """;
+
+    /// <summary>Newest first; ids sort by time.</summary>
+    public const string List =
+        """
+        SELECT id, name, country, status, fee_plan::text, payout_delay_days, metadata::text, created_at, updated_at
+        FROM payments.merchants
+        WHERE @after::uuid IS NULL OR id < @after
+        ORDER BY id DESC
+        LIMIT @limit
+        """;
+
+    public const string InsertKey =
+        """
+        INSERT INTO payments.api_keys (id, merchant_id, mode, scopes, hash, hint, created_at, expires_at)
+        VALUES (@id, @merchant, @mode, @scopes, @hash, @hint, @now, @expiresAt)
+        """;
+
+    public const string FindKey =
+        """
+        SELECT id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        FROM payments.api_keys
+        WHERE hash = @hash
+        """;
+
+    public const string ListKeys =
+        """
+        SELECT id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        FROM payments.api_keys
+        WHERE merchant_id = @merchant
+        ORDER BY id DESC
+        """;
+
+    /// <summary>A key that is revoked stays revoked from when it first was.</summary>
+    public const string RevokeKey =
+        """
+        UPDATE payments.api_keys
+        SET revoked_at = coalesce(revoked_at, @now)
+        WHERE merchant_id = @merchant AND id = @id
+        RETURNING id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        """;
+}

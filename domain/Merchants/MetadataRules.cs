@@ -1,0 +1,31 @@
+namespace Payments.Domain.Merchants;
+
+/// <summary>The rules of <c>metadata</c> on every object: the caller's own labels, never read by the platform.</summary>
+public static class MetadataRules
+{
+    public const int MaximumEntries = 50;
+    public const int MaximumKeyLength = 40;
+    public const int MaximumValueLength = 500;
+
+    public static Refusal? Validate(IReadOnlyDictionary<string, string?>? metadata)
+    {
+        if (metadata is null)
+            return null;
+        if (metadata.Count > MaximumEntries)
+            return Refusal.Invalid("metadata", $"Metadata has at most {MaximumEntries} entries.");
+        foreach (var (key, value) in metadata)
+        {
+            if (key.Length is 0 or > MaximumKeyLength || key.Contains('\0', StringComparison.Ordinal))
+                return Refusal.Invalid("metadata", $"A metadata key has 1 to {MaximumKeyLength} characters.");
+            if (value is null || value.Length > MaximumValueLength || value.Contains('\0', StringComparison.Ordinal))
+                return Refusal.Invalid($"metadata.{key}", $"A metadata value is text of at most {MaximumValueLength} characters.");
+        }
+
+        return null;
+    }
+
+    public static IReadOnlyDictionary<string, string> Clean(IReadOnlyDictionary<string, string?>? metadata) =>
+        metadata is null or { Count: 0 } ? Empty : metadata.ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
+
+    private static readonly IReadOnlyDictionary<string, string> Empty = new Dictionary<string, string>();
+}

@@ -1,0 +1,100 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Payments.Domain;
+
+/// <summary>Every reason for which a request is refused. The API shows the member in snake_case as <c>code</c>.</summary>
+public enum RefusalCode
+{
+    /// <summary>A parameter is missing or has a value that is never valid.</summary>
+    ParameterInvalid,
+
+    /// <summary>The body is not the JSON document that the operation takes.</summary>
+    BodyMalformed,
+
+    /// <summary>The body is larger than the operation takes.</summary>
+    BodyTooLarge,
+
+    /// <summary>The operation moves or creates something and came without an Idempotency-Key.</summary>
+    IdempotencyKeyMissing,
+
+    /// <summary>The Idempotency-Key is empty, too long, or has characters that are not printable ASCII.</summary>
+    IdempotencyKeyInvalid,
+
+    /// <summary>The Idempotency-Key was used for another request.</summary>
+    IdempotencyKeyReused,
+
+    /// <summary>The first request with this Idempotency-Key has not ended yet.</summary>
+    RequestInProgress,
+
+    /// <summary>No key, or one that is unknown, expired or revoked.</summary>
+    Unauthenticated,
+
+    /// <summary>The key is valid, but not for this operation.</summary>
+    Forbidden,
+
+    /// <summary>There is no such object, or it belongs to another merchant.</summary>
+    NotFound,
+
+    /// <summary>The object's state does not allow the operation.</summary>
+    StateConflict,
+
+    /// <summary>The amount is more than what is left to capture, cancel or refund.</summary>
+    AmountTooLarge,
+
+    /// <summary>The amount is below what the operation takes.</summary>
+    AmountTooSmall,
+
+    /// <summary>The amount's currency is not that of the object, or is not offered.</summary>
+    CurrencyNotSupported,
+
+    /// <summary>The merchant's account is suspended or closed.</summary>
+    MerchantInactive,
+
+    /// <summary>The available balance does not cover the operation.</summary>
+    InsufficientFunds,
+
+    /// <summary>A webhook's signature is missing, wrong, or too old.</summary>
+    SignatureInvalid,
+
+    /// <summary>More is waiting than can be taken on; the same request may succeed shortly.</summary>
+    Overloaded,
+}
+
+/// <summary>A request that is refused: which rule, what to do about it, and the parameter at fault.</summary>
+/// <param name="Detail">A sentence for the engineer who reads the answer.</param>
+/// <param name="Param">The path of the parameter at fault, as the request spells it; null when it is not one parameter.</param>
+/// <param name="RetryAfter">How long to wait before the same request is worth repeating; null when repeating does not help.</param>
+public sealed record Refusal(RefusalCode Code, string Detail, string? Param = null, TimeSpan? RetryAfter = null)
+{
+    public static Refusal Invalid(string param, string detail) => new(RefusalCode.ParameterInvalid, detail, param);
+
+    public static Refusal NotFound(string id) => new(RefusalCode.NotFound, $"There is no {id}.");
+}
+
+/// <summary>A value, or the reason why there is none. Refusals are values; bugs throw.</summary>
+public readonly struct Result<T>
+{
+    private readonly T? _value;
+    private readonly Refusal? _refusal;
+
+    private Result(T? value, Refusal? refusal)
+    {
+        _value = value;
+        _refusal = refusal;
+    }
+
+    public static implicit operator Result<T>(T value) => new(value, null);
+
+    public static implicit operator Result<T>(Refusal refusal) => new(default, refusal);
+
+    /// <summary>True with the value, false with the reason.</summary>
+    public bool TryGet([NotNullWhen(true)] out T? value, [NotNullWhen(false)] out Refusal? refusal)
+    {
+        value = _value;
+        refusal = _refusal;
+        return refusal is null;
+    }
+
+    public TResult Match<TResult>(Func<T, TResult> value, Func<Refusal, TResult> refusal) =>
+        _refusal is null ? value(_value!) : refusal(_refusal);
+}
