@@ -1,6 +1,6 @@
-using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Balances;
 
@@ -12,24 +12,18 @@ public static class BalanceTransactionLog
     {
         Parameters =
         {
-            Array(transactions, t => t.Merchant.Value, NpgsqlDbType.Uuid),
-            Array(transactions, t => t.Id.Value, NpgsqlDbType.Uuid),
-            Array(transactions, t => JsonNamingPolicy.SnakeCaseLower.ConvertName(t.Type.ToString()), NpgsqlDbType.Text),
-            Array(transactions, t => t.SourceId, NpgsqlDbType.Text),
-            Array(transactions, t => t.JournalKey, NpgsqlDbType.Text),
-            Array(transactions, t => t.Amount.Currency.Code, NpgsqlDbType.Text),
-            Array(transactions, t => t.Amount.MinorUnits, NpgsqlDbType.Bigint),
-            Array(transactions, t => t.Fee.MinorUnits, NpgsqlDbType.Bigint),
-            Array(transactions, t => t.AvailableOn, NpgsqlDbType.Date),
-            Array(transactions, t => t.ReleasedAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz),
-            Array(transactions, t => t.Payout?.Value, NpgsqlDbType.Uuid),
-            Array(transactions, t => t.CreatedAt.ToUniversalTime(), NpgsqlDbType.TimestampTz),
+            Columns.Of(transactions, t => t.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(transactions, t => t.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(transactions, t => DbText.Of(t.Type), NpgsqlDbType.Text),
+            Columns.Of(transactions, t => t.SourceId, NpgsqlDbType.Text),
+            Columns.Of(transactions, t => t.JournalKey, NpgsqlDbType.Text),
+            Columns.Of(transactions, t => t.Amount.Currency.Code, NpgsqlDbType.Text),
+            Columns.Of(transactions, t => t.Amount.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(transactions, t => t.Fee.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(transactions, t => t.AvailableOn, NpgsqlDbType.Date),
+            Columns.Of(transactions, t => t.ReleasedAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz),
+            Columns.Of(transactions, t => t.Payout?.Value, NpgsqlDbType.Uuid),
+            Columns.Of(transactions, t => t.CreatedAt.ToUniversalTime(), NpgsqlDbType.TimestampTz),
         },
-    };
-
-    private static NpgsqlParameter Array<T>(IReadOnlyList<BalanceTransaction> transactions, Func<BalanceTransaction, T> column, NpgsqlDbType type) => new()
-    {
-        Value = transactions.Select(column).ToArray(),
-        NpgsqlDbType = NpgsqlDbType.Array | type,
     };
 }

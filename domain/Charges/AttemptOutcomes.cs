@@ -1,0 +1,116 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Balances;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+using Payments.Domain.Ledger;
+using Payments.Domain.Merchants;
+using Payments.Domain.Messaging;
+using Payments.Domain.Providers;
+using Payments.Domain.Refunds;
+
+namespace Payments.Domain.Charges;
+
+/// <summary>What was learned about an attempt, under which terms it settles.</summary>
+public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms);
+
+/// <param name="PayoutDelayDays">Days until money captured now can be paid out.</param>
+public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
+
+/// <summary>How an attempt stands after an answer was recorded.</summary>
+/// <param name="Found">False when there is no such attempt here.</param>
+/// <param name="Changed">False when the answer told nothing new.</param>
+/// <param name="Contradicts">True when the answer cannot be reconciled with what is recorded.</param>
+/// <param name="Response">What the caller of the API is told, now and on every repeat.</param>
+public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null);
+
+/// <summary>
+/// Records what providers answered. In one transaction for everything that waits: the attempts, their charges and refunds, the ledger, the
+/// balance transactions, the events, the stored answers. The response, the webhook and the resolver all come through here, in any order.
+/// </summary>
+public sealed class AttemptOutcomes : IAsyncDisposable
+{
+    private readonly GroupCommit<AttemptAnswer, AttemptOutcome> _commit;
+    private readonly LedgerPosting _ledger;
+    private readonly MerchantReads _merchants;
+    private readonly IdempotencyStore _idempotency;
+    private readonly OutboxRelay _relay;
+    private readonly TimeProvider _time;
+    private readonly ILogger<AttemptOutcomes> _log;
+
+    public AttemptOutcomes(
+        NpgsqlDataSource dataSource, LedgerPosting ledger, MerchantReads merchants, IdempotencyStore idempotency, OutboxRelay relay, TimeProvider time, ILogger<AttemptOutcomes> log)
+    {
+        _ledger = ledger;
+        _merchants = merchants;
+        _idempotency = idempotency;
+        _relay = relay;
+        _time = time;
+        _log = log;
+        _commit = new GroupCommit<AttemptAnswer, AttemptOutcome>("charge-outcomes", dataSource, RecordBatchAsync, new GroupCommitOptions(), time);
+    }
+
+    /// <summary>
+    /// Records an answer. Recording it again, or after another that settled the attempt, changes nothing and returns what was recorded.
+    /// </summary>
+    public async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct)
+    {
+        if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
+            return new AttemptOutcome(Found: false);
+        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, new FeePlanTerms(merchant.FeePlan, merchant.PayoutDelayDays)), ct);
+        if (outcome.Contradicts)
+            ChargeLog.Contradiction(_log, reference.Attempt, answer.Result, answer.Detail);
+        if (outcome.Changed)
+            _relay.Nudge();
+        return outcome;
+    }
+
+    public ValueTask DisposeAsync() => _commit.DisposeAsync();
+
+    private async ValueTask<IReadOnlyList<AttemptOutcome>> RecordBatchAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        var work = await LoadAsync(connection, transaction, answers, ct);
+        var outcomes = new AttemptOutcome[answers.Count];
+        for (var i = 0; i < outcomes.Length; i++)
+            outcomes[i] = work.Decide(answers[i], now);
+
+        if (work.Journals.Count > 0)
+        {
+            var results = await _ledger.PostAsync(connection, transaction, work.Journals, now, ct);
+            for (var i = 0; i < results.Count; i++)
+            {
+                // The accounts of this journal have no limits, so a refusal is a bug or a tampered chart: nothing of it may be recorded.
+                if (results[i].Status is not (PostingStatus.Posted or PostingStatus.Exists))
+                    throw new InvalidOperationException($"The ledger refused the journal '{work.Journals[i].ExternalKey}': {results[i].Status} {results[i].Detail}");
+            }
+        }
+
+        await work.WriteAsync(connection, transaction, now, ct);
+        return outcomes;
+    }
+
+    private static async Task<OutcomeBatch> LoadAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(ChargeSql.LockAttempts, connection, transaction);
+        var references = answers.Select(a => a.Reference).Distinct().ToList();
+        command.Parameters.Add(Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid));
+        command.Parameters.Add(Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid));
+        var batch = new OutcomeBatch();
+        await using var row = await command.ExecuteReaderAsync(ct);
+        const int RefundAt = ChargeRows.ChargeWidth + ChargeRows.AttemptWidth;
+        const int ResponseAt = RefundAt + ChargeRows.RefundWidth;
+        while (await row.ReadAsync(ct))
+        {
+            var charge = ChargeRows.ReadCharge(row);
+            var attempt = ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth);
+            var response = row.IsDBNull(ResponseAt) ? null : new StoredResponse(row.GetInt16(ResponseAt), row.GetFieldValue<byte[]>(ResponseAt + 1));
+            batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response);
+        }
+
+        return batch;
+    }
+}

@@ -1,0 +1,13 @@
+using Microsoft.Extensions.Logging;
+using Payments.Domain.Providers;
+
+namespace Payments.Domain.Charges;
+
+internal static partial class ChargeLog
+{
+    [LoggerMessage(3001, LogLevel.Error, "The attempt {Attempt} is settled, but the provider now says {Result}: {Detail}. Compare with the provider's records.")]
+    public static partial void Contradiction(ILogger log, AttemptId attempt, PaymentResult result, string? detail);
+
+    [LoggerMessage(3002, LogLevel.Warning, "The attempt {Attempt} could not be resolved; it will be asked about again.")]
+    public static partial void ResolveFailed(ILogger log, AttemptId attempt, Exception exception);
+}

@@ -1,0 +1,130 @@
+namespace Payments.Domain.Charges;
+
+internal static class ChargeSql
+{
+    /// <summary>The columns of a charge in the order that <see cref="ChargeRows"/> reads them.</summary>
+    public const string Columns =
+        """
+        c.merchant_id, c.id, c.status, c.currency, c.amount, c.capture_method, c.authorized_amount, c.capturing_amount, c.captured_amount, c.canceled_amount,
+        c.refunding_amount, c.refunded_amount, c.fee_amount, c.payment_token, c.provider, c.provider_reference, c.decline_code, c.redirect_url, c.card::text,
+        c.customer, c.description, c.statement_descriptor, c.metadata::text, c.created_at, c.updated_at, c.expires_at
+        """;
+
+    public const string AttemptColumns =
+        """
+        a.id, a.refund_id, a.operation, a.status, a.provider, a.amount, a.provider_reference, a.decline_code, a.idempotency_key, a.checks, a.next_check_at,
+        a.created_at, a.finished_at
+        """;
+
+    public const string RefundColumns =
+        "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at";
+
+    /// <summary>
+    /// Takes each key and, where it was free, records the charge and its first attempt. Answers the ids of those recorded. Keys are taken in
+    /// order, so that two instances that take the same ones wait for, and never on, each other.
+    /// </summary>
+    public const string InsertIntents =
+        """
+        WITH input AS MATERIALIZED (
+            SELECT *
+            FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+                        $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[])
+                AS t (merchant_id, key, fingerprint, charge_id, attempt_id, amount, currency, capture_method, payment_token, provider, customer, description,
+                      statement_descriptor, metadata, created_at, next_check_at)
+        ),
+        taken AS (
+            INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
+            SELECT merchant_id, key, fingerprint, charge_id, created_at FROM input ORDER BY merchant_id, key
+            ON CONFLICT DO NOTHING
+            RETURNING merchant_id, object_id
+        ),
+        recorded AS (
+            INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, payment_token, provider, customer, description, statement_descriptor, metadata, created_at, updated_at)
+            SELECT i.merchant_id, i.charge_id, 'pending', i.currency, i.amount, i.capture_method, i.payment_token, i.provider, i.customer, i.description, i.statement_descriptor,
+                   i.metadata::jsonb, i.created_at, i.created_at
+            FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
+        ),
+        attempted AS (
+            INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
+            SELECT i.merchant_id, i.attempt_id, i.charge_id, 'charge', 'started', i.provider, i.amount, i.key, i.next_check_at, i.created_at
+            FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
+        )
+        SELECT object_id FROM taken
+        """;
+
+    /// <summary>
+    /// Locks the attempts and their charges in id order. After a wait the locked rows are the newest, but the refund and the stored answer may be
+    /// as they were before it: they are used only where the attempt is still open, and then nobody has changed them.
+    /// </summary>
+    public const string LockAttempts =
+        $"""
+        SELECT {Columns}, {AttemptColumns}, {RefundColumns}, k.response_status, k.response_body
+        FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)
+        JOIN payments.attempts a ON a.merchant_id = i.merchant_id AND a.id = i.id
+        JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
+        LEFT JOIN payments.refunds r ON r.merchant_id = a.merchant_id AND r.id = a.refund_id
+        LEFT JOIN payments.idempotency_keys k ON k.merchant_id = a.merchant_id AND k.key = a.idempotency_key AND k.completed_at IS NOT NULL
+        ORDER BY c.merchant_id, c.id, a.id
+        FOR UPDATE OF c, a
+        """;
+
+    public const string UpdateCharges =
+        """
+        UPDATE payments.charges c
+        SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
+            refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
+            decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[],
+                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[])
+            AS t (merchant_id, id, status_before, status, authorized, capturing, captured, canceled, refunding, refunded, fee, provider_reference, decline_code, redirect_url,
+                  card, updated_at, expires_at)
+        WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before
+        """;
+
+    public const string UpdateAttempts =
+        """
+        UPDATE payments.attempts a
+        SET status = t.status, provider_reference = t.provider_reference, decline_code = t.decline_code, checks = t.checks, next_check_at = t.next_check_at,
+            finished_at = t.finished_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[])
+            AS t (merchant_id, id, status, provider_reference, decline_code, checks, next_check_at, finished_at)
+        WHERE a.merchant_id = t.merchant_id AND a.id = t.id AND a.status NOT IN ('succeeded', 'declined', 'failed')
+        """;
+
+    public const string UpdateRefunds =
+        """
+        UPDATE payments.refunds r
+        SET status = t.status, failure_code = t.failure_code, provider_reference = t.provider_reference, updated_at = t.updated_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+            AS t (merchant_id, id, status, failure_code, provider_reference, updated_at)
+        WHERE r.merchant_id = t.merchant_id AND r.id = t.id AND r.status NOT IN ('succeeded', 'failed')
+        """;
+
+    public const string Get = $"SELECT {Columns} FROM payments.charges c WHERE c.merchant_id = $1 AND c.id = $2";
+
+    /// <summary>Newest first: ids sort by time, so the primary key serves the list and its cursor.</summary>
+    public const string List =
+        $"""
+        SELECT {Columns}
+        FROM payments.charges c
+        WHERE c.merchant_id = $1 AND ($2::uuid IS NULL OR c.id < $2) AND ($3::text IS NULL OR c.status = $3)
+        ORDER BY c.id DESC
+        LIMIT $4
+        """;
+
+    /// <summary>
+    /// Claims attempts that are due to be asked about, by moving their next check on: another instance, or this one after a crash, comes back only then.
+    /// </summary>
+    public const string ClaimDueAttempts =
+        $"""
+        WITH due AS (
+            SELECT merchant_id, id FROM payments.attempts WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED
+        ),
+        claimed AS (
+            UPDATE payments.attempts a SET next_check_at = $2 FROM due d WHERE a.merchant_id = d.merchant_id AND a.id = d.id RETURNING a.*
+        )
+        SELECT {Columns}, {AttemptColumns}
+        FROM claimed a
+        JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
+        """;
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Charges;
+
+public static class ChargesRegistration
+{
+    public static IServiceCollection AddCharges(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => new GroupCommit<ChargeIntent, bool>(
+            "charge-intents", provider.GetRequiredService<NpgsqlDataSource>(), ChargeIntent.RecordAsync, new GroupCommitOptions(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AttemptOutcomes>();
+        services.AddSingleton<CreateCharge>();
+        services.AddSingleton<ResolveAttempts>();
+        services.AddSingleton<ChargeReads>();
+        return services;
+    }
+}

@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Balances;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
+using Payments.Domain.Providers;
+using Payments.Domain.Refunds;
+
+namespace Payments.Domain.Charges;
+
+/// <summary>
+/// The rows of one batch of outcomes, locked and loaded: decides each answer in turn on what the one before it left, and writes the sum of the
+/// changes with one statement for each table.
+/// </summary>
+internal sealed class OutcomeBatch
+{
+    private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, ChargeStatus Before)> _charges = [];
+    private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response)> _attempts = [];
+    private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
+    private readonly HashSet<AttemptReference> _changedAttempts = [];
+    private readonly List<BalanceTransaction> _balanceTransactions = [];
+    private readonly List<DomainEvent> _events = [];
+    private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
+
+    public List<Journal> Journals { get; } = [];
+
+    public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response)
+    {
+        _charges[(charge.Merchant, charge.Id)] = (charge, charge.Status);
+        _attempts[attempt.Reference] = (attempt, refund, response);
+    }
+
+    public AttemptOutcome Decide(AttemptAnswer answer, DateTimeOffset now)
+    {
+        if (!_attempts.TryGetValue(answer.Reference, out var row))
+            return new AttemptOutcome(Found: false);
+        var chargeKey = (row.Attempt.Merchant, row.Attempt.Charge);
+        var (charge, before) = _charges[chargeKey];
+        var terms = new SettlementTerms(answer.Terms.Fees, DateOnly.FromDateTime(now.UtcDateTime).AddDays(answer.Terms.PayoutDelayDays));
+        var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
+        if (!effect.Changed)
+            return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response ?? Respond(effect.After));
+
+        var after = effect.After;
+        _charges[chargeKey] = (after.Charge, before);
+        _changedCharges.Add(chargeKey);
+        _changedAttempts.Add(answer.Reference);
+        if (effect.Journal is not null)
+            Journals.Add(effect.Journal);
+        if (effect.BalanceTransaction is not null)
+            _balanceTransactions.Add(effect.BalanceTransaction);
+        if (effect.Event is not null)
+            _events.Add(Event(effect.Event, after, now));
+        var response = row.Response;
+        if (response is null)
+        {
+            response = Respond(after);
+            if (after.Attempt.IdempotencyKey is { } key)
+                _responses.Add((after.Charge.Merchant, key, response));
+        }
+
+        _attempts[answer.Reference] = (after.Attempt, after.Refund, response);
+        return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response);
+    }
+
+    public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
+    {
+        if (_changedAttempts.Count == 0)
+            return;
+        var charges = _changedCharges.Select(key => _charges[key]).ToList();
+        var attempts = _changedAttempts.Select(reference => _attempts[reference].Attempt).ToList();
+        var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var updateCharges = UpdateCharges(charges);
+        batch.BatchCommands.Add(updateCharges);
+        batch.BatchCommands.Add(UpdateAttempts(attempts));
+        if (refunds.Count > 0)
+            batch.BatchCommands.Add(UpdateRefunds(refunds));
+        if (_balanceTransactions.Count > 0)
+            batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
+        if (_responses.Count > 0)
+            batch.BatchCommands.Add(IdempotencyStore.CompleteMany(_responses, now));
+        await batch.ExecuteNonQueryAsync(ct);
+        if (updateCharges.RecordsAffected != (ulong)charges.Count)
+            throw new InvalidOperationException("A locked charge changed its status under the lock.");
+        await EventLog.AppendAsync(connection, transaction, _events, ct);
+    }
+
+    private static DomainEvent Event(string type, ChargeState after, DateTimeOffset now) => after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal)
+        ? DomainEvent.Of(after.Charge.Merchant, type, "refund", refund.Id.ToString(), JsonSerializer.SerializeToUtf8Bytes(RefundResource.Of(refund), ChargeJson.Default.RefundResource), now)
+        : DomainEvent.Of(after.Charge.Merchant, type, "charge", after.Charge.Id.ToString(), ChargeResource.Json(after.Charge), now);
+
+    /// <summary>
+    /// 201 with what was made once its end is known, 202 while it is not. A decline is an end: the charge exists and says so.
+    /// </summary>
+    private static StoredResponse Respond(ChargeState after)
+    {
+        var status = after.Attempt.Status is AttemptStatus.Unknown or AttemptStatus.Started ? 202 : 201;
+        return after.Attempt.Operation switch
+        {
+            PaymentOperation.Refund => new StoredResponse(status, RefundResource.Json(after.Refund!)),
+            PaymentOperation.Charge => new StoredResponse(after.Charge.Status is ChargeStatus.Processing ? 202 : status, ChargeResource.Json(after.Charge)),
+            PaymentOperation.Capture or PaymentOperation.Cancel => new StoredResponse(status is 202 ? 202 : 200, ChargeResource.Json(after.Charge)),
+        };
+    }
+
+    private static NpgsqlBatchCommand UpdateCharges(List<(Charge Charge, ChargeStatus Before)> rows) => new(ChargeSql.UpdateCharges)
+    {
+        Parameters =
+        {
+            Columns.Of(rows, r => r.Charge.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => r.Charge.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => DbText.Of(r.Before), NpgsqlDbType.Text),
+            Columns.Of(rows, r => DbText.Of(r.Charge.Status), NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.Authorized.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Capturing.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Captured.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Canceled.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Refunding.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Refunded.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.Fee.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Charge.ProviderReference, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.Decline is { } code ? DbText.Of(code) : null, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.RedirectUrl, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.Card is { } card ? JsonSerializer.Serialize(card, ChargeJson.Default.CardDetails) : null, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.UpdatedAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, r => r.Charge.ExpiresAt, NpgsqlDbType.TimestampTz),
+        },
+    };
+
+    private static NpgsqlBatchCommand UpdateAttempts(List<Attempt> rows) => new(ChargeSql.UpdateAttempts)
+    {
+        Parameters =
+        {
+            Columns.Of(rows, a => a.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, a => a.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, a => DbText.Of(a.Status), NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.ProviderReference, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Decline is { } code ? DbText.Of(code) : null, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Checks, NpgsqlDbType.Integer),
+            Columns.Of(rows, a => a.NextCheckAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, a => a.FinishedAt, NpgsqlDbType.TimestampTz),
+        },
+    };
+
+    private static NpgsqlBatchCommand UpdateRefunds(List<Refund> rows) => new(ChargeSql.UpdateRefunds)
+    {
+        Parameters =
+        {
+            Columns.Of(rows, r => r.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => r.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => DbText.Of(r.Status), NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.FailureCode, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.ProviderReference, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.UpdatedAt, NpgsqlDbType.TimestampTz),
+        },
+    };
+}

@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Payments.Domain.Providers;
+
+namespace Payments.Domain.Charges;
+
+/// <summary>
+/// Finds out what became of attempts whose answer never came: left behind by a crash, or unknown. The provider is asked by reference, with
+/// growing pauses, until it knows. Nothing is sent again, here or elsewhere.
+/// </summary>
+public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes outcomes, PaymentProviders providers, TimeProvider time, ILogger<ResolveAttempts> log)
+{
+    // Longer than any call to a provider: until then nobody else asks about the attempt, and after a crash somebody does.
+    private static readonly TimeSpan Claim = TimeSpan.FromMinutes(2);
+
+    /// <summary>Asks about the attempts that are due, at most <paramref name="limit"/>; returns how many there were.</summary>
+    public async Task<int> RunAsync(int limit, CancellationToken ct)
+    {
+        var due = await ClaimAsync(limit, ct);
+        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = ct }, async (item, token) =>
+        {
+            try
+            {
+                await ResolveAsync(item.Charge, item.Attempt, token);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The claim runs out and the attempt is asked about again; one that cannot be resolved must not stop the others.
+                ChargeLog.ResolveFailed(log, item.Attempt.Id, e);
+            }
+        });
+        return due.Count;
+    }
+
+    private async Task ResolveAsync(Charge charge, Attempt attempt, CancellationToken ct)
+    {
+        var found = await providers.Get(attempt.Provider).FindAsync(ChargeIntent.ToPaymentRequest(charge, attempt), ct);
+        var answer = found ?? (time.GetUtcNow() - attempt.CreatedAt >= ChargeRules.NeverArrived
+            ? PaymentAnswer.NotSent("The provider has never heard of it.")
+            : PaymentAnswer.Unknown("The provider has not heard of it yet."));
+        await outcomes.RecordAsync(attempt.Reference, answer, ct);
+    }
+
+    private async Task<List<(Charge Charge, Attempt Attempt)>> ClaimAsync(int limit, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var command = dataSource.CreateCommand(ChargeSql.ClaimDueAttempts);
+        command.Parameters.Add(new() { Value = now });
+        command.Parameters.Add(new() { Value = now + Claim });
+        command.Parameters.Add(new() { Value = limit });
+        var due = new List<(Charge, Attempt)>();
+        await using var row = await command.ExecuteReaderAsync(ct);
+        while (await row.ReadAsync(ct))
+        {
+            var charge = ChargeRows.ReadCharge(row);
+            due.Add((charge, ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth)));
+        }
+
+        return due;
+    }
+}

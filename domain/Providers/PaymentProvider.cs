@@ -1,0 +1,126 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Payments.Domain.Providers;
+
+/// <summary>What a provider is asked to do.</summary>
+public enum PaymentOperation
+{
+    /// <summary>Authorize an amount and, when asked, capture it.</summary>
+    Charge,
+
+    /// <summary>Take an authorized amount, or part of it.</summary>
+    Capture,
+
+    /// <summary>Give an authorized amount, or what is left of it, back.</summary>
+    Cancel,
+
+    /// <summary>Return a captured amount, or part of it.</summary>
+    Refund,
+}
+
+/// <summary>
+/// Our name for one attempt at a provider: its idempotency key and its reference there. The text holds the merchant too, so that
+/// whatever comes back, in a webhook or a file, names the attempt's row and shard without a search.
+/// </summary>
+public readonly record struct AttemptReference(MerchantId Merchant, AttemptId Attempt)
+{
+    private const string Prefix = "pf_";
+    private const int Length = 3 + 32 + 1 + 32;
+
+    public override string ToString() => $"{Prefix}{Merchant.Value:N}_{Attempt.Value:N}";
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out AttemptReference reference)
+    {
+        reference = default;
+        if (text is not { Length: Length } || !text.StartsWith(Prefix, StringComparison.Ordinal) || text[35] != '_')
+            return false;
+        if (!Guid.TryParseExact(text.AsSpan(3, 32), "N", out var merchant) || !Guid.TryParseExact(text.AsSpan(36), "N", out var attempt))
+            return false;
+        reference = new AttemptReference(new MerchantId(merchant), new AttemptId(attempt));
+        return true;
+    }
+}
+
+/// <summary>One operation to be carried out, complete enough to be repeated or looked up.</summary>
+/// <param name="Token">The provider's token of the payment method; only for <see cref="PaymentOperation.Charge"/>.</param>
+/// <param name="CaptureNow">Whether a charge is captured with its authorization.</param>
+/// <param name="PaymentReference">The provider's id of the payment; for all operations but the charge.</param>
+/// <param name="IsFinal">Whether nothing more will be captured after this capture.</param>
+public sealed record PaymentRequest(
+    PaymentOperation Operation,
+    AttemptReference Reference,
+    Money Amount,
+    string? Token,
+    bool CaptureNow,
+    string? PaymentReference,
+    bool IsFinal,
+    string? StatementDescriptor,
+    string? ReturnUrl);
+
+/// <summary>What became of an operation at a provider.</summary>
+public enum PaymentResult
+{
+    /// <summary>The amount is held, not yet taken.</summary>
+    Authorized,
+
+    /// <summary>The operation is done; a charge is captured.</summary>
+    Succeeded,
+
+    /// <summary>The provider took it on and will tell the end later.</summary>
+    Pending,
+
+    /// <summary>The customer has to do something first: authenticate at the redirect address.</summary>
+    RequiresAction,
+
+    /// <summary>The provider or the issuer said no; nothing was moved.</summary>
+    Declined,
+
+    /// <summary>It is certain that the provider never carried it out.</summary>
+    NotSent,
+
+    /// <summary>It may or may not have been carried out. Never read as a failure; the provider is asked until it knows.</summary>
+    Unknown,
+}
+
+/// <param name="Reference">The provider's id of what was made or changed.</param>
+/// <param name="Detail">For operators: what the provider said. Never card data.</param>
+public sealed record PaymentAnswer(
+    PaymentResult Result, string? Reference = null, DeclineCode? Decline = null, string? RedirectUrl = null, CardDetails? Card = null, string? Detail = null)
+{
+    public static PaymentAnswer Unknown(string detail) => new(PaymentResult.Unknown, Detail: detail);
+
+    public static PaymentAnswer NotSent(string detail) => new(PaymentResult.NotSent, Detail: detail);
+
+    public static PaymentAnswer Declined(DeclineCode code, string? detail = null, string? reference = null) => new(PaymentResult.Declined, reference, code, Detail: detail);
+}
+
+/// <summary>What is shown of a card: never enough to use it.</summary>
+public sealed record CardDetails(string? Brand, string? Last4, string? Country);
+
+/// <summary>
+/// A card processor. Implementations never throw for what a processor or network does: a time-out, a dropped connection or a server error
+/// after sending is <see cref="PaymentResult.Unknown"/>.
+/// </summary>
+public interface IPaymentProvider
+{
+    /// <summary>The name in stored rows, settings and the webhook's address.</summary>
+    string Name { get; }
+
+    /// <summary>Carries the operation out. The reference is the idempotency key: asking again has no second effect.</summary>
+    Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct);
+
+    /// <summary>
+    /// What became of an operation sent before; null when the provider has never heard of it, <see cref="PaymentResult.Unknown"/> when it cannot be asked now.
+    /// </summary>
+    Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct);
+}
+
+/// <summary>The providers of this installation by name.</summary>
+public sealed class PaymentProviders(IEnumerable<IPaymentProvider> providers)
+{
+    private readonly Dictionary<string, IPaymentProvider> _byName = providers.ToDictionary(provider => provider.Name, StringComparer.Ordinal);
+
+    /// <exception cref="InvalidOperationException">A stored row names a provider that is not configured here.</exception>
+    public IPaymentProvider Get(string name) =>
+        _byName.TryGetValue(name, out var provider) ? provider : throw new InvalidOperationException($"The provider '{name}' is not configured.");
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain;
+using Payments.Domain.Idempotency;
+
+namespace Payments.Functions.Http;
+
+/// <summary>A request body that was read whole: its bytes, which fingerprints and signatures are about, and what they say.</summary>
+internal readonly record struct Body<T>(byte[] Bytes, T Value);
+
+/// <summary>Reading requests and writing answers, the same way everywhere.</summary>
+internal static class Api
+{
+    /// <summary>The largest JSON body that an operation takes.</summary>
+    public const int MaximumBody = 256 * 1024;
+
+    public const int DefaultLimit = 20;
+    public const int MaximumLimit = 100;
+
+    public static readonly MerchantId NoMerchant = new(Guid.Empty);
+
+    /// <summary>Reads the whole body; one byte more than the limit is a refusal, whatever the length header says.</summary>
+    public static async Task<Result<byte[]>> ReadBytesAsync(HttpRequest request, int limit, CancellationToken ct)
+    {
+        var tooLarge = new Refusal(RefusalCode.BodyTooLarge, $"The body is limited to {limit} bytes.");
+        if (request.ContentLength > limit)
+            return tooLarge;
+        var buffer = new byte[Math.Min(limit + 1L, request.ContentLength ?? 16 * 1024) + 1];
+        var length = 0;
+        while (true)
+        {
+            var read = await request.Body.ReadAsync(buffer.AsMemory(length), ct);
+            if (read == 0)
+                return buffer.AsSpan(0, length).ToArray();
+            length += read;
+            if (length > limit)
+                return tooLarge;
+            if (length == buffer.Length)
+                Array.Resize(ref buffer, Math.Min(buffer.Length * 2, limit + 1));
+        }
+    }
+
+    /// <summary>Reads a JSON document. An empty body reads as <c>{}</c>, so that what is missing is named field by field.</summary>
+    public static async Task<Result<Body<T>>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken ct)
+    {
+        if (!(await ReadBytesAsync(request, MaximumBody, ct)).TryGet(out var bytes, out var refusal))
+            return refusal;
+        try
+        {
+            var value = JsonSerializer.Deserialize(bytes.Length == 0 ? "{}"u8 : bytes, type);
+            return value is null
+                ? new Refusal(RefusalCode.BodyMalformed, "The body is null; send a JSON object.")
+                : new Body<T>(bytes, value);
+        }
+        catch (JsonException e)
+        {
+            var at = string.IsNullOrEmpty(e.Path) || e.Path == "$" ? null : e.Path.StartsWith("$.", StringComparison.Ordinal) ? e.Path[2..] : e.Path;
+            return new Refusal(
+                RefusalCode.BodyMalformed,
+                at is null ? "The body is not a JSON object in UTF-8." : $"The value of '{at}' has the wrong type.",
+                at);
+        }
+    }
+
+    /// <summary>The request as one effect to be had once: its key, and a digest of what it asks for.</summary>
+    public static Result<IdempotentRequest> Idempotent(HttpRequest request, MerchantId merchant, byte[] body)
+    {
+        string? header = request.Headers["Idempotency-Key"];
+        return IdempotencyKey.Read(header).TryGet(out var key, out var refusal)
+            ? new IdempotentRequest(merchant, key, RequestFingerprint.Of(request.Method, request.Path, body))
+            : refusal;
+    }
+
+    /// <summary>Reads <c>limit</c> and <c>starting_after</c>.</summary>
+    public static Result<(int Limit, TId? StartingAfter)> Page<TId>(HttpRequest request)
+        where TId : struct, IPrefixedId<TId>
+    {
+        var limit = DefaultLimit;
+        if (request.Query.TryGetValue("limit", out var text)
+            && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaximumLimit))
+        {
+            return Refusal.Invalid("limit", $"The limit is 1 to {MaximumLimit}.");
+        }
+
+        if (!request.Query.TryGetValue("starting_after", out var after))
+            return (limit, (TId?)null);
+        return PrefixedId.TryParse<TId>(after, out var id)
+            ? (limit, (TId?)id)
+            : Refusal.Invalid("starting_after", $"The cursor is the id of the last object of the page before, such as {TId.Prefix}....");
+    }
+
+    public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => new JsonResult(status, JsonSerializer.SerializeToUtf8Bytes(value, type));
+
+    /// <summary>A page: <paramref name="rows"/> holds one more than <paramref name="limit"/> when there is more.</summary>
+    public static IResult List<TRow, T>(IReadOnlyList<TRow> rows, int limit, Func<TRow, T> resource, JsonTypeInfo<T> type)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("object"u8, "list"u8);
+            writer.WriteStartArray("data"u8);
+            foreach (var row in rows.Take(limit))
+                JsonSerializer.Serialize(writer, resource(row), type);
+            writer.WriteEndArray();
+            writer.WriteBoolean("has_more"u8, rows.Count > limit);
+            writer.WriteEndObject();
+        }
+
+        return new JsonResult(StatusCodes.Status200OK, buffer.WrittenSpan.ToArray());
+    }
+
+    public static IResult Stored(Result<StoredResponse> result) => result.Match<IResult>(
+        response => new JsonResult(response.Status, response.Body, response.Replayed),
+        Problems.Of);
+
+    /// <summary>
+    /// The whole of a POST that has its effect once: the caller's merchant, the key, the body, the operation, the answer.
+    /// </summary>
+    public static async Task<IResult> PostAsync<T>(
+        HttpRequest request, FunctionContext context, JsonTypeInfo<T> type, Func<IdempotentRequest, T, Task<Result<StoredResponse>>> operation, CancellationToken ct)
+    {
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
+            return Problems.Of(refusal);
+        return await PostAsync(request, merchant, type, operation, ct);
+    }
+
+    public static async Task<IResult> PostAsync<T>(
+        HttpRequest request, MerchantId merchant, JsonTypeInfo<T> type, Func<IdempotentRequest, T, Task<Result<StoredResponse>>> operation, CancellationToken ct)
+    {
+        if (!(await ReadAsync(request, type, ct)).TryGet(out var body, out var refusal))
+            return Problems.Of(refusal);
+        if (!Idempotent(request, merchant, body.Bytes).TryGet(out var idempotent, out refusal))
+            return Problems.Of(refusal);
+        return Stored(await operation(idempotent, body.Value));
+    }
+
+    private sealed record JsonResult(int Status, byte[] Body, bool Replayed = false) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            response.StatusCode = Status;
+            response.ContentType = "application/json";
+            response.ContentLength = Body.Length;
+            if (Replayed)
+                response.Headers["Idempotent-Replayed"] = "true";
+            return response.Body.WriteAsync(Body, httpContext.RequestAborted).AsTask();
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain;
+using Payments.Domain.Merchants;
+
+namespace Payments.Functions.Http;
+
+/// <summary>What the middleware found out about a request.</summary>
+internal static class RequestContext
+{
+    private const string CallerKey = "payments.caller";
+    private const string RequestIdKey = "payments.request-id";
+
+    /// <summary>The merchant that a platform key acts for.</summary>
+    public const string OnBehalfOf = "On-Behalf-Of";
+
+    public static Caller Caller(this FunctionContext context) =>
+        context.Items.TryGetValue(CallerKey, out var caller) ? (Caller)caller : throw new InvalidOperationException("The request was not authenticated.");
+
+    public static void SetCaller(this FunctionContext context, Caller caller) => context.Items[CallerKey] = caller;
+
+    public static string RequestId(this HttpContext http) => http.Items.TryGetValue(RequestIdKey, out var id) ? (string)id! : http.TraceIdentifier;
+
+    public static void SetRequestId(this HttpContext http, string id) => http.Items[RequestIdKey] = id;
+
+    /// <summary>The merchant whose objects the request is about: the key's own, or the one that the platform names.</summary>
+    public static Result<MerchantId> Merchant(this FunctionContext context, HttpRequest request)
+    {
+        if (context.Caller().Merchant is { } own)
+            return own;
+        string? named = request.Headers[OnBehalfOf];
+        if (named is null)
+            return new Refusal(RefusalCode.ParameterInvalid, $"A platform key acts for a merchant: name it in the {OnBehalfOf} header.", OnBehalfOf);
+        return PrefixedId.TryParse<MerchantId>(named, out var merchant)
+            ? merchant
+            : new Refusal(RefusalCode.ParameterInvalid, $"The {OnBehalfOf} header holds a merchant's id, such as mer_....", OnBehalfOf);
+    }
+
+    public static Refusal? RequirePlatform(this FunctionContext context) => context.Caller().IsPlatform
+        ? null
+        : new Refusal(RefusalCode.Forbidden, "This operation takes a platform key.");
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Logging;
+using Payments.Domain;
+using Payments.Domain.Database;
+using Payments.Functions.Http;
+
+namespace Payments.Functions.Middleware;
+
+/// <summary>
+/// The frame of every HTTP function: gives the request an id that goes out with the answer and stands in the logs, and turns what is thrown into a
+/// problem. Without it a throw would be an empty 500.
+/// </summary>
+internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddleware> log) : IFunctionsWorkerMiddleware
+{
+    public const string Header = "X-Request-Id";
+
+    public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
+    {
+        if (context.GetHttpContext() is not { } http)
+        {
+            await next(context);
+            return;
+        }
+
+        var id = Accept(http.Request.Headers[Header]) ?? $"req_{Guid.CreateVersion7(time.GetUtcNow()):N}";
+        http.SetRequestId(id);
+        http.Response.Headers[Header] = id;
+        Activity.Current?.SetTag("request.id", id);
+        using var scope = log.BeginScope(new Dictionary<string, object> { ["RequestId"] = id });
+        try
+        {
+            await next(context);
+        }
+        catch (OverloadedException e)
+        {
+            context.GetInvocationResult().Value = Problems.Of(new Refusal(RefusalCode.Overloaded, "More is waiting than can be taken on. Nothing was done.", RetryAfter: e.RetryAfter));
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller is gone: nobody reads the answer.
+            context.GetInvocationResult().Value = Results.StatusCode(StatusCodes.Status499ClientClosedRequest);
+        }
+        catch (Exception e) when (DatabaseErrors.IsTransient(e) || e is CommitUnknownException)
+        {
+            RequestLog.DependencyDown(log, context.FunctionDefinition.Name, e);
+            context.GetInvocationResult().Value = Problems.DependencyDown(TimeSpan.FromSeconds(2));
+        }
+        catch (Exception e)
+        {
+            RequestLog.Failed(log, context.FunctionDefinition.Name, e);
+            context.GetInvocationResult().Value = Problems.InternalError();
+        }
+    }
+
+    // An id from outside ends up in logs and headers: only what cannot break either is taken over.
+    private static string? Accept(string? id) =>
+        id is { Length: > 0 and <= 128 } && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or ':') ? id : null;
+}
+
+internal static partial class RequestLog
+{
+    [LoggerMessage(1001, LogLevel.Error, "{Function} failed.")]
+    public static partial void Failed(ILogger log, string function, Exception exception);
+
+    [LoggerMessage(1002, LogLevel.Error, "{Function} could not reach the database.")]
+    public static partial void DependencyDown(ILogger log, string function, Exception exception);
+}
