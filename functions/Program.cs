@@ -1,1 +1,21 @@
-return 0;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Azure.Functions.Worker.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Payments.Functions;
+using Payments.Functions.Middleware;
+
+var builder = FunctionsApplication.CreateBuilder(args);
+builder.ConfigureFunctionsWebApplication();
+builder.UseMiddleware<RequestMiddleware>();
+builder.UseMiddleware<AuthenticationMiddleware>();
+builder.Services.AddPayments(builder.Configuration);
+builder.Services.AddTelemetry(builder.Configuration);
+
+// The worker leaves the console to the Functions host; where the app is its own host, somebody has to write there.
+if (builder.Configuration.GetValue("Logging:Console:Enabled", false))
+    builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
+
+builder.Build().Run();

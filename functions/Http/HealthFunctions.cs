@@ -1,0 +1,21 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Functions.Health;
+
+namespace Payments.Functions.Http;
+
+/// <summary>For whoever keeps the app running: is the process alive, and can it serve.</summary>
+public sealed class HealthFunctions(Readiness readiness)
+{
+    [Function("HealthLive")]
+    public IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health/live")] HttpRequest request) =>
+        Api.Json(new HealthReport("live", new Dictionary<string, string>()), HealthJson.Default.HealthReport);
+
+    [Function("HealthReady")]
+    public async Task<IResult> ReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health/ready")] HttpRequest request, CancellationToken ct)
+    {
+        var report = await readiness.CheckAsync(ct);
+        return Api.Json(
+            report, HealthJson.Default.HealthReport, report.Status == "ready" ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+    }
+}

@@ -1,0 +1,38 @@
+using Azure.Identity;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Payments.Domain.Charges;
+using Payments.Domain.Database;
+using Payments.Domain.Ledger;
+using Payments.Domain.Merchants;
+using Payments.Domain.Messaging;
+using Payments.Domain.Providers;
+using Payments.Functions.Health;
+
+namespace Payments.Functions;
+
+/// <summary>Puts the app together: each capability registers itself, this lists them.</summary>
+internal static class PaymentsRegistration
+{
+    public static IServiceCollection AddPayments(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
+        services.AddLedger();
+        services.AddMessaging(configuration);
+        services.AddMerchants(configuration);
+        services.AddProviders(configuration);
+        services.AddCharges();
+        services.AddSingleton<Readiness>();
+        return services;
+    }
+
+    private static NpgsqlDataSource CreateDataSource(IConfiguration configuration)
+    {
+        var connectionString = configuration.GetConnectionString("Postgres")
+            ?? throw new InvalidOperationException("The setting ConnectionStrings__Postgres is missing: the connection string of the app's database login.");
+        var usesEntra = new NpgsqlConnectionStringBuilder(connectionString).Password is null or "" && configuration.GetValue("Database:EntraAuthentication", false);
+        return PaymentsDataSource.Create(connectionString, usesEntra ? new DefaultAzureCredential() : null);
+    }
+}

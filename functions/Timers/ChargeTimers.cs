@@ -1,0 +1,27 @@
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain.Charges;
+using Payments.Domain.Idempotency;
+
+namespace Payments.Functions.Timers;
+
+/// <summary>The nets under the payment path: what a crash or a silent processor left open is found here.</summary>
+public sealed class ChargeTimers(ResolveAttempts resolve, IdempotencyStore idempotency)
+{
+    private const int Batch = 200;
+
+    [Function("ResolveAttempts")]
+    public async Task ResolveAsync([TimerTrigger("%Charges:ResolveSchedule%")] TimerInfo timer, CancellationToken ct)
+    {
+        while (await resolve.RunAsync(Batch, ct) == Batch)
+        {
+        }
+    }
+
+    [Function("PurgeIdempotencyKeys")]
+    public async Task PurgeAsync([TimerTrigger("0 7 * * * *")] TimerInfo timer, CancellationToken ct)
+    {
+        while (await idempotency.PurgeAsync(5_000, ct) == 5_000)
+        {
+        }
+    }
+}
