@@ -34,18 +34,16 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     private readonly GroupCommit<AttemptAnswer, AttemptOutcome> _commit;
     private readonly LedgerPosting _ledger;
     private readonly MerchantReads _merchants;
-    private readonly IdempotencyStore _idempotency;
-    private readonly OutboxRelay _relay;
+    private readonly OutboxSignal _signal;
     private readonly TimeProvider _time;
     private readonly ILogger<AttemptOutcomes> _log;
 
     public AttemptOutcomes(
-        NpgsqlDataSource dataSource, LedgerPosting ledger, MerchantReads merchants, IdempotencyStore idempotency, OutboxRelay relay, TimeProvider time, ILogger<AttemptOutcomes> log)
+        NpgsqlDataSource dataSource, LedgerPosting ledger, MerchantReads merchants, OutboxSignal signal, TimeProvider time, ILogger<AttemptOutcomes> log)
     {
         _ledger = ledger;
         _merchants = merchants;
-        _idempotency = idempotency;
-        _relay = relay;
+        _signal = signal;
         _time = time;
         _log = log;
         _commit = new GroupCommit<AttemptAnswer, AttemptOutcome>("charge-outcomes", dataSource, RecordBatchAsync, new GroupCommitOptions(), time);
@@ -62,7 +60,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         if (outcome.Contradicts)
             ChargeLog.Contradiction(_log, reference.Attempt, answer.Result, answer.Detail);
         if (outcome.Changed)
-            _relay.Nudge();
+            _signal.Set();
         return outcome;
     }
 

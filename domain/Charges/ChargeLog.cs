@@ -10,4 +10,7 @@ internal static partial class ChargeLog
 
     [LoggerMessage(3002, LogLevel.Warning, "The attempt {Attempt} could not be resolved; it will be asked about again.")]
     public static partial void ResolveFailed(ILogger log, AttemptId attempt, Exception exception);
+
+    [LoggerMessage(3003, LogLevel.Error, "The outcome of the attempt {Attempt} could not be recorded; it is answered as unknown and will be asked about.")]
+    public static partial void OutcomeNotRecorded(ILogger log, AttemptId attempt, Exception exception);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
@@ -71,7 +72,8 @@ public sealed partial record CreateChargeRequest(
 /// processor's idempotency key; the outcome is recorded by whoever learns it first. Whatever crashes in between, there is one effect and one answer.
 /// </summary>
 public sealed class CreateCharge(
-    GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, TimeProvider time)
+    GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, TimeProvider time,
+    ILogger<CreateCharge> log)
 {
     /// <returns>The charge as JSON with 201, or 202 while the processor's answer is unknown.</returns>
     /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
@@ -91,8 +93,18 @@ public sealed class CreateCharge(
 
         // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
         var answer = await providers.Get(intent.Charge.Provider).SendAsync(intent.ToPaymentRequest(input.ReturnUrl), CancellationToken.None);
-        var outcome = await outcomes.RecordAsync(intent.Attempt.Reference, answer, CancellationToken.None);
-        return outcome.Response ?? throw new InvalidOperationException($"The attempt {intent.Attempt.Id} was recorded without an answer.");
+        try
+        {
+            var outcome = await outcomes.RecordAsync(intent.Attempt.Reference, answer, CancellationToken.None);
+            return outcome.Response ?? throw new InvalidOperationException($"The attempt {intent.Attempt.Id} was recorded without an answer.");
+        }
+        catch (Exception e) when (e is not InvalidOperationException)
+        {
+            // The processor has answered and we could not write it down: to the caller that is an unknown outcome, not a failure. The
+            // attempt is still open, so the resolver asks the processor again and records what it says.
+            ChargeLog.OutcomeNotRecorded(log, intent.Attempt.Id, e);
+            return new StoredResponse(202, ChargeResource.Json(intent.Charge with { Status = ChargeStatus.Processing }));
+        }
     }
 
     private static ChargeIntent Plan(IdempotentRequest request, CreateChargeRequest input, Money amount, DateTimeOffset now)

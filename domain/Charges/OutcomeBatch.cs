@@ -83,15 +83,20 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
         if (_responses.Count > 0)
             batch.BatchCommands.Add(IdempotencyStore.CompleteMany(_responses, now));
+        if (_events.Count > 0)
+            batch.BatchCommands.Add(EventLog.Append(_events));
         await batch.ExecuteNonQueryAsync(ct);
         if (updateCharges.RecordsAffected != (ulong)charges.Count)
             throw new InvalidOperationException("A locked charge changed its status under the lock.");
-        await EventLog.AppendAsync(connection, transaction, _events, ct);
     }
 
-    private static DomainEvent Event(string type, ChargeState after, DateTimeOffset now) => after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal)
-        ? DomainEvent.Of(after.Charge.Merchant, type, "refund", refund.Id.ToString(), JsonSerializer.SerializeToUtf8Bytes(RefundResource.Of(refund), ChargeJson.Default.RefundResource), now)
-        : DomainEvent.Of(after.Charge.Merchant, type, "charge", after.Charge.Id.ToString(), ChargeResource.Json(after.Charge), now);
+    private static DomainEvent Event(string type, ChargeState after, DateTimeOffset now)
+    {
+        var id = PrefixedId.New<EventId>(now);
+        return after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal)
+            ? new DomainEvent(id, refund.Merchant, type, "refund", refund.Id.Value, JsonSerializer.Serialize(RefundResource.Of(refund), ChargeJson.Default.RefundResource), now)
+            : new DomainEvent(id, after.Charge.Merchant, type, "charge", after.Charge.Id.Value, JsonSerializer.Serialize(ChargeResource.Of(after.Charge), ChargeJson.Default.ChargeResource), now);
+    }
 
     /// <summary>
     /// 201 with what was made once its end is known, 202 while it is not. A decline is an end: the charge exists and says so.
