@@ -1,14 +1,12 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
-using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
 using Payments.Domain.Providers;
-using Payments.Domain.Refunds;
 
 namespace Payments.Domain.Charges;
 

@@ -86,7 +86,7 @@ internal sealed class OutcomeBatch
         if (_events.Count > 0)
             batch.BatchCommands.Add(EventLog.Append(_events));
         await batch.ExecuteNonQueryAsync(ct);
-        if (updateCharges.RecordsAffected != (ulong)charges.Count)
+        if (updateCharges.RecordsAffected != charges.Count)
             throw new InvalidOperationException("A locked charge changed its status under the lock.");
     }
 

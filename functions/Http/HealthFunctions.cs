@@ -8,8 +8,10 @@ namespace Payments.Functions.Http;
 public sealed class HealthFunctions(Readiness readiness)
 {
     [Function("HealthLive")]
+#pragma warning disable CA1822 // A function is a method of an instance.
     public IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health/live")] HttpRequest request) =>
         Api.Json(new HealthReport("live", new Dictionary<string, string>()), HealthJson.Default.HealthReport);
+#pragma warning restore CA1822
 
     [Function("HealthReady")]
     public async Task<IResult> ReadyAsync([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health/ready")] HttpRequest request, CancellationToken ct)
