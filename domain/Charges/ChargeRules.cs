@@ -175,7 +175,11 @@ public static class ChargeRules
                     var journal = new Journal(
                         charge.Merchant, key, "refund", now,
                         [new Transfer(
-                            ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund")]);
+                            ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund")
+                        {
+                            // The processor has returned the money: what the merchant lacks for it, the merchant owes.
+                            PastLimit = true,
+                        }]);
                     var entry = new BalanceTransaction(
                         PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, BalanceTransactionType.Refund, refund.Id.ToString(), key, -attempt.Amount,
                         Money.Zero(charge.Currency), DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
@@ -196,7 +200,11 @@ public static class ChargeRules
         var pending = ChartOfAccounts.MerchantPending(merchant, currency);
         List<Transfer> transfers = [new(ChartOfAccounts.ProcessorClearing(state.Charge.Provider, currency), pending, amount, "capture")];
         if (fee.IsPositive)
-            transfers.Add(new(pending, ChartOfAccounts.PlatformFees(currency), fee, "fee"));
+        {
+            // The fee of a small amount may be more than the amount: the merchant owes the rest.
+            transfers.Add(new(pending, ChartOfAccounts.PlatformFees(currency), fee, "fee") { PastLimit = true });
+        }
+
         var entry = new BalanceTransaction(
             PrefixedId.New<BalanceTransactionId>(now), merchant, BalanceTransactionType.Charge, state.Charge.Id.ToString(), key, amount, fee, terms.AvailableOn, null, null, now);
         var charge = state.Charge with { Fee = state.Charge.Fee + fee };
