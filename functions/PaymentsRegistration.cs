@@ -17,7 +17,7 @@ internal static class PaymentsRegistration
 {
     public static IServiceCollection AddPayments(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
         services.AddLedger();
         services.AddMessaging(configuration);

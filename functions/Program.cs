@@ -12,6 +12,9 @@ builder.UseMiddleware<AuthenticationMiddleware>();
 builder.Services.AddPayments(builder.Configuration);
 builder.Services.AddTelemetry(builder.Configuration);
 
+// One line a request is the host's business; what goes wrong inside is ours.
+builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+
 // The worker leaves the console to the Functions host; where the app is its own host, somebody has to write there.
 if (builder.Configuration.GetValue("Logging:Console:Enabled", false))
     builder.Logging.AddSimpleConsole(options => options.SingleLine = true);

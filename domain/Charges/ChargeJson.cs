@@ -72,7 +72,7 @@ public sealed record RefundResource(
     public static byte[] Json(Refund refund) => JsonSerializer.SerializeToUtf8Bytes(Of(refund), ChargeJson.Default.RefundResource);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(ChargeResource))]
 [JsonSerializable(typeof(IReadOnlyList<ChargeResource>))]
 [JsonSerializable(typeof(RefundResource))]

@@ -139,9 +139,9 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     private sealed record ApiKeyRow(
-        Guid Id, Guid MerchantId, string Mode, string[] Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
+        Guid Id, Guid MerchantId, string Mode, string Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
     {
         public ApiKey ToKey() => new(
-            new ApiKeyId(Id), new MerchantId(MerchantId), DbText.Parse<ApiKeyMode>(Mode), [.. Scopes.Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt, ExpiresAt, RevokedAt);
+            new ApiKeyId(Id), new MerchantId(MerchantId), DbText.Parse<ApiKeyMode>(Mode), [.. Scopes.Split(' ').Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt, ExpiresAt, RevokedAt);
     }
 }

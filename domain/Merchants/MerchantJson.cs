@@ -24,7 +24,7 @@ public sealed record ApiKeyResource(
         key.ExpiresAt, key.RevokedAt);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(MerchantResource))]
 [JsonSerializable(typeof(IReadOnlyList<MerchantResource>))]
 [JsonSerializable(typeof(ApiKeyResource))]

@@ -33,14 +33,14 @@ internal static class MerchantSql
 
     public const string FindKey =
         """
-        SELECT id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        SELECT id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         FROM payments.api_keys
         WHERE hash = @hash
         """;
 
     public const string ListKeys =
         """
-        SELECT id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        SELECT id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         FROM payments.api_keys
         WHERE merchant_id = @merchant
         ORDER BY id DESC
@@ -52,6 +52,6 @@ internal static class MerchantSql
         UPDATE payments.api_keys
         SET revoked_at = coalesce(revoked_at, @now)
         WHERE merchant_id = @merchant AND id = @id
-        RETURNING id, merchant_id, mode, scopes, hint, created_at, expires_at, revoked_at
+        RETURNING id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         """;
 }
