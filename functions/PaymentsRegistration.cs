@@ -2,6 +2,7 @@ using Azure.Identity;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Payments.Domain;
 using Payments.Domain.Charges;
 using Payments.Domain.Database;
 using Payments.Domain.Ledger;
@@ -19,8 +20,8 @@ internal static class PaymentsRegistration
     {
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
-        services.AddLedger();
-        services.AddMessaging(configuration);
+        services.AddSingleton<LedgerPosting>();
+        services.AddSingleton<OutboxSignal>();
         services.AddMerchants(configuration);
         services.AddProviders(configuration);
         services.AddCharges();
