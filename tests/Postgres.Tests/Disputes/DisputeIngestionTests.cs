@@ -22,6 +22,11 @@ public sealed class DisputeIngestionTests(TestDatabase database) : IClassFixture
         Assert.Equal((Lost, 2, 3), (lost.State.Status, lost.Version, lost.Journals));
         Assert.Equal(new DisputePosition(Eur(0), Eur(10000), Eur(10000), Eur(1500)), lost.Posted);
         Assert.Equal([("dispute", -10000), ("dispute_fee", -1500)], await world.TransactionsAsync(lost.Id));
+        Assert.Equal(["dispute.created", "dispute.funds_withdrawn", "dispute.updated", "dispute.closed"], await world.EventsAsync(lost.Id));
+
+        // The balance had nothing: it is below zero until later funds make up for it.
+        Assert.Equal(-11500, await world.LedgerAsync("available"));
+        Assert.Equal(0, await world.LedgerAsync("disputed"));
     }
 
     [Fact]

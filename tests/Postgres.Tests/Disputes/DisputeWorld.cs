@@ -98,6 +98,18 @@ internal sealed class DisputeWorld
             new { merchant = Merchant.Value, source = dispute.ToString() })).AsList();
     }
 
+    public async Task<IReadOnlyList<string>> EventsAsync(DisputeId dispute)
+    {
+        await using var connection = await _dataSource.OpenConnectionAsync();
+        return (await connection.QueryAsync<string>(
+            "SELECT type FROM payments.events WHERE merchant_id = @merchant AND object_id = @id ORDER BY sequence",
+            new { merchant = Merchant.Value, id = dispute.Value })).AsList();
+    }
+
+    /// <summary>The balance of one of the merchant's accounts in the ledger, in EUR cents.</summary>
+    public Task<long> LedgerAsync(string part) =>
+        CountAsync("SELECT coalesce(sum(b.balance), 0) FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.name = @name AND a.currency = 'EUR'", new { name = $"merchant/{Merchant}/{part}" });
+
     public async Task<long> CountAsync(string sql, object parameters)
     {
         await using var connection = await _dataSource.OpenConnectionAsync();

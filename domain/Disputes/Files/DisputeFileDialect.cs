@@ -1,0 +1,165 @@
+using System.Text;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Disputes.Files;
+
+/// <summary>What a line of a dispute file can say.</summary>
+public enum DisputeField
+{
+    DisputeId,
+    ChargeReference,
+    Stage,
+    Status,
+    Amount,
+    Currency,
+    ReturnedAmount,
+    MerchantAmount,
+    MerchantCurrency,
+    Network,
+    ReasonCode,
+    Reason,
+    EvidenceDueBy,
+    OccurredAt,
+}
+
+public enum DisputeFileFormat
+{
+    /// <summary>A header line, then one dispute a line.</summary>
+    Csv,
+
+    /// <summary>One JSON object a line.</summary>
+    JsonLines,
+}
+
+public enum DisputeAmountFormat
+{
+    /// <summary>Whole minor units: <c>1050</c> is EUR 10.50.</summary>
+    Minor,
+
+    /// <summary>Major units with the dialect's separators: <c>10,50</c>.</summary>
+    Decimal,
+}
+
+/// <summary>
+/// How one partner writes disputes: one entry of the configuration, <c>Disputes:Partners:{partner}</c>. Names of fields are those of
+/// <see cref="DisputeField"/>.
+/// </summary>
+public sealed class DisputeFileDialect
+{
+    /// <summary>The provider whose disputes and charges the file speaks of.</summary>
+    public string Provider { get; set; } = "";
+
+    public DisputeFileFormat Format { get; set; } = DisputeFileFormat.Csv;
+
+    /// <summary>One character between two fields.</summary>
+    public string Delimiter { get; set; } = ",";
+
+    /// <summary>The IANA name of the encoding. A byte-order mark precedes it.</summary>
+    public string Encoding { get; set; } = "utf-8";
+
+    /// <summary>From a field to the name of the column or JSON property that holds it. Column names are compared without regard to case.</summary>
+    public Dictionary<DisputeField, string> Columns { get; set; } = [];
+
+    /// <summary>What a field is where the partner has no column for it, or leaves it empty.</summary>
+    public Dictionary<DisputeField, string> Constants { get; set; } = [];
+
+    /// <summary>From the partner's word to ours (<c>chargeback</c>). A word that is not listed must be ours.</summary>
+    public Dictionary<string, string> Stages { get; set; } = [];
+
+    /// <summary>From the partner's word to ours (<c>needs_response</c>), or to a stage and status together (<c>chargeback/needs_response</c>).</summary>
+    public Dictionary<string, string> Statuses { get; set; } = [];
+
+    public DisputeAmountFormat AmountFormat { get; set; } = DisputeAmountFormat.Minor;
+
+    public string DecimalSeparator { get; set; } = ".";
+
+    public string? ThousandsSeparator { get; set; }
+
+    /// <summary>Whether the partner writes what it takes from us with a minus sign.</summary>
+    public bool NegativeAmounts { get; set; }
+
+    /// <summary>
+    /// .NET date formats, the first that fits wins. A format without hours gives a day: of an update, the opening stands at the start of the day, a
+    /// verdict at its end and a review between them; of a due date, it is the end of the day.
+    /// </summary>
+    public string[] DateFormats { get; set; } = ["yyyy-MM-ddTHH:mm:ss.FFFFFFFK", "yyyy-MM-dd"];
+
+    /// <summary>The IANA time zone of dates without an offset.</summary>
+    public string TimeZone { get; set; } = "UTC";
+
+    /// <summary>
+    /// Whether the last line may end without a line break. Otherwise such a line is rejected, for it may be cut in the middle of an amount.
+    /// </summary>
+    public bool LastLineMayLackBreak { get; set; }
+
+    /// <summary>What is wrong with the entry, in sentences for whoever configures it; empty when it can be used.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var problems = new List<string>();
+        if (string.IsNullOrWhiteSpace(Provider))
+            problems.Add("Provider is missing.");
+        if (Format == DisputeFileFormat.Csv && (Delimiter.Length != 1 || !char.IsAscii(Delimiter[0]) || Delimiter[0] is '"' or '\r' or '\n'))
+            problems.Add("Delimiter is one ASCII character, not a quote or a line break.");
+        if (Find(Encoding) is null)
+            problems.Add($"Encoding '{Encoding}' is not known.");
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
+            problems.Add($"TimeZone '{TimeZone}' is not known.");
+        if (DateFormats.Length == 0)
+            problems.Add("DateFormats is empty.");
+        if (DecimalSeparator.Length != 1 || ThousandsSeparator is { Length: not 1 } || DecimalSeparator == ThousandsSeparator)
+            problems.Add("DecimalSeparator and ThousandsSeparator are two different characters.");
+        foreach (var field in (DisputeField[])[DisputeField.DisputeId, DisputeField.Status, DisputeField.Amount, DisputeField.Currency, DisputeField.OccurredAt])
+        {
+            if (!Columns.ContainsKey(field) && !Constants.ContainsKey(field))
+                problems.Add($"{field} has neither a column nor a constant.");
+        }
+
+        foreach (var (word, stage) in Stages)
+        {
+            if (!DbText.TryParse<DisputeStage>(stage, out _))
+                problems.Add($"Stages:{word} is '{stage}', which is no stage.");
+        }
+
+        foreach (var (word, place) in Statuses)
+        {
+            if (!TryPlace(place, out _, out _))
+                problems.Add($"Statuses:{word} is '{place}', which is no status.");
+        }
+
+        if (!Columns.ContainsKey(DisputeField.Stage) && !Constants.ContainsKey(DisputeField.Stage) && Statuses.Values.Any(place => !place.Contains('/', StringComparison.Ordinal)))
+            problems.Add("Stage has neither a column nor a constant, and not every status names one.");
+        return problems;
+    }
+
+    /// <summary>Reads <c>status</c> or <c>stage/status</c> in our words.</summary>
+    internal static bool TryPlace(string text, out DisputeStage? stage, out DisputeStatus status)
+    {
+        stage = null;
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        if (slash >= 0)
+        {
+            if (!DbText.TryParse<DisputeStage>(text[..slash], out var parsed))
+            {
+                status = default;
+                return false;
+            }
+
+            stage = parsed;
+        }
+
+        return DbText.TryParse(text[(slash + 1)..], out status);
+    }
+
+    /// <summary>Bytes that the encoding does not know become U+FFFD, which no line may contain.</summary>
+    internal static Encoding? Find(string name)
+    {
+        try
+        {
+            return CodePagesEncodingProvider.Instance.GetEncoding(name) ?? System.Text.Encoding.GetEncoding(name);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+}
