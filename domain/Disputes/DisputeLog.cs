@@ -9,4 +9,13 @@ internal static partial class DisputeLog
 
     [LoggerMessage(EventId = 6002, Level = LogLevel.Information, Message = "{Matched} of {Looked} unmatched dispute updates found their charge.")]
     public static partial void Matched(ILogger logger, int matched, int looked);
+
+    [LoggerMessage(EventId = 6003, Level = LogLevel.Information, Message = "The file {Name} of {Partner} came before.")]
+    public static partial void FileKnown(ILogger logger, string partner, string name);
+
+    [LoggerMessage(EventId = 6004, Level = LogLevel.Information, Message = "Another run is at work on the file {Name} of {Partner}.")]
+    public static partial void FileTaken(ILogger logger, string partner, string name);
+
+    [LoggerMessage(EventId = 6005, Level = LogLevel.Information, Message = "The file {Name} of {Partner} is {Status}: {Applied} applied, {Duplicate} known, {Unmatched} unmatched, {Rejected} rejected.")]
+    public static partial void FileDone(ILogger logger, string partner, string name, Files.DisputeFileStatus status, long applied, long duplicate, long unmatched, long rejected);
 }

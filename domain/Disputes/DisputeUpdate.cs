@@ -74,6 +74,11 @@ public sealed record DisputeUpdate(
             return DisputeUpdateRefusal.ChargeReferenceInvalid;
         }
 
+        if (IsUnstorable(ProviderDisputeId) || IsUnstorable(ChargeReference) || IsUnstorable(Network) || IsUnstorable(NetworkReasonCode))
+        {
+            return DisputeUpdateRefusal.TextInvalid;
+        }
+
         if (!DisputeTransitions.Belongs(Stage, Status))
         {
             return DisputeUpdateRefusal.StatusNotOfStage;
@@ -92,6 +97,9 @@ public sealed record DisputeUpdate(
         return null;
     }
 
+    /// <summary>Text of the database has no NUL; whoever sends one is guessing.</summary>
+    private static bool IsUnstorable(string? text) => text is not null && (text.Length > MaxReferenceLength || text.Contains('\0', StringComparison.Ordinal));
+
     private static void Append(StringBuilder text, string? value) => text.Append(value?.Length ?? -1).Append(':').Append(value);
 
     private static void Append(StringBuilder text, Money? value) =>
@@ -107,6 +115,7 @@ public enum DisputeUpdateRefusal
 {
     DisputeIdInvalid,
     ChargeReferenceInvalid,
+    TextInvalid,
     StatusNotOfStage,
     AmountNotPositive,
     ReturnedAmountInvalid,

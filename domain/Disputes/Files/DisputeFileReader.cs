@@ -102,7 +102,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
             return ReadHeader(line);
         if (end == LineEnd.EndOfText && !_dialect.LastLineMayLackBreak)
             return Reject(DisputeLineRejection.Unterminated, null, line);
-        if (line.Contains('\uFFFD'))
+        if (line.ContainsAny('\uFFFD', '\0'))
             return Reject(DisputeLineRejection.BadEncoding, null, line);
         Array.Clear(_fields);
         string? detail = null;

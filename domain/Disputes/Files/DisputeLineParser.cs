@@ -197,6 +197,10 @@ public sealed class DisputeLineParser
         {
             if (!DateTime.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var read))
                 continue;
+
+            // Nobody disputes outside these years; what a format makes of other digits is a mistake.
+            if (read.Year is < 1990 or > 2200)
+                return DisputeLineRejection.BadDate;
             if (!hasTime)
                 read += placeInDay;
             var utc = read.Kind switch

@@ -15,6 +15,8 @@ public sealed class DisputeUpdateTests
         { Good with { ProviderDisputeId = " " }, DisputeUpdateRefusal.DisputeIdInvalid },
         { Good with { ProviderDisputeId = new string('x', 201) }, DisputeUpdateRefusal.DisputeIdInvalid },
         { Good with { ChargeReference = "" }, DisputeUpdateRefusal.ChargeReferenceInvalid },
+        { Good with { NetworkReasonCode = "10\0" }, DisputeUpdateRefusal.TextInvalid },
+        { Good with { Network = new string('x', 201) }, DisputeUpdateRefusal.TextInvalid },
         { Good with { Stage = DisputeStage.Inquiry }, DisputeUpdateRefusal.StatusNotOfStage },
         { Good with { Status = DisputeStatus.WarningClosed }, DisputeUpdateRefusal.StatusNotOfStage },
         { Good with { Amount = Any.Eur(0), Returned = null }, DisputeUpdateRefusal.AmountNotPositive },

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Providers.Adyen;
+using Payments.Domain.Providers.Sandbox;
+using Payments.Domain.Providers.Stripe;
+using Payments.Domain.Webhooks.Inbound;
+
+namespace Payments.Domain.Disputes;
+
+public static class DisputesRegistration
+{
+    public static IServiceCollection AddDisputes(this IServiceCollection services)
+    {
+        services.AddSingleton<DisputeIngestion>();
+        services.AddSingleton<DisputeReads>();
+        services.AddSingleton(provider => new GroupCommit<DisputeUpdate, DisputeIngestionResult>(
+            "disputes",
+            provider.GetRequiredService<NpgsqlDataSource>(),
+            async (connection, transaction, updates, ct) => await provider.GetRequiredService<DisputeIngestion>().ApplyAsync(connection, transaction, updates, ct),
+            new GroupCommitOptions(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IProviderEventApplier, DisputeEventApplier>();
+        services.AddSingleton<INeutralEventMapper, SandboxDisputeMapper>();
+        services.AddSingleton<INeutralEventMapper, StripeDisputeMapper>();
+        services.AddSingleton<INeutralEventMapper, AdyenDisputeMapper>();
+        return services;
+    }
+}

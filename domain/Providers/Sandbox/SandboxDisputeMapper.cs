@@ -1,0 +1,20 @@
+using System.Text.Json;
+using Payments.Domain.Disputes;
+using Payments.Domain.Webhooks.Inbound;
+
+namespace Payments.Domain.Providers.Sandbox;
+
+/// <summary>The sandbox's <c>dispute.*</c> webhooks. Several of them tell of one change; all but the first are duplicates.</summary>
+public sealed class SandboxDisputeMapper : INeutralEventMapper
+{
+    public string Provider => SandboxDisputes.Provider;
+
+    public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
+    {
+        if (!SandboxDisputes.IsDisputeEvent(received.Type))
+            return null;
+        return payload.TryGetProperty("data", out var data)
+            ? new DisputeTold(SandboxDisputes.Read(data, DisputeSource.Webhook, received.EventId))
+            : throw new FormatException("The event has no data.");
+    }
+}

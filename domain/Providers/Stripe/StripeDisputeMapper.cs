@@ -1,0 +1,21 @@
+using System.Text.Json;
+using Payments.Domain.Disputes;
+using Payments.Domain.Webhooks.Inbound;
+
+namespace Payments.Domain.Providers.Stripe;
+
+/// <summary>Stripe's <c>charge.dispute.*</c> webhooks.</summary>
+public sealed class StripeDisputeMapper : INeutralEventMapper
+{
+    public string Provider => StripeDisputes.Provider;
+
+    public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
+    {
+        if (!StripeDisputes.IsDisputeEvent(received.Type))
+            return null;
+        return payload.TryGetProperty("created", out var created) && created.TryGetInt64(out var seconds)
+            && payload.TryGetProperty("data", out var data) && data.TryGetProperty("object", out var dispute)
+            ? new DisputeTold(StripeDisputes.Read(dispute, DateTimeOffset.FromUnixTimeSeconds(seconds), DisputeSource.Webhook, received.EventId))
+            : throw new FormatException("The event has no time or no object.");
+    }
+}
