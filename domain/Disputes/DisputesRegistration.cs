@@ -20,10 +20,10 @@ public static class DisputesRegistration
             async (connection, transaction, updates, ct) => await provider.GetRequiredService<DisputeIngestion>().ApplyAsync(connection, transaction, updates, ct),
             new GroupCommitOptions(),
             provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IProviderEventApplier, DisputeEventApplier>();
-        services.AddSingleton<INeutralEventMapper, SandboxDisputeMapper>();
-        services.AddSingleton<INeutralEventMapper, StripeDisputeMapper>();
-        services.AddSingleton<INeutralEventMapper, AdyenDisputeMapper>();
+        services.AddProviderEventApplier<DisputeEventApplier>();
+        services.AddProviderEvents<SandboxDisputeMapper>();
+        services.AddProviderEvents<StripeDisputeMapper>();
+        services.AddProviderEvents<AdyenDisputeMapper>();
         return services;
     }
 }

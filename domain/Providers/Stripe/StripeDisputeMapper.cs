@@ -13,8 +13,8 @@ public sealed class StripeDisputeMapper : INeutralEventMapper
     {
         if (!StripeDisputes.IsDisputeEvent(received.Type))
             return null;
-        return payload.TryGetProperty("created", out var created) && created.TryGetInt64(out var seconds)
-            && payload.TryGetProperty("data", out var data) && data.TryGetProperty("object", out var dispute)
+        return payload.TryGetProperty("created", out var created) && created.ValueKind == JsonValueKind.Number && created.TryGetInt64(out var seconds)
+            && payload.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Object && data.TryGetProperty("object", out var dispute)
             ? new DisputeTold(StripeDisputes.Read(dispute, DateTimeOffset.FromUnixTimeSeconds(seconds), DisputeSource.Webhook, received.EventId))
             : throw new FormatException("The event has no time or no object.");
     }
