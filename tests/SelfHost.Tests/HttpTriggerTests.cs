@@ -349,6 +349,58 @@ public sealed class HttpTriggerTests
     }
 
     [Fact]
+    public async Task HostJson_IsOverriddenByAppSettings()
+    {
+        WaitProbe.Reset();
+        await using var host = await ProbeHost.StartAsync<WaitProbe>(
+            """{ "functionTimeout": "00:10:00" }""", settings: new() { ["AzureFunctionsJobHost:functionTimeout"] = "00:00:00.200" });
+        _ = host.Client.GetAsync("/api/wait");
+        Assert.True(await WaitProbe.Cancelled.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task HostJson_WithAWrongValue_IsRefusedByKey()
+    {
+        var e = await Assert.ThrowsAsync<InvalidOperationException>(() => ProbeHost.StartAsync<WaitProbe>("""{ "functionTimeout": "soon" }"""));
+        Assert.Contains("'functionTimeout' is 'soon'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task MaxOutstandingRequests_BeyondIt_Is429()
+    {
+        WaitProbe.Reset();
+        await using var host = await ProbeHost.StartAsync<WaitProbe>("""{ "extensions": { "http": { "maxOutstandingRequests": 1 } } }""");
+        var running = host.Client.GetStringAsync("/api/wait-for-release");
+        await WaitProbe.Started.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await host.Client.GetAsync("/api/wait")).StatusCode);
+        WaitProbe.Release.SetResult();
+        Assert.Equal("released", await running);
+    }
+
+    [Fact]
+    public async Task FunctionContext_TellsOfTheFunction()
+    {
+        FunctionContext? seen = null;
+        await using var host = await ProbeHost.StartAsync<HttpProbe>(configure: builder =>
+        {
+            builder.ConfigureFunctionsWebApplication();
+            builder.UseMiddleware((context, next) =>
+            {
+                seen = context;
+                return next();
+            });
+        });
+        await host.Client.GetAsync($"/api/things/{Guid.Empty}");
+        Assert.NotNull(seen);
+        Assert.True(Guid.TryParse(seen.InvocationId, out _));
+        Assert.Equal("Thing", seen.FunctionDefinition.Name);
+        Assert.Equal("Payments.SelfHost.Tests.HttpProbe.Thing", seen.FunctionDefinition.EntryPoint);
+        Assert.Equal(["request", "id", "limit", "absent"], seen.FunctionDefinition.Parameters.Select(parameter => parameter.Name));
+        Assert.Equal("httpTrigger", seen.FunctionDefinition.InputBindings["request"].Type);
+        Assert.Equal(BindingDirection.Out, seen.FunctionDefinition.OutputBindings["$return"].Direction);
+    }
+
+    [Fact]
     public async Task Stop_WaitsForARunningRequest()
     {
         WaitProbe.Reset();

@@ -31,6 +31,10 @@ internal sealed class SelfHostComposition
             EnvironmentName = Environment.GetEnvironmentVariable("AZURE_FUNCTIONS_ENVIRONMENT")
                 ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT"),
         });
+        // As the platform's builder does: a scoped service in a singleton is found at start, not in production.
+        var validate = Builder.Environment.IsDevelopment();
+        ((IHostApplicationBuilder)Builder).ConfigureContainer(
+            new DefaultServiceProviderFactory(new ServiceProviderOptions { ValidateScopes = validate, ValidateOnBuild = validate }));
         Builder.Logging.AddConfiguration(Builder.Configuration.GetSection("Logging"));
         Builder.Services.AddOptions<WorkerOptions>();
         Builder.Services.Configure<JsonSerializerOptions>(static json => json.PropertyNameCaseInsensitive = true);

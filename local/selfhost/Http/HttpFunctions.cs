@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -17,12 +18,16 @@ internal static class HttpFunctions
     {
         var prefix = RoutePrefix(hostJson);
         TimeSpan? timeout = hostJson.Time("functionTimeout", TimeSpan.Zero) is { } time && time > TimeSpan.Zero ? time : null;
+        var throttle = ThrottleOf(hostJson);
+        if (throttle is not null)
+            app.Lifetime.ApplicationStopped.Register(throttle.Dispose);
         var routes = (IEndpointRouteBuilder)app;
         foreach (var function in functions)
         {
             var trigger = (HttpTriggerAttribute)function.Trigger;
             var pattern = RoutePatternFactory.Parse(RouteOf(function, prefix));
-            var endpoint = routes.Map(pattern, context => ServeAsync(context, function, executor, timeout)).WithDisplayName(function.Name);
+            RequestDelegate serve = context => ServeAsync(context, function, executor, timeout);
+            var endpoint = routes.Map(pattern, throttle is null ? serve : context => ThrottleAsync(context, throttle, serve)).WithDisplayName(function.Name);
             endpoint.WithMetadata(function);
             if (trigger.Methods is { Length: > 0 } methods)
                 endpoint.WithMetadata(new HttpMethodMetadata(methods));
@@ -75,6 +80,31 @@ internal static class HttpFunctions
                 break;
         }
     };
+
+    /// <summary>Null where host.json sets no limit, as it does not by default.</summary>
+    private static ConcurrencyLimiter? ThrottleOf(HostJson hostJson)
+    {
+        var concurrent = hostJson.Number("extensions:http:maxConcurrentRequests", -1);
+        var outstanding = hostJson.Number("extensions:http:maxOutstandingRequests", -1);
+        if (concurrent < 0 && outstanding < 0)
+            return null;
+        var running = concurrent >= 0 ? concurrent : outstanding;
+        return new ConcurrencyLimiter(new ConcurrencyLimiterOptions
+        {
+            PermitLimit = running,
+            QueueLimit = outstanding < 0 ? int.MaxValue : Math.Max(outstanding - running, 0),
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        });
+    }
+
+    private static async Task ThrottleAsync(HttpContext context, ConcurrencyLimiter throttle, RequestDelegate serve)
+    {
+        using var permit = await throttle.AcquireAsync(1, context.RequestAborted);
+        if (permit.IsAcquired)
+            await serve(context);
+        else
+            context.Response.StatusCode = StatusCodes.Status429TooManyRequests;
+    }
 
     private static async Task ServeAsync(HttpContext context, FunctionDescriptor function, FunctionExecutor executor, TimeSpan? timeout)
     {
