@@ -9,6 +9,7 @@ using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
 using Payments.Domain.Providers;
+using Payments.Domain.Webhooks;
 using Payments.Functions.Health;
 
 namespace Payments.Functions;
@@ -21,7 +22,8 @@ internal static class PaymentsRegistration
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
         services.AddSingleton<LedgerPosting>();
-        services.AddSingleton<OutboxSignal>();
+        services.AddMessaging(configuration);
+        services.AddWebhooks(configuration);
         services.AddMerchants(configuration);
         services.AddProviders(configuration);
         services.AddCharges();

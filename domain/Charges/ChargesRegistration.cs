@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Charges;
 
@@ -14,6 +15,7 @@ public static class ChargesRegistration
         services.AddSingleton<CreateCharge>();
         services.AddSingleton<ResolveAttempts>();
         services.AddSingleton<ChargeReads>();
+        services.AddProviderEventApplier<ChargeEventApplier>();
         return services;
     }
 }

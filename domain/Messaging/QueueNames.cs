@@ -9,11 +9,8 @@ public static class QueueNames
     /// <summary>Events that some webhook endpoint wants.</summary>
     public const string WebhookDeliveries = "webhook-deliveries";
 
-    /// <summary>Attempts whose outcome at the processor is to be found out.</summary>
-    public const string ChargeResolution = "charge-resolution";
-
     /// <summary>Payouts to be handed to the bank or the processor.</summary>
     public const string PayoutSubmissions = "payout-submissions";
 
-    public static IReadOnlyList<string> All { get; } = [ProviderEvents, WebhookDeliveries, ChargeResolution, PayoutSubmissions];
+    public static IReadOnlyList<string> All { get; } = [ProviderEvents, WebhookDeliveries, PayoutSubmissions];
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Payments.Domain.Providers.Sandbox;
+using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers;
 
@@ -26,6 +27,7 @@ public static class ProvidersRegistration
         services.AddSingleton<IPaymentProvider>(provider =>
             new SandboxProvider(provider.GetRequiredService<IHttpClientFactory>().CreateClient(SandboxProvider.ProviderName)));
         services.AddSingleton<PaymentProviders>();
+        services.AddProviderEvents<SandboxPaymentEvents>();
         return services;
     }
 }

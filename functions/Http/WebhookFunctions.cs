@@ -1,0 +1,33 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain;
+using Payments.Domain.Webhooks.Inbound;
+
+namespace Payments.Functions.Http;
+
+/// <summary>Takes partners' events: verified, stored, acknowledged, in that order.</summary>
+public sealed class WebhookFunctions(ReceiveWebhook receive)
+{
+    [Function("ReceiveWebhook")]
+    public async Task<IResult> ReceiveAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "webhooks/{provider}")] HttpRequest request, string provider, CancellationToken ct)
+    {
+        if (!(await Api.ReadBytesAsync(request, ReceiveWebhook.MaxBody, ct)).TryGet(out var body, out var tooLarge))
+            return Problems.Of(tooLarge);
+
+        // The event is stored or refused whether the partner waits for the answer or not.
+        var receipt = await receive.HandleAsync(provider, request.Headers, body, CancellationToken.None);
+        return receipt.Refusal is { } refusal ? Problems.Of(Explain(refusal, provider)) : Results.Text(receipt.Acknowledgement, "text/plain");
+    }
+
+    private static Refusal Explain(WebhookRefusal refusal, string provider) => refusal switch
+    {
+        WebhookRefusal.UnknownProvider => Refusal.NotFound($"provider '{provider}' here"),
+        WebhookRefusal.TooLarge => new Refusal(RefusalCode.BodyTooLarge, $"The body is limited to {ReceiveWebhook.MaxBody} bytes."),
+        WebhookRefusal.MissingSignature => new Refusal(RefusalCode.SignatureInvalid, "The request is not signed."),
+        WebhookRefusal.BadSignature => new Refusal(RefusalCode.SignatureInvalid, "The signature does not match the body under any valid secret."),
+        WebhookRefusal.TooOld => new Refusal(RefusalCode.SignatureInvalid, "The request was signed more than five minutes ago."),
+        WebhookRefusal.TooNew => new Refusal(RefusalCode.SignatureInvalid, "The request was signed more than five minutes ahead of our clock."),
+        WebhookRefusal.Malformed => new Refusal(RefusalCode.BodyMalformed, "The signature is right, but the body is no event."),
+    };
+}

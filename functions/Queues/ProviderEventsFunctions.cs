@@ -1,0 +1,26 @@
+using Azure.Messaging.ServiceBus;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain.Messaging;
+
+namespace Payments.Functions.Queues;
+
+/// <summary>Stored events of providers, to be applied. Settings choose the transport: the functions of the other one are disabled.</summary>
+public sealed class ProviderEventsFunctions(MessageDispatcher dispatcher, DeadLetters deadLetters)
+{
+    [Function("ProviderEventsFromStorage")]
+    public Task FromStorageAsync([QueueTrigger(QueueNames.ProviderEvents)] BinaryData message, CancellationToken ct) =>
+        dispatcher.DispatchAsync(QueueNames.ProviderEvents, message.ToMemory(), ct);
+
+    [Function("ProviderEventsPoisonFromStorage")]
+    public Task PoisonFromStorageAsync([QueueTrigger(QueueNames.ProviderEvents + "-poison")] BinaryData message, CancellationToken ct) =>
+        deadLetters.KeepAsync(QueueNames.ProviderEvents, message.ToMemory(), DeadLetterReasons.TooManyFailures, ct);
+
+    [Function("ProviderEventsFromServiceBus")]
+    public Task FromServiceBusAsync([ServiceBusTrigger(QueueNames.ProviderEvents, Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
+        dispatcher.DispatchAsync(QueueNames.ProviderEvents, message.Body.ToMemory(), ct);
+
+    [Function("ProviderEventsDeadFromServiceBus")]
+    public Task DeadFromServiceBusAsync(
+        [ServiceBusTrigger(QueueNames.ProviderEvents + "/$deadletterqueue", Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
+        deadLetters.KeepAsync(QueueNames.ProviderEvents, message.Body.ToMemory(), DeadLetterReasons.Of(message), ct);
+}

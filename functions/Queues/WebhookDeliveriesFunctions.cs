@@ -1,0 +1,26 @@
+using Azure.Messaging.ServiceBus;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain.Messaging;
+
+namespace Payments.Functions.Queues;
+
+/// <summary>Events that some webhook endpoint wants. Settings choose the transport: the functions of the other one are disabled.</summary>
+public sealed class WebhookDeliveriesFunctions(MessageDispatcher dispatcher, DeadLetters deadLetters)
+{
+    [Function("WebhookDeliveriesFromStorage")]
+    public Task FromStorageAsync([QueueTrigger(QueueNames.WebhookDeliveries)] BinaryData message, CancellationToken ct) =>
+        dispatcher.DispatchAsync(QueueNames.WebhookDeliveries, message.ToMemory(), ct);
+
+    [Function("WebhookDeliveriesPoisonFromStorage")]
+    public Task PoisonFromStorageAsync([QueueTrigger(QueueNames.WebhookDeliveries + "-poison")] BinaryData message, CancellationToken ct) =>
+        deadLetters.KeepAsync(QueueNames.WebhookDeliveries, message.ToMemory(), DeadLetterReasons.TooManyFailures, ct);
+
+    [Function("WebhookDeliveriesFromServiceBus")]
+    public Task FromServiceBusAsync([ServiceBusTrigger(QueueNames.WebhookDeliveries, Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
+        dispatcher.DispatchAsync(QueueNames.WebhookDeliveries, message.Body.ToMemory(), ct);
+
+    [Function("WebhookDeliveriesDeadFromServiceBus")]
+    public Task DeadFromServiceBusAsync(
+        [ServiceBusTrigger(QueueNames.WebhookDeliveries + "/$deadletterqueue", Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
+        deadLetters.KeepAsync(QueueNames.WebhookDeliveries, message.Body.ToMemory(), DeadLetterReasons.Of(message), ct);
+}
