@@ -1,0 +1,77 @@
+using System.Text.Json.Serialization;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Disputes.Files;
+
+public enum DisputeFileStatus
+{
+    /// <summary>Some of it may be applied; a run that was cut off goes on where it stopped.</summary>
+    Processing,
+
+    /// <summary>Every line was applied, known already, kept unmatched, or rejected.</summary>
+    Completed,
+
+    /// <summary>Nothing was applied, because the header is not what the partner's dialect says.</summary>
+    Rejected,
+}
+
+/// <summary>What became of one file.</summary>
+/// <param name="Hash">SHA-256 of the bytes as they arrived.</param>
+/// <param name="Applied">Lines that are part of a dispute's history now.</param>
+/// <param name="Duplicate">Lines that said what was known.</param>
+/// <param name="Unmatched">Lines whose charge is not known; they are kept.</param>
+/// <param name="Arrivals">How often these bytes arrived.</param>
+public sealed record DisputeFile(
+    string Partner,
+    byte[] Hash,
+    string Name,
+    DisputeFileStatus Status,
+    long LinesDone,
+    long Applied,
+    long Duplicate,
+    long Unmatched,
+    long Rejected,
+    int Arrivals,
+    DateTimeOffset StartedAt,
+    DateTimeOffset? FinishedAt);
+
+/// <summary>A line that was not applied.</summary>
+/// <param name="Content">The line, with digits that may be a card number masked, and no longer than 1000 characters.</param>
+public sealed record DisputeFileReject(long Line, string Reason, string? Detail, string? Content);
+
+/// <summary>The summary of a file as the API and the event show it.</summary>
+public sealed record DisputeFileResource(
+    string Object,
+    string Partner,
+    string Hash,
+    string Name,
+    string Status,
+    long Lines,
+    long Applied,
+    long Duplicate,
+    long Unmatched,
+    long Rejected,
+    int Arrivals,
+    DateTimeOffset StartedAt,
+    DateTimeOffset? FinishedAt)
+{
+    public static DisputeFileResource Of(DisputeFile file) => new(
+        "dispute_file",
+        file.Partner,
+        Convert.ToHexStringLower(file.Hash),
+        file.Name,
+        DbText.Of(file.Status),
+        file.Applied + file.Duplicate + file.Unmatched + file.Rejected,
+        file.Applied,
+        file.Duplicate,
+        file.Unmatched,
+        file.Rejected,
+        file.Arrivals,
+        file.StartedAt,
+        file.FinishedAt);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DisputeFileResource))]
+[JsonSerializable(typeof(IReadOnlyList<DisputeFileResource>))]
+public sealed partial class DisputeFileJson : JsonSerializerContext;
