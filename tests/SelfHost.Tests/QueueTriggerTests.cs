@@ -88,6 +88,7 @@ public sealed class QueueTriggerTests
         await _storage.SendAsync("{ not base64 }", base64: false);
         await Poll.UntilAsync(async () => await TestStorage.CountAsync(_storage.Poison) == 1, "the message is poisoned");
         Assert.Empty(_sink.Seen);
+        Assert.Equal("{ not base64 }", (await _storage.Poison.PeekMessageAsync()).Value.Body.ToString());
     }
 
     [Fact]
@@ -100,17 +101,32 @@ public sealed class QueueTriggerTests
     }
 
     [Fact]
-    public async Task Message_OfAPoisonQueue_HasNoPoisonQueueOfItsOwn()
+    public async Task Message_OfAPoisonQueue_StaysThereWhenItKeepsFailing()
     {
         _sink.Fail = true;
         var name = _storage.Name + "-poison";
-        await using var host = await StartAsync<StringQueueProbe>(more: []);
-        await using var poison = await ProbeHost.StartAsync<OtherQueueProbe>(
-            Quick, builder => builder.Services.AddSingleton(_sink), new(_storage.Settings) { ["Other"] = name });
+        await using var host = await ProbeHost.StartAsync<OtherQueueProbe>(
+            Quick, builder => builder.Services.AddSingleton(_sink), new(_storage.Settings) { ["Other"] = name, ["SelfHost:QueueLease"] = "00:00:01" });
         await _storage.Poison.CreateIfNotExistsAsync();
         await _storage.Poison.SendMessageAsync("YmFk");
-        await Poll.UntilAsync(() => poison.Output.ToString().Contains("is dropped", StringComparison.Ordinal), "the message is dropped");
+        await Poll.UntilAsync(() => host.Output.ToString().Contains("is left there", StringComparison.Ordinal), "the host gives up");
+
+        Assert.Equal(["1", "2", "3"], _sink.DequeueCounts);
+        Assert.Equal(1, await TestStorage.CountAsync(_storage.Poison));
         Assert.False(await new Azure.Storage.Queues.QueueClient(_storage.Connection, name + "-poison").ExistsAsync());
+    }
+
+    [Fact]
+    public async Task VisibilityTimeout_InHostJson_IsTheTimeBetweenAttempts()
+    {
+        _sink.Fail = true;
+        var start = TimeProvider.System.GetTimestamp();
+        await using var host = await StartAsync<StringQueueProbe>(
+            """{ "extensions": { "queues": { "maxPollingInterval": "00:00:00.100", "maxDequeueCount": 2, "visibilityTimeout": "00:00:02" } } }""");
+        await _storage.SendAsync("bad");
+        await Poll.UntilAsync(async () => await TestStorage.CountAsync(_storage.Poison) == 1, "the message is poisoned");
+        // The storage counts whole seconds, so the second attempt comes up to one earlier.
+        Assert.True(TimeProvider.System.GetElapsedTime(start) >= TimeSpan.FromSeconds(1));
     }
 
     [Fact]

@@ -147,6 +147,18 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task DeadLetterQueue_IsReadByItsPath()
+    {
+        _bus.AddQueue(Queue);
+        await SendAsync(new ServiceBusMessage("dead"));
+        await using (var receiver = _client.CreateReceiver(Queue))
+            await receiver.DeadLetterMessageAsync(await receiver.ReceiveMessageAsync(), "why");
+        await using var host = await StartAsync<DeadLetterQueueBusProbe>();
+        await Poll.UntilAsync(async () => !_sink.Seen.IsEmpty && (await PeekAsync(ServiceBusDouble.DeadLetterQueueOf(Queue))).Count == 0, "it is completed");
+        Assert.Equal(["dead why"], _sink.Seen);
+    }
+
+    [Fact]
     public async Task Stop_WaitsForARunningMessageAndCompletesIt()
     {
         _bus.AddQueue(Queue);
@@ -200,6 +212,13 @@ public sealed class KeepingBusProbe(Sink sink)
     public Task Run(
         [ServiceBusTrigger("payments", Connection = "Bus", AutoCompleteMessages = false)] string text, FunctionContext context, CancellationToken cancellation) =>
         sink.TakeAsync(text, context, cancellation);
+}
+
+public sealed class DeadLetterQueueBusProbe(Sink sink)
+{
+    [Function("DeadLetterQueueBus")]
+    public Task Run([ServiceBusTrigger("payments/$deadletterqueue", Connection = "Bus")] ServiceBusReceivedMessage message, FunctionContext context, CancellationToken cancellation) =>
+        sink.TakeAsync($"{message.Body} {message.DeadLetterReason}", context, cancellation);
 }
 
 public sealed class DeadLetteringBusProbe

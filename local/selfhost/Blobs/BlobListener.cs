@@ -157,7 +157,7 @@ internal sealed class BlobListener : ITriggerListener
             BlobName = key.Blob,
             ETag = key.Version.ToString("H"),
         });
-        await poison.SendMessageAsync(Convert.ToBase64String(report), timeToLive: TimeSpan.FromSeconds(-1), cancellationToken: abandoning);
+        await poison.SendMessageAsync(Convert.ToBase64String(report), cancellationToken: abandoning);
         return true;
     }
 }

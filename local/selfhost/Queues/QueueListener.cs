@@ -2,7 +2,6 @@ using System.Globalization;
 using Azure;
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
-using Microsoft.Azure.Functions.Worker;
 using Payments.SelfHost.Hosting;
 
 namespace Payments.SelfHost.Queues;
@@ -141,19 +140,23 @@ internal sealed class QueueListener : ITriggerListener
                 await PoisonAsync(message, message.PopReceipt);
                 return;
             }
+            // No later attempt would decode it, so it has none.
+            if (Decode(message) is not { } decoded)
+            {
+                _console.Line($"A message of '{_queue.Name}' is not base64, so '{_function.Name}' cannot take it.");
+                await PoisonAsync(message, message.PopReceipt);
+                return;
+            }
             await using var hidden = new HiddenMessage(_queue, message, _settings.Lease);
-            var failure = Decode(message) is { } decoded
-                ? await _runner.RunAsync(_function, decoded, DataOf(decoded), abandoning)
-                : new FunctionInputConverterException($"A message of '{_queue.Name}' is not base64.");
-            if (failure is FunctionInputConverterException && failure.InnerException is null)
-                _console.Line($"Function '{_function.Name}': {failure.Message}");
+            var failure = await _runner.RunAsync(_function, decoded, DataOf(decoded), abandoning);
             var receipt = await hidden.EndAsync();
             if (failure is null)
                 await _queue.DeleteMessageAsync(message.MessageId, receipt, CancellationToken.None);
             else if (message.DequeueCount >= _settings.MaxDequeueCount)
                 await PoisonAsync(message, receipt);
-            else
+            else if (_poison is not null)
                 await _queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: _settings.VisibilityTimeout, cancellationToken: CancellationToken.None);
+            // Without a poison queue the message stays hidden until its lease ends, so that it does not fail in a fast loop.
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException)
         {
@@ -175,19 +178,22 @@ internal sealed class QueueListener : ITriggerListener
             message.NextVisibleOn, message.InsertedOn, message.ExpiresOn);
     }
 
+    /// <summary>
+    /// Moves a message to the poison queue, where it expires in seven days, as on the platform. Where there is none it
+    /// stays in its queue, and no function is run for it any more.
+    /// </summary>
     private async Task PoisonAsync(QueueMessage message, string receipt)
     {
         if (_poison is null)
         {
-            _console.Line($"A message of '{_queue.Name}' failed {message.DequeueCount} times and is dropped, as there is no poison queue for it.");
+            if (message.DequeueCount <= _settings.MaxDequeueCount)
+                _console.Line($"A message of '{_queue.Name}' failed too often and is left there, as there is no poison queue for it.");
+            return;
         }
-        else
-        {
-            _console.Line($"A message of '{_queue.Name}' failed too often and moves to '{_poison.Name}'.");
-            // Copied first: a crash in between leaves it twice rather than nowhere.
-            await _poison.CreateIfNotExistsAsync();
-            await _poison.SendMessageAsync(message.Body, timeToLive: TimeSpan.FromSeconds(-1));
-        }
+        _console.Line($"A message of '{_queue.Name}' moves to '{_poison.Name}'.");
+        // Copied first: a crash in between leaves it twice rather than nowhere.
+        await _poison.CreateIfNotExistsAsync();
+        await _poison.SendMessageAsync(message.Body);
         await _queue.DeleteMessageAsync(message.MessageId, receipt);
     }
 
