@@ -5,6 +5,7 @@ using Npgsql;
 using Payments.Domain;
 using Payments.Domain.Charges;
 using Payments.Domain.Database;
+using Payments.Domain.Disputes;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
@@ -27,6 +28,7 @@ internal static class PaymentsRegistration
         services.AddMerchants(configuration);
         services.AddProviders(configuration);
         services.AddCharges();
+        services.AddDisputes();
         services.AddSingleton<Readiness>();
         return services;
     }

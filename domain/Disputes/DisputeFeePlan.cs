@@ -13,6 +13,25 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
     /// <summary>15.00 for a chargeback in most currencies, given back when it is won. What a plan that says nothing means.</summary>
     public static DisputeFeePlan Standard { get; } = new([new("JPY", 2000), new("KWD", 5000), new(null, 1500)], RefundedWhenWon: true);
 
+    /// <summary>Why the plan cannot be used, or null.</summary>
+    public Refusal? Validate(string param)
+    {
+        if (Rules is null)
+            return Refusal.Invalid($"{param}.rules", "State the rules, which may be none.");
+        for (var i = 0; i < Rules.Count; i++)
+        {
+            var rule = Rules[i];
+            if (rule.Currency is not null && !Domain.Currency.TryParse(rule.Currency, out _))
+                return Refusal.Invalid($"{param}.rules[{i}].currency", $"'{rule.Currency}' is not an ISO 4217 currency code.");
+            if (rule.Chargeback is < 0 or > 1_000_000 || rule.PreArbitration is < 0 or > 1_000_000 || rule.Arbitration is < 0 or > 1_000_000)
+                return Refusal.Invalid($"{param}.rules[{i}]", "Fees are between 0 and 1000000 minor units.");
+        }
+
+        return Rules.Select(rule => rule.Currency?.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() == Rules.Count
+            ? null
+            : Refusal.Invalid($"{param}.rules", "Each currency has one rule.");
+    }
+
     /// <summary>A currency without a rule is free.</summary>
     public DisputeFees FeesFor(Currency currency)
     {

@@ -68,7 +68,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
     /// <summary>
     /// Looks again for the charges of updates that are due for it. Run by a timer; a crash in the middle leaves the updates where they are.
     /// </summary>
-    /// <returns>How many updates found their charge.</returns>
+    /// <returns>How many updates were looked at; fewer than <paramref name="limit"/> when no more are due.</returns>
     public async Task<int> MatchAsync(int limit, CancellationToken ct)
     {
         var updates = new List<DisputeUpdate>();
@@ -90,7 +90,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
 
         var matched = (await IngestAsync(updates, ct)).Count(r => r.Status == DisputeIngestionStatus.Applied);
         DisputeLog.Matched(logger, matched, updates.Count);
-        return matched;
+        return updates.Count;
     }
 
     private async Task<DisputeBatch> RunAsync(

@@ -109,6 +109,8 @@ public sealed record DisputeUpdateResource(
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(DisputeResource))]
 [JsonSerializable(typeof(IReadOnlyList<DisputeResource>))]
+[JsonSerializable(typeof(ImportDisputesRequest))]
+[JsonSerializable(typeof(DisputeImportResource))]
 [JsonSerializable(typeof(DisputeUpdateResource))]
 [JsonSerializable(typeof(IReadOnlyList<DisputeUpdateResource>))]
 public sealed partial class DisputeJson : JsonSerializerContext;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Disputes.Files;
 using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Sandbox;
 using Payments.Domain.Providers.Stripe;
@@ -14,6 +15,8 @@ public static class DisputesRegistration
     {
         services.AddSingleton<DisputeIngestion>();
         services.AddSingleton<DisputeReads>();
+        services.AddSingleton<ImportDisputes>();
+        services.AddSingleton<DisputeFileIngestion>();
         services.AddSingleton(provider => new GroupCommit<DisputeUpdate, DisputeIngestionResult>(
             "disputes",
             provider.GetRequiredService<NpgsqlDataSource>(),

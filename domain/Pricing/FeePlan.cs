@@ -1,3 +1,5 @@
+using Payments.Domain.Disputes;
+
 namespace Payments.Domain.Pricing;
 
 /// <summary>What one currency costs: a share of the amount plus a fixed part, never below the minimum. Fixed parts are minor units.</summary>
@@ -7,6 +9,9 @@ public sealed record FeeRule(string? Currency, int BasisPoints, long Fixed, long
 /// <summary>How much the platform keeps of a captured amount.</summary>
 public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
 {
+    /// <summary>What disputes cost; null means <see cref="DisputeFeePlan.Standard"/>.</summary>
+    public DisputeFeePlan? Disputes { get; init; }
+
     /// <summary>2.9 % and, where a fixed part makes sense in the currency, 30 minor units.</summary>
     public static FeePlan Standard { get; } = new([new("JPY", 290, 30), new("KWD", 290, 100), new(null, 290, 30)]);
 
@@ -29,7 +34,7 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
 
         if (Rules.Select(rule => rule.Currency?.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() != Rules.Count)
             return Refusal.Invalid($"{param}.rules", "Each currency has one rule.");
-        return null;
+        return Disputes?.Validate($"{param}.disputes");
     }
 
     /// <summary>

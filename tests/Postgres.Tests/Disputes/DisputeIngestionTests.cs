@@ -99,7 +99,7 @@ public sealed class DisputeIngestionTests(TestDatabase database) : IClassFixture
         Assert.Equal(2, await world.UnmatchedAsync("late"));
 
         world.Clock.Now += TimeSpan.FromMinutes(1);
-        Assert.Equal(0, await world.Ingestion.MatchAsync(100, CancellationToken.None));
+        await world.Ingestion.MatchAsync(100, CancellationToken.None);
         Assert.Equal(2, await world.UnmatchedAsync("late"));
 
         var charge = await world.ChargeAsync("late");

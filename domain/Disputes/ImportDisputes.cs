@@ -1,0 +1,137 @@
+using System.Text.Json;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Disputes;
+
+/// <summary>One update as an operator states it, in neutral words; amounts are minor units.</summary>
+public sealed record ImportedDispute(
+    string? DisputeId,
+    string? ChargeReference,
+    string? Stage,
+    string? Status,
+    long? Amount,
+    string? Currency,
+    long? ReturnedAmount,
+    long? MerchantAmount,
+    string? MerchantCurrency,
+    string? Network,
+    string? ReasonCode,
+    string? Reason,
+    DateTimeOffset? EvidenceDueBy,
+    DateTimeOffset? OccurredAt);
+
+/// <param name="Provider">Whose disputes and charges they are.</param>
+public sealed record ImportDisputesRequest(string? Provider, IReadOnlyList<ImportedDispute>? Disputes);
+
+/// <param name="Status"><c>applied</c>, <c>duplicate</c> or <c>unmatched</c>.</param>
+public sealed record ImportedDisputeResult(string ProviderDisputeId, string Status, string? Dispute);
+
+public sealed record DisputeImportResource(string Object, int Applied, int Duplicate, int Unmatched, IReadOnlyList<ImportedDisputeResult> Results);
+
+/// <summary>
+/// What an operator knows of disputes and no webhook or file has told. The whole request is applied in one transaction or, with one bad entry, refused.
+/// </summary>
+public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestion ingestion, OutboxSignal outbox)
+{
+    public const int MaximumEntries = 500;
+
+    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest idempotent, ImportDisputesRequest request, CancellationToken ct)
+    {
+        if (!Read(request, idempotent.Key.Value).TryGet(out var updates, out var refusal))
+            return refusal;
+        var result = await idempotency.RunAsync(idempotent, async (connection, transaction) => await ApplyAsync(connection, transaction, updates, ct), ct);
+        outbox.Set();
+        return result;
+    }
+
+    /// <summary>The updates that the request states, or the first entry that states none.</summary>
+    public static Result<List<DisputeUpdate>> Read(ImportDisputesRequest request, string reference)
+    {
+        if (string.IsNullOrWhiteSpace(request.Provider) || request.Provider.Length > 64)
+            return Refusal.Invalid("provider", "Name the provider whose disputes these are.");
+        if (request.Disputes is not { Count: > 0 and <= MaximumEntries })
+            return Refusal.Invalid("disputes", $"State 1 to {MaximumEntries} disputes.");
+        var updates = new List<DisputeUpdate>(request.Disputes.Count);
+        for (var i = 0; i < request.Disputes.Count; i++)
+        {
+            if (!Read(request.Provider, request.Disputes[i], $"disputes[{i}]", reference).TryGet(out var update, out var refusal))
+                return refusal;
+            updates.Add(update);
+        }
+
+        return updates;
+    }
+
+    private static Result<DisputeUpdate> Read(string provider, ImportedDispute entry, string at, string reference)
+    {
+        if (entry is null)
+            return Refusal.Invalid(at, "The entry is null.");
+        if (!DbText.TryParse<DisputeStage>(entry.Stage, out var stage))
+            return Refusal.Invalid($"{at}.stage", $"A stage is one of {Names<DisputeStage>()}.");
+        if (!DbText.TryParse<DisputeStatus>(entry.Status, out var status))
+            return Refusal.Invalid($"{at}.status", $"A status is one of {Names<DisputeStatus>()}.");
+        if (!Currency.TryParse(entry.Currency, out var currency))
+            return Refusal.Invalid($"{at}.currency", "The currency is an ISO 4217 code.");
+        if (entry.Amount is not { } amount)
+            return Refusal.Invalid($"{at}.amount", "State the disputed amount in minor units.");
+        Currency? merchantCurrency = null;
+        if (entry.MerchantAmount is not null && !Currency.TryParse(entry.MerchantCurrency, out merchantCurrency))
+            return Refusal.Invalid($"{at}.merchant_currency", "The currency of merchant_amount is an ISO 4217 code.");
+        DisputeReason? reason = null;
+        if (entry.Reason is not null)
+        {
+            if (!DbText.TryParse<DisputeReason>(entry.Reason, out var parsed))
+                return Refusal.Invalid($"{at}.reason", $"A reason is one of {Names<DisputeReason>()}.");
+            reason = parsed;
+        }
+
+        if (entry.OccurredAt is not { } occurredAt || occurredAt.Year is < 1990 or > 2200)
+            return Refusal.Invalid($"{at}.occurred_at", "State when it happened at the provider.");
+        var update = new DisputeUpdate(
+            provider,
+            entry.DisputeId ?? "",
+            entry.ChargeReference,
+            stage,
+            status,
+            new Money(amount, currency),
+            entry.ReturnedAmount is { } returned ? new Money(returned, currency) : null,
+            entry.MerchantAmount is { } merchant ? new Money(merchant, merchantCurrency!) : null,
+            entry.Network,
+            entry.ReasonCode,
+            reason,
+            entry.EvidenceDueBy,
+            occurredAt,
+            DisputeSource.Import,
+            reference);
+        if (update.Check() is not { } refusal)
+            return update;
+        return refusal switch
+        {
+            DisputeUpdateRefusal.DisputeIdInvalid => Refusal.Invalid($"{at}.dispute_id", "State the provider's id of the dispute, up to 200 characters."),
+            DisputeUpdateRefusal.ChargeReferenceInvalid => Refusal.Invalid($"{at}.charge_reference", "The reference has 1 to 200 characters."),
+            DisputeUpdateRefusal.TextInvalid => Refusal.Invalid(at, "A text is too long or has a character that cannot be stored."),
+            DisputeUpdateRefusal.StatusNotOfStage => Refusal.Invalid($"{at}.status", $"The stage {entry.Stage} has no status {entry.Status}."),
+            DisputeUpdateRefusal.AmountNotPositive => Refusal.Invalid($"{at}.amount", "Amounts are positive."),
+            DisputeUpdateRefusal.ReturnedAmountInvalid => Refusal.Invalid($"{at}.returned_amount", "What is returned is between zero and the amount."),
+        };
+    }
+
+    private async Task<Result<StoredResponse>> ApplyAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<DisputeUpdate> updates, CancellationToken ct)
+    {
+        var results = await ingestion.ApplyAsync(connection, transaction, updates, ct);
+        var resource = new DisputeImportResource(
+            "dispute_import",
+            results.Count(r => r.Status == DisputeIngestionStatus.Applied),
+            results.Count(r => r.Status == DisputeIngestionStatus.Duplicate),
+            results.Count(r => r.Status == DisputeIngestionStatus.Unmatched),
+            [.. results.Select((r, i) => new ImportedDisputeResult(updates[i].ProviderDisputeId, DbText.Of(r.Status), r.Dispute?.Id.ToString()))]);
+        return new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(resource, DisputeJson.Default.DisputeImportResource));
+    }
+
+    private static string Names<TEnum>()
+        where TEnum : struct, Enum => string.Join(", ", Enum.GetValues<TEnum>().Select(DbText.Of));
+}
