@@ -9,6 +9,7 @@ using Payments.Domain.Disputes;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
+using Payments.Domain.Payouts;
 using Payments.Domain.Providers;
 using Payments.Domain.Webhooks;
 using Payments.Functions.Health;
@@ -29,6 +30,7 @@ internal static class PaymentsRegistration
         services.AddProviders(configuration);
         services.AddCharges();
         services.AddDisputes();
+        services.AddPayouts(configuration);
         services.AddSingleton<Readiness>();
         return services;
     }

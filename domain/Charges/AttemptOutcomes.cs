@@ -13,7 +13,7 @@ namespace Payments.Domain.Charges;
 /// <summary>What was learned about an attempt, under which terms it settles.</summary>
 public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms);
 
-/// <param name="PayoutDelayDays">Days until money captured now can be paid out.</param>
+/// <param name="PayoutDelayDays">Business days until money captured now can be paid out.</param>
 public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
 
 /// <summary>How an attempt stands after an answer was recorded.</summary>

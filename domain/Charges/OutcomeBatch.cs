@@ -39,7 +39,7 @@ internal sealed class OutcomeBatch
             return new AttemptOutcome(Found: false);
         var chargeKey = (row.Attempt.Merchant, row.Attempt.Charge);
         var (charge, before) = _charges[chargeKey];
-        var terms = new SettlementTerms(answer.Terms.Fees, DateOnly.FromDateTime(now.UtcDateTime).AddDays(answer.Terms.PayoutDelayDays));
+        var terms = new SettlementTerms(answer.Terms.Fees, Availability.AvailableOn(now, charge.Amount.Currency, answer.Terms.PayoutDelayDays));
         var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
         if (!effect.Changed)
             return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response ?? Respond(effect.After));

@@ -1,132 +1,30 @@
-using System.Diagnostics.CodeAnalysis;
+using Npgsql;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
 
-public enum BankAccountKind
+/// <summary>A merchant's bank account and whether it may be used.</summary>
+public sealed record BankAccount(BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom)
 {
-    Iban,
-    Us,
+    internal static BankAccount Read(NpgsqlDataReader row, int at) => new(
+        new BankAccountId(row.GetGuid(at)),
+        BankAccountDetails.Stored(
+            DbText.Parse<BankAccountKind>(row.GetString(at + 1)), row.GetString(at + 2), Text(row, at + 3), Text(row, at + 4), Text(row, at + 5), Text(row, at + 6),
+            row.IsDBNull(at + 7) ? default : DbText.Parse<UsAccountType>(row.GetString(at + 7))),
+        DbText.Parse<BankAccountState>(row.GetString(at + 8)),
+        Text(row, at + 9),
+        row.GetBoolean(at + 10),
+        row.GetFieldValue<DateTimeOffset>(at + 11));
+
+    private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 }
 
-public enum UsAccountType
+internal static class BankAccounts
 {
-    Checking,
-    Savings,
-}
-
-/// <summary>What is wrong with bank details. Each names the field it is about.</summary>
-public enum BankAccountProblem
-{
-    HolderNameMissing,
-    HolderNameTooLong,
-    IbanInvalid,
-    BicInvalid,
-    RoutingNumberInvalid,
-    AccountNumberInvalid,
-    /// <summary>EUR is paid to an IBAN and USD to a US account; other currencies take an IBAN.</summary>
-    KindDoesNotFitCurrency,
-}
-
-/// <summary>Where a merchant is paid, checked: an IBAN with an optional BIC, or a US routing and account number.</summary>
-public sealed record BankAccountDetails
-{
-    private BankAccountDetails(BankAccountKind kind, string holderName)
+    public static async Task<BankAccount?> GetAsync(NpgsqlConnection connection, MerchantId merchant, BankAccountId id, CancellationToken ct)
     {
-        Kind = kind;
-        HolderName = holderName;
+        await using var command = new NpgsqlCommand(PayoutSettingsSql.GetAccount, connection) { Parameters = { new() { Value = merchant.Value }, new() { Value = id.Value } } };
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? BankAccount.Read(reader, 0) : null;
     }
-
-    public BankAccountKind Kind { get; }
-
-    public string HolderName { get; }
-
-    public string? Iban { get; private init; }
-
-    public string? Bic { get; private init; }
-
-    public string? RoutingNumber { get; private init; }
-
-    public string? AccountNumber { get; private init; }
-
-    public UsAccountType AccountType { get; private init; }
-
-    /// <summary>The last four characters, which is all of the number that responses and events show.</summary>
-    public string Last4 => (Iban ?? AccountNumber!)[^4..];
-
-    /// <summary>The account as the bank's API and logs of submissions name it: <c>iban:...</c> or <c>us:routing:account</c>.</summary>
-    public string Number => Kind == BankAccountKind.Iban ? Iban! : $"{RoutingNumber}:{AccountNumber}";
-
-    public static bool TryCreateIban(string? holderName, string? iban, string? bic, [NotNullWhen(true)] out BankAccountDetails? details, out BankAccountProblem? problem)
-    {
-        details = null;
-        problem = HolderProblem(holderName);
-        if (problem is not null)
-        {
-            return false;
-        }
-
-        if (!Payouts.Iban.TryParse(iban, out var electronic))
-        {
-            problem = BankAccountProblem.IbanInvalid;
-            return false;
-        }
-
-        var code = string.IsNullOrWhiteSpace(bic) ? null : bic.Trim().ToUpperInvariant();
-        if (code is not null && !IsBic(code))
-        {
-            problem = BankAccountProblem.BicInvalid;
-            return false;
-        }
-
-        details = new BankAccountDetails(BankAccountKind.Iban, holderName!.Trim()) { Iban = electronic, Bic = code };
-        return true;
-    }
-
-    public static bool TryCreateUs(
-        string? holderName,
-        string? routingNumber,
-        string? accountNumber,
-        UsAccountType type,
-        [NotNullWhen(true)] out BankAccountDetails? details,
-        out BankAccountProblem? problem)
-    {
-        details = null;
-        problem = HolderProblem(holderName)
-            ?? (!AbaRoutingNumber.IsValid(routingNumber) ? BankAccountProblem.RoutingNumberInvalid
-                : !IsUsAccountNumber(accountNumber) ? BankAccountProblem.AccountNumberInvalid
-                : null);
-        if (problem is not null)
-        {
-            return false;
-        }
-
-        details = new BankAccountDetails(BankAccountKind.Us, holderName!.Trim())
-        {
-            RoutingNumber = routingNumber,
-            AccountNumber = accountNumber,
-            AccountType = type,
-        };
-        return true;
-    }
-
-    /// <summary>Whether a payout in the currency can be sent to such an account.</summary>
-    public static bool Fits(BankAccountKind kind, Currency currency) => kind switch
-    {
-        BankAccountKind.Iban => currency.Code != "USD",
-        BankAccountKind.Us => currency.Code == "USD",
-    };
-
-    private static BankAccountProblem? HolderProblem(string? name) =>
-        string.IsNullOrWhiteSpace(name) ? BankAccountProblem.HolderNameMissing
-        : name.Trim().Length > 140 ? BankAccountProblem.HolderNameTooLong
-        : null;
-
-    // ISO 9362: four of the institution, two of the country, two of the location and optionally three of the branch.
-    private static bool IsBic(string bic) =>
-        bic.Length is 8 or 11
-        && bic.All(char.IsAsciiLetterOrDigit)
-        && bic.AsSpan(4, 2).IndexOfAnyExceptInRange('A', 'Z') < 0;
-
-    // The field of a NACHA entry holds 17 characters; banks use digits.
-    private static bool IsUsAccountNumber(string? number) => number is { Length: >= 4 and <= 17 } && number.All(char.IsAsciiDigit);
 }

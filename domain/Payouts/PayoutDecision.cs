@@ -90,6 +90,14 @@ public sealed record PayoutPosition(
 public readonly record struct PayoutDecision(PayoutRefusal? Refusal, long Amount, long Reserved, long CarriedOver)
 {
     public bool Pays => Refusal is null;
+
+    /// <summary>Whether a date of the schedule is done with: it paid, or what there is waits for the next date. Else it stays due.</summary>
+    public bool UsesUpTheDate => Refusal is not { } refusal || refusal switch
+    {
+        PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance or PayoutRefusal.KeptInReserve or PayoutRefusal.BelowMinimum => true,
+        PayoutRefusal.Held or PayoutRefusal.MerchantNotActive or PayoutRefusal.NotDue or PayoutRefusal.ManualSchedule or PayoutRefusal.NoBankAccount
+            or PayoutRefusal.BankAccountNotVerified or PayoutRefusal.BankAccountCooling or PayoutRefusal.BankAccountErrored or PayoutRefusal.AmountTooLarge => false,
+    };
 }
 
 public static class PayoutRules

@@ -19,6 +19,9 @@ internal static class RequestContext
 
     public static void SetCaller(this FunctionContext context, Caller caller) => context.Items[CallerKey] = caller;
 
+    /// <summary>Who asks, as audits keep it: the key's id, or the platform.</summary>
+    public static string Actor(this FunctionContext context) => context.Caller().Key?.ToString() ?? "platform";
+
     public static string RequestId(this HttpContext http) => http.Items.TryGetValue(RequestIdKey, out var id) ? (string)id! : http.TraceIdentifier;
 
     public static void SetRequestId(this HttpContext http, string id) => http.Items[RequestIdKey] = id;

@@ -20,11 +20,12 @@ public sealed class NachaWriter
     {
     }
 
+    /// <returns>How many bytes were written.</returns>
     /// <exception cref="InvalidOperationException">The entries are not those of the head, or do not fit the format: nothing may be sent.</exception>
-    public static Task WriteAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct) =>
+    public static Task<long> WriteAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct) =>
         new NachaWriter().WriteFileAsync(output, head, originator, transfers, ct);
 
-    private async Task WriteFileAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
+    private async Task<long> WriteFileAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
     {
         WriteHeaders(head, originator);
         var count = 0;
@@ -54,6 +55,7 @@ public sealed class NachaWriter
 
         WriteControls(originator, count, total, hash % Nacha.HashModulus);
         await DrainAsync(output, ct);
+        return _lines * _line.Length;
     }
 
     private void WriteHeaders(BankFileHead head, NachaOriginator originator)

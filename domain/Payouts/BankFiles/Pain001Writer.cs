@@ -17,8 +17,9 @@ public static class Pain001Writer
 
     private const int FlushBytes = 64 * 1024;
 
+    /// <returns>How many bytes were written.</returns>
     /// <exception cref="InvalidOperationException">The entries are not those of the head: nothing may be sent.</exception>
-    public static async Task WriteAsync(Stream output, BankFileHead head, SepaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
+    public static async Task<long> WriteAsync(Stream output, BankFileHead head, SepaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
     {
         using var buffer = new MemoryStream(FlushBytes * 2);
         var settings = new XmlWriterSettings { Async = true, Encoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), NewLineChars = "\n", Indent = true, IndentChars = "" };
@@ -29,6 +30,7 @@ public static class Pain001Writer
         WriteHead(xml, head, originator);
         var count = 0;
         var total = 0L;
+        var bytes = 0L;
         await foreach (var transfer in transfers.WithCancellation(ct))
         {
             WriteTransfer(xml, transfer);
@@ -47,11 +49,13 @@ public static class Pain001Writer
 
         xml.WriteEndDocument();
         await DrainAsync();
+        return bytes;
 
         async ValueTask DrainAsync()
         {
             xml.Flush();
             await output.WriteAsync(buffer.GetBuffer().AsMemory(0, (int)buffer.Length), ct);
+            bytes += buffer.Length;
             buffer.SetLength(0);
         }
     }

@@ -1,4 +1,4 @@
-namespace Payments.Domain.Payouts;
+namespace Payments.Domain;
 
 /// <summary>
 /// When a banking day ends: a wall-clock time in the payment system's own zone. Wall-clock time follows the zone's daylight saving, so the

@@ -1,4 +1,4 @@
-namespace Payments.Domain.Payouts;
+namespace Payments.Domain;
 
 /// <summary>The days on which a payment system settles. Holidays are computed, so that no year is ever missing from a table.</summary>
 public sealed class BusinessCalendar

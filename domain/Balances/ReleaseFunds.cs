@@ -1,0 +1,155 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Balances;
+
+/// <summary>What a merchant is told when money becomes available. The amount is in minor units, negative where refunds outweigh.</summary>
+public sealed record BalanceReleaseResource(string Object, string Merchant, string Currency, long Amount, long Transactions, DateTimeOffset ReleasedAt);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(UtcTimeJson)])]
+[JsonSerializable(typeof(BalanceReleaseResource))]
+internal sealed partial class BalanceReleaseJson : JsonSerializerContext;
+
+internal static partial class ReleaseLog
+{
+    [LoggerMessage(5101, LogLevel.Information, "Released {Rows} balance transactions of {Balances} balances")]
+    public static partial void Released(ILogger logger, long rows, int balances);
+
+    [LoggerMessage(5102, LogLevel.Error, "The ledger refused to release funds of {Merchant}: {Reason}")]
+    public static partial void Refused(ILogger logger, MerchantId merchant, string reason);
+}
+
+/// <summary>
+/// Makes what is due available: marks the balance transactions whose date has come and moves their sum in the ledger, in the same transaction, a
+/// bounded number at a time. What is due is due, whenever it runs and however often; instances share the work.
+/// </summary>
+public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledger, OutboxSignal signal, TimeProvider time, ILogger<ReleaseFunds> logger)
+{
+    private const int DefaultChunk = 5_000;
+
+    /// <summary>Releases all that is due by the calendar of each currency; returns how many balance transactions that was.</summary>
+    public Task<long> RunAsync(CancellationToken ct) => RunAsync(DefaultChunk, ct);
+
+    internal async Task<long> RunAsync(int chunk, CancellationToken ct)
+    {
+        var total = 0L;
+        var refused = new HashSet<MerchantId>();
+        while (true)
+        {
+            var (rows, balances, bad) = await ReleaseChunkAsync(chunk, refused, ct);
+            if (bad.Count > 0)
+            {
+                // The chunk was rolled back; the others go on without the merchant that somebody has to look at.
+                refused.UnionWith(bad);
+                continue;
+            }
+
+            if (rows == 0)
+            {
+                return total;
+            }
+
+            total += rows;
+            ReleaseLog.Released(logger, rows, balances);
+            signal.Set();
+        }
+    }
+
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> ReleaseChunkAsync(int chunk, HashSet<MerchantId> without, CancellationToken ct)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await TryReleaseChunkAsync(chunk, without, ct);
+            }
+            catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
+            {
+                // Another transaction was in the way and this one was rolled back whole.
+            }
+        }
+    }
+
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> TryReleaseChunkAsync(int chunk, HashSet<MerchantId> without, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var releases = await MarkAsync(connection, transaction, chunk, without, now, ct);
+        var moving = releases.Where(r => !r.Net.IsZero).ToList();
+        var results = await ledger.PostAsync(connection, transaction, [.. moving.Select(r => Journal(r, now))], now, ct);
+        var refused = new List<MerchantId>();
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].Status != PostingStatus.Posted)
+            {
+                refused.Add(moving[i].Merchant);
+                ReleaseLog.Refused(logger, moving[i].Merchant, $"{results[i].Status} {results[i].Detail}");
+            }
+        }
+
+        if (refused.Count > 0)
+        {
+            await transaction.RollbackAsync(ct);
+            return (0, 0, refused);
+        }
+
+        await EventLog.AppendAsync(connection, transaction, [.. releases.Select(r => Event(r, now))], ct);
+        await transaction.CommitAsync(ct);
+        return (releases.Sum(r => r.Rows), releases.Count, refused);
+    }
+
+    private static async Task<List<Release>> MarkAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, int chunk, HashSet<MerchantId> without, DateTimeOffset now, CancellationToken ct)
+    {
+        var (euro, dollar, utc) = (Availability.DueDate(now, Currency.Eur), Availability.DueDate(now, Currency.Usd), DateOnly.FromDateTime(now.UtcDateTime));
+        DateOnly[] dates = [euro, dollar, utc];
+        await using var command = new NpgsqlCommand(ReleaseSql.Release, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = dates.Max() },
+                new() { Value = euro },
+                new() { Value = dollar },
+                new() { Value = utc },
+                Columns.Of(without.ToArray(), m => m.Value, NpgsqlDbType.Uuid),
+                new() { Value = chunk },
+                new() { Value = now },
+            },
+        };
+        var releases = new List<Release>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            releases.Add(new Release(
+                Guid.CreateVersion7(now), new MerchantId(reader.GetGuid(0)), reader.GetBoolean(2), new Money(reader.GetInt64(3), Currency.Of(reader.GetString(1))), reader.GetInt64(4)));
+        }
+
+        return releases;
+    }
+
+    // The rows say how much there is to move, so limits do not apply: what stays pending may be a refund that outweighs it for a day.
+    private static Journal Journal(Release release, DateTimeOffset now)
+    {
+        var currency = release.Net.Currency;
+        var held = release.FromReserve ? ChartOfAccounts.MerchantReserve(release.Merchant, currency) : ChartOfAccounts.MerchantPending(release.Merchant, currency);
+        var available = ChartOfAccounts.MerchantAvailable(release.Merchant, currency);
+        var transfer = release.Net.IsPositive ? new Transfer(held, available, release.Net, "release") : new Transfer(available, held, -release.Net, "release");
+        return new Journal(release.Merchant, $"release/{release.Id:N}", "funds_released", now, [transfer with { PastLimit = true }]);
+    }
+
+    private static DomainEvent Event(Release release, DateTimeOffset now) => new(
+        PrefixedId.New<EventId>(now), release.Merchant, "balance.available", "balance_release", release.Id,
+        JsonSerializer.Serialize(
+            new BalanceReleaseResource("balance_release", release.Merchant.ToString(), release.Net.Currency.Code, release.Net.MinorUnits, release.Rows, now),
+            BalanceReleaseJson.Default.BalanceReleaseResource),
+        now);
+
+    private sealed record Release(Guid Id, MerchantId Merchant, bool FromReserve, Money Net, long Rows);
+}

@@ -1,0 +1,148 @@
+using System.Text;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Payouts;
+
+/// <param name="Amount">Minor units; everything payable when it is left out.</param>
+/// <param name="Method"><c>standard</c> (the default) or <c>instant</c>, where the currency's bank can.</param>
+public sealed record CreatePayoutRequest(long? Amount, string? Currency, string? Method);
+
+/// <summary>An operation that takes no parameters.</summary>
+public sealed record CancelPayoutRequest;
+
+/// <summary>Payouts that a merchant asks for, and calling them off.</summary>
+public sealed class ManualPayouts
+{
+    private readonly IdempotencyStore _idempotency;
+    private readonly PayoutWriter _writer;
+    private readonly PayoutResults _results;
+    private readonly OutboxSignal _signal;
+    private readonly TimeProvider _time;
+
+    internal ManualPayouts(IdempotencyStore idempotency, PayoutWriter writer, PayoutResults results, OutboxSignal signal, TimeProvider time)
+    {
+        _idempotency = idempotency;
+        _writer = writer;
+        _results = results;
+        _signal = signal;
+        _time = time;
+    }
+
+    /// <summary>
+    /// Pays out now, whatever the schedule; limits, holds and the bank account's state count as they do for a run. The money is set aside and the
+    /// answer stored in one transaction.
+    /// </summary>
+    public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, CreatePayoutRequest input, string actor, CancellationToken ct)
+    {
+        if (!Currency.TryParse(input.Currency, out var currency))
+        {
+            return Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR.");
+        }
+
+        if (input.Amount is <= 0)
+        {
+            return new Refusal(RefusalCode.AmountTooSmall, "The amount is at least 1 minor unit.", "amount");
+        }
+
+        var method = PayoutMethod.Standard;
+        if (input.Method is not null && !DbText.TryParse(input.Method, out method))
+        {
+            return Refusal.Invalid("method", "The method is standard or instant.");
+        }
+
+        var result = await _idempotency.RunAsync(request, (connection, transaction) => CreateAsync(connection, transaction, request.Merchant, currency, input.Amount, method, actor, ct), ct);
+        _signal.Set();
+        return result;
+    }
+
+    /// <summary>Calls a payout off and gives the money back to the balance, as long as nobody began to hand it to the bank.</summary>
+    public Task<Result<StoredResponse>> CancelAsync(IdempotentRequest request, PayoutId payout, string actor, CancellationToken ct) =>
+        _idempotency.RunAsync(request, (connection, transaction) => CancelAsync(connection, transaction, request.Merchant, payout, actor, ct), ct);
+
+    private async Task<Result<StoredResponse>> CreateAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, Currency currency, long? amount, PayoutMethod method, string actor, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        PayoutCandidate candidate;
+        await using (var command = new NpgsqlCommand(PayoutSql.Position, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            if (!await reader.ReadAsync(ct))
+            {
+                return Refused(PayoutRefusal.NoBankAccount, currency);
+            }
+
+            candidate = PayoutCandidate.Read(reader, currency);
+        }
+
+        if (PayoutRules.DecideManual(candidate.Position, amount, now).Refusal is { } refusal)
+        {
+            return Refused(refusal, currency);
+        }
+
+        // One payout has no night to wait for, so it goes by the bank's API whatever the currency's runs use.
+        var today = Availability.DueDate(now, currency);
+        var arrival = method == PayoutMethod.Instant ? today : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), 1);
+        var terms = new PayoutTerms(null, currency, PayoutRail.Sandbox, method, today, arrival);
+        var written = await _writer.WriteAsync(connection, transaction, terms, [candidate], position => PayoutRules.DecideManual(position, amount, now), now, ct);
+        if (written.Payouts is not [var payout])
+        {
+            return Refused(written.NotPaid.Count > 0 ? written.NotPaid[0].Decision.Refusal!.Value : PayoutRefusal.NothingAvailable, currency);
+        }
+
+        await PayoutAudit.WriteAsync(connection, transaction, merchant, actor, "payout_created", payout.Id.ToString(), PayoutResource.Json(payout), now, ct);
+        return new StoredResponse(201, Encoding.UTF8.GetBytes(PayoutResource.Json(payout)));
+    }
+
+    private async Task<Result<StoredResponse>> CancelAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutId id, string actor, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        Payout payout;
+        await using (var command = new NpgsqlCommand(PayoutSql.LockToCancel, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = id.Value } } })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            if (!await reader.ReadAsync(ct))
+            {
+                return Refusal.NotFound(id.ToString());
+            }
+
+            payout = Payout.Read(reader);
+        }
+
+        if (payout.Status != PayoutStatus.Pending || payout.SubmissionStartedAt is not null || (payout.Rail == PayoutRail.File && !await RunIsOpenAsync(connection, transaction, payout, ct)))
+        {
+            return new Refusal(RefusalCode.StateConflict, $"The payout is {DbText.Of(payout.Status)} and on its way to the bank: it can no longer be canceled.");
+        }
+
+        await _results.ApplyAsync(connection, transaction, [new PayoutWord(merchant, id, PayoutStatus.Canceled)], now, ct);
+        payout = payout with { Status = PayoutStatus.Canceled, UpdatedAt = now };
+        await PayoutAudit.WriteAsync(connection, transaction, merchant, actor, "payout_canceled", id.ToString(), PayoutResource.Json(payout), now, ct);
+        return new StoredResponse(200, Encoding.UTF8.GetBytes(PayoutResource.Json(payout)));
+    }
+
+    // Locked, so that the run cannot plan its files while the payout is being called off.
+    private static async Task<bool> RunIsOpenAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Payout payout, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(PayoutSql.RunIsOpen, connection, transaction) { Parameters = { new() { Value = payout.Run!.Value.Value } } };
+        return await command.ExecuteScalarAsync(ct) is true;
+    }
+
+    private static Refusal Refused(PayoutRefusal reason, Currency currency) => reason switch
+    {
+        PayoutRefusal.Held => new(RefusalCode.StateConflict, $"Payouts in {currency} are held; the preview tells why."),
+        PayoutRefusal.MerchantNotActive => new(RefusalCode.MerchantInactive, "The merchant is not active and gets no payouts."),
+        PayoutRefusal.NoBankAccount => new(RefusalCode.StateConflict, $"There is no bank account for {currency}."),
+        PayoutRefusal.BankAccountNotVerified => new(RefusalCode.StateConflict, "The bank account is not verified yet."),
+        PayoutRefusal.BankAccountCooling => new(RefusalCode.StateConflict, "The bank account was changed lately; payouts wait until its usable_from."),
+        PayoutRefusal.BankAccountErrored => new(RefusalCode.StateConflict, "The bank refused the account; give another one."),
+        PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance => new(RefusalCode.InsufficientFunds, "There is nothing available to be paid out."),
+        PayoutRefusal.KeptInReserve => new(RefusalCode.InsufficientFunds, "All that is available is kept in reserve."),
+        PayoutRefusal.BelowMinimum => new(RefusalCode.AmountTooSmall, "The payout would be below the minimum of the payout settings.", "amount"),
+        PayoutRefusal.AmountTooLarge => new(RefusalCode.AmountTooLarge, "More than what can be paid out now.", "amount"),
+        PayoutRefusal.NotDue or PayoutRefusal.ManualSchedule => throw new InvalidOperationException("A schedule does not refuse a payout that is asked for."),
+    };
+}

@@ -1,0 +1,66 @@
+namespace Payments.Domain.Payouts;
+
+internal static class PayoutFileSql
+{
+    public const string HasFiles = "SELECT EXISTS (SELECT FROM payments.payout_files WHERE run_id = $1)";
+
+    public const string LockRun = "SELECT FROM payments.payout_runs WHERE id = $1 FOR UPDATE";
+
+    public const string Amounts = "SELECT merchant_id, amount FROM payments.payouts WHERE run_id = $1 AND status <> 'canceled' ORDER BY merchant_id";
+
+    public const string Insert =
+        """
+        INSERT INTO payments.payout_files (id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at)
+        SELECT id, $2, sequence, $4, first_merchant, last_merchant, payouts, amount, $9, blob_name, $11
+        FROM unnest($1, $3, $5, $6, $7, $8, $10) AS t (id, sequence, first_merchant, last_merchant, payouts, amount, blob_name)
+        """;
+
+    private const string Columns = "id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, uploaded_at";
+
+    public const string OfRun = $"SELECT {Columns} FROM payments.payout_files WHERE run_id = $1 ORDER BY sequence";
+
+    public const string Get = $"SELECT {Columns} FROM payments.payout_files WHERE id = $1";
+
+    // Canceled payouts were canceled before the file was planned; whatever else became of a payout since, its line stays.
+    public const string Content =
+        """
+        SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type
+        FROM payments.payouts p
+        JOIN payments.bank_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.bank_account_id
+        WHERE p.run_id = $1 AND p.merchant_id >= $2 AND p.merchant_id <= $3 AND p.status <> 'canceled'
+        ORDER BY p.merchant_id
+        """;
+
+    // In the order of merchants, from behind the last one: the file's payouts, a bounded number at a time.
+    public const string Sent =
+        """
+        WITH chunk AS MATERIALIZED (
+            SELECT merchant_id, id FROM payments.payouts
+            WHERE run_id = $1 AND merchant_id > $2 AND merchant_id <= $3
+            ORDER BY merchant_id LIMIT $4
+        ), sent AS (
+            UPDATE payments.payouts p SET status = 'in_transit', submission_started_at = $5, updated_at = $5
+            FROM chunk c
+            WHERE p.merchant_id = c.merchant_id AND p.id = c.id AND p.status = 'pending'
+        )
+        SELECT merchant_id FROM chunk ORDER BY merchant_id DESC LIMIT 1
+        """;
+
+    public const string Uploaded = "UPDATE payments.payout_files SET sha256 = $2, bytes = $3, uploaded_at = $4 WHERE id = $1 AND uploaded_at IS NULL";
+
+    public const string Members =
+        """
+        SELECT merchant_id, id FROM payments.payouts
+        WHERE run_id = $1 AND merchant_id > $2 AND merchant_id <= $3 AND status <> 'canceled'
+        ORDER BY merchant_id LIMIT $4
+        """;
+
+    public const string ReportIsKnown = "SELECT report_id, results, applied, unmatched FROM payments.bank_reports WHERE sha256 = $1";
+
+    public const string KeepReport =
+        """
+        INSERT INTO payments.bank_reports (sha256, name, report_id, results, applied, unmatched, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (sha256) DO NOTHING
+        """;
+}

@@ -1,0 +1,68 @@
+using Payments.Domain.Balances;
+using Payments.Domain.Ledger;
+
+namespace Payments.Domain.Payouts;
+
+/// <summary>
+/// What each step of a payout moves in the ledger and on the merchant's balance. Keys are made of the payout's id, so a step that is taken twice
+/// is refused by the ledger and by the balance's unique key alike.
+/// </summary>
+internal static class PayoutJournals
+{
+    public static Journal Created(MerchantId merchant, PayoutId payout, Money amount, DateTimeOffset now) => new(
+        merchant, $"payout/{payout}/created", "payout_created", now,
+        [new Transfer(ChartOfAccounts.MerchantAvailable(merchant, amount.Currency), ChartOfAccounts.MerchantInTransit(merchant, amount.Currency), amount, "payout")]);
+
+    public static Journal Reserved(MerchantId merchant, PayoutId payout, Money amount, DateTimeOffset now) => new(
+        merchant, $"payout/{payout}/reserve", "payout_reserve", now,
+        [new Transfer(ChartOfAccounts.MerchantAvailable(merchant, amount.Currency), ChartOfAccounts.MerchantReserve(merchant, amount.Currency), amount, "reserve")]);
+
+    /// <summary>The journal of a change of state; null where no money moves.</summary>
+    public static Journal? Changed(Payout payout, PayoutStatus to, DateTimeOffset now)
+    {
+        var currency = payout.Amount.Currency;
+        var inTransit = ChartOfAccounts.MerchantInTransit(payout.Merchant, currency);
+        var available = ChartOfAccounts.MerchantAvailable(payout.Merchant, currency);
+        var bank = ChartOfAccounts.BankSettlement(currency);
+        return to switch
+        {
+            PayoutStatus.Pending or PayoutStatus.InTransit => null,
+            PayoutStatus.Paid => Move("paid", inTransit, bank),
+            PayoutStatus.Failed => Move("failed", inTransit, available),
+            PayoutStatus.Canceled => Move("canceled", inTransit, available),
+
+            // What the bank had paid comes back from it; what it had never said to be paid is still in transit.
+            PayoutStatus.Returned => Move("returned", payout.Status == PayoutStatus.Paid ? bank : inTransit, available),
+        };
+
+        Journal Move(string step, AccountRef from, AccountRef target) =>
+            new(payout.Merchant, $"payout/{payout.Id}/{step}", $"payout_{step}", now, [new Transfer(from, target, payout.Amount, "payout")]);
+    }
+
+    /// <summary>The rows that close a payout's list: with them, the rows of a payout sum to zero.</summary>
+    public static IEnumerable<BalanceTransaction> CreatedRows(
+        MerchantId merchant, PayoutId payout, Currency currency, PayoutDecision decision, DateOnly date, int reserveDays, DateTimeOffset now)
+    {
+        yield return Row(BalanceTransactionType.Payout, "created", -decision.Amount, date, now, payout);
+        if (decision.Reserved > 0)
+        {
+            yield return Row(BalanceTransactionType.Reserve, "reserve", -decision.Reserved, date, now, payout);
+            yield return Row(BalanceTransactionType.ReserveRelease, "reserve_release", decision.Reserved, date.AddDays(reserveDays), null, null);
+        }
+
+        if (decision.CarriedOver != 0)
+        {
+            yield return Row(BalanceTransactionType.Adjustment, "carried_out", -decision.CarriedOver, date, now, payout);
+            yield return Row(BalanceTransactionType.Adjustment, "carried_over", decision.CarriedOver, date, now, null);
+        }
+
+        BalanceTransaction Row(BalanceTransactionType type, string step, long amount, DateOnly availableOn, DateTimeOffset? releasedAt, PayoutId? within) => new(
+            PrefixedId.New<BalanceTransactionId>(now), merchant, type, payout.ToString(), $"payout/{payout}/{step}",
+            new Money(amount, currency), Money.Zero(currency), availableOn, releasedAt, within, now);
+    }
+
+    /// <summary>The money is back: available at once and in no payout, so the next one takes it.</summary>
+    public static BalanceTransaction ReversedRow(Payout payout, PayoutStatus to, DateTimeOffset now) => new(
+        PrefixedId.New<BalanceTransactionId>(now), payout.Merchant, BalanceTransactionType.PayoutFailure, payout.Id.ToString(), $"payout/{payout.Id}/{Database.DbText.Of(to)}",
+        payout.Amount, Money.Zero(payout.Amount.Currency), Availability.DueDate(now, payout.Amount.Currency), now, null, now);
+}

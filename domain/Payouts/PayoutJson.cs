@@ -1,0 +1,92 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Payouts;
+
+/// <summary>A payout as the API, its events and its webhooks show it. The amount is in minor units of <see cref="Currency"/>.</summary>
+/// <param name="Automatic">Made by the nightly run, not by a request.</param>
+/// <param name="ArrivalDate">The business day on which the bank is expected to credit it.</param>
+public sealed record PayoutResource(
+    string Id,
+    string Object,
+    string Merchant,
+    string Status,
+    long Amount,
+    string Currency,
+    string Method,
+    bool Automatic,
+    string BankAccount,
+    DateOnly ArrivalDate,
+    string? ProviderReference,
+    string? FailureCode,
+    string? FailureMessage,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt)
+{
+    public static PayoutResource Of(Payout payout) => new(
+        payout.Id.ToString(), "payout", payout.Merchant.ToString(), DbText.Of(payout.Status), payout.Amount.MinorUnits, payout.Amount.Currency.Code, DbText.Of(payout.Method),
+        payout.Run is not null, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.CreatedAt, payout.UpdatedAt);
+
+    public static string Json(Payout payout) => JsonSerializer.Serialize(Of(payout), PayoutJson.Default.PayoutResource);
+}
+
+internal static class PayoutEvents
+{
+    public static DomainEvent Of(string type, Payout payout, DateTimeOffset now) =>
+        new(PrefixedId.New<EventId>(now), payout.Merchant, type, "payout", payout.Id.Value, PayoutResource.Json(payout), now);
+}
+
+/// <summary>One line of what a payout is made of. All lines of a payout, its own included, sum to zero.</summary>
+public sealed record PayoutLineResource(
+    string Id, string Object, string Type, string Source, string Currency, long Amount, long Fee, long Net, DateOnly AvailableOn, DateTimeOffset CreatedAt);
+
+/// <summary>What the next run would pay, or why it would not.</summary>
+/// <param name="Available">Released and in no payout.</param>
+/// <param name="Pending">Not released yet.</param>
+/// <param name="Reason">Null when it pays: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...</param>
+public sealed record PayoutPreviewResource(
+    string Object, string Currency, DateOnly Date, long Available, long Pending, long Amount, long Reserved, long CarriedOver, string? Reason, string? HoldReason, DateTimeOffset? UsableFrom);
+
+public sealed record PayoutRunResource(
+    string Id, string Object, DateOnly Date, string Currency, string Rail, string Status, DateOnly ExecutionDate, long Considered, long Payouts, long Amount, long Refused, string StartedBy,
+    DateTimeOffset StartedAt, DateTimeOffset? CreatedAt, DateTimeOffset? SubmittedAt)
+{
+    public static PayoutRunResource Of(PayoutRun run) => new(
+        run.Id.ToString(), "payout_run", run.Date, run.Currency.Code, DbText.Of(run.Rail), DbText.Of(run.Status), run.ExecutionDate, run.Considered, run.Payouts, run.Amount, run.Refused,
+        run.StartedBy, run.StartedAt, run.CreatedAt, run.SubmittedAt);
+}
+
+public sealed record BankReportResource(string Object, string Id, int Results, int Applied, int Unmatched, bool Repeated)
+{
+    public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
+}
+
+public sealed record BankAccountResource(
+    string Id, string Object, string Currency, string Kind, string HolderName, string Last4, string? Bic, string? RoutingNumber, string? AccountType, string Status, string? FailureCode, bool Verified,
+    DateTimeOffset UsableFrom);
+
+public sealed record PayoutScheduleResource(string Interval, string? Weekday, int? MonthDay);
+
+public sealed record PayoutReserveResource(int BasisPoints, int Days, long Fixed);
+
+public sealed record PayoutSettingsResource(
+    string Object, string Currency, PayoutScheduleResource Schedule, int? DelayDays, long Minimum, long? Maximum, PayoutReserveResource Reserve, string? HoldReason, DateOnly? NextOn,
+    BankAccountResource? BankAccount);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
+[JsonSerializable(typeof(PayoutResource))]
+[JsonSerializable(typeof(PayoutLineResource))]
+[JsonSerializable(typeof(PayoutPreviewResource))]
+[JsonSerializable(typeof(PayoutRunResource))]
+[JsonSerializable(typeof(PayoutSettingsResource))]
+[JsonSerializable(typeof(PayoutSubmission))]
+[JsonSerializable(typeof(PayoutSettingsRequest))]
+[JsonSerializable(typeof(BankAccountRequest))]
+[JsonSerializable(typeof(HoldPayoutsRequest))]
+[JsonSerializable(typeof(CreatePayoutRequest))]
+[JsonSerializable(typeof(CancelPayoutRequest))]
+[JsonSerializable(typeof(StartPayoutRunRequest))]
+[JsonSerializable(typeof(BankReportResource))]
+public sealed partial class PayoutJson : JsonSerializerContext;

@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace Payments.Domain.Payouts;
+
+internal static partial class PayoutLog
+{
+    [LoggerMessage(5001, LogLevel.Information, "Payout run {Date} {Currency}: {Status}, {Considered} merchants looked at, {Payouts} payouts of {Amount} minor units, {Refused} refused")]
+    public static partial void RunEnded(ILogger logger, DateOnly date, string currency, PayoutRunStatus status, long considered, long payouts, long amount, long refused);
+
+    [LoggerMessage(5002, LogLevel.Error, "The ledger refused the payout of {Merchant} in the run {Date} {Currency}: {Reason}")]
+    public static partial void Refused(ILogger logger, MerchantId merchant, DateOnly date, string currency, string reason);
+
+    [LoggerMessage(5003, LogLevel.Warning, "The bank says that {Payout} of {Merchant} is {Said}, which does not follow its state {Status}")]
+    public static partial void OutOfOrder(ILogger logger, PayoutId payout, MerchantId merchant, PayoutStatus said, PayoutStatus status);
+
+    [LoggerMessage(5004, LogLevel.Error, "The bank speaks of {Said} for {Payout} of {Merchant}, which is a payout of {Amount}")]
+    public static partial void AmountDiffers(ILogger logger, PayoutId payout, MerchantId merchant, Money said, Money amount);
+
+    [LoggerMessage(5005, LogLevel.Error, "The bank speaks of a payout that does not exist: {Reference}")]
+    public static partial void UnknownPayout(ILogger logger, string reference);
+
+    [LoggerMessage(5006, LogLevel.Warning, "The bank's answer to {Payout} of {Merchant} is unknown, it will be asked again: {Detail}")]
+    public static partial void SubmissionUnknown(ILogger logger, PayoutId payout, MerchantId merchant, string detail);
+
+    [LoggerMessage(5007, LogLevel.Information, "Payout file {Blob}: {Payouts} payouts, {Amount} minor units, {Bytes} bytes")]
+    public static partial void FileWritten(ILogger logger, string blob, int payouts, long amount, long bytes);
+
+    [LoggerMessage(5008, LogLevel.Information, "Bank report {Name}: {Results} results, {Applied} applied, {Unmatched} unmatched")]
+    public static partial void ReportApplied(ILogger logger, string name, int results, int applied, int unmatched);
+
+    [LoggerMessage(5009, LogLevel.Error, "A payout {Payout} of {Merchant} could not be submitted and will be tried again")]
+    public static partial void SubmissionFailed(ILogger logger, Exception exception, PayoutId payout, MerchantId merchant);
+
+    [LoggerMessage(5010, LogLevel.Error, "The bank speaks of {Said} for the file {Name}, which is of {Amount} minor units")]
+    public static partial void FileAmountDiffers(ILogger logger, string name, Money said, long amount);
+}

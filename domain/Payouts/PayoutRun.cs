@@ -1,0 +1,87 @@
+using Npgsql;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Payouts;
+
+public enum PayoutRunStatus
+{
+    /// <summary>Merchants are still being looked at.</summary>
+    Creating,
+
+    /// <summary>Every payout exists; files may still have to be written.</summary>
+    Created,
+
+    /// <summary>Everything is with the bank, or queued for it.</summary>
+    Submitted,
+}
+
+/// <summary>One night of one currency. There is one for each date, whoever starts it and however often.</summary>
+/// <param name="Considered">Merchants that were looked at.</param>
+/// <param name="Amount">Minor units of all its payouts together.</param>
+/// <param name="Refused">Merchants whose payout the ledger refused.</param>
+public sealed record PayoutRun(
+    PayoutRunId Id,
+    DateOnly Date,
+    Currency Currency,
+    PayoutRail Rail,
+    PayoutRunStatus Status,
+    Guid Cursor,
+    DateOnly ExecutionDate,
+    long Considered,
+    long Payouts,
+    long Amount,
+    long Refused,
+    string StartedBy,
+    DateTimeOffset StartedAt,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? SubmittedAt)
+{
+    internal static PayoutRun Read(NpgsqlDataReader row) => new(
+        new PayoutRunId(row.GetGuid(0)),
+        row.GetFieldValue<DateOnly>(1),
+        Currency.Of(row.GetString(2)),
+        DbText.Parse<PayoutRail>(row.GetString(3)),
+        DbText.Parse<PayoutRunStatus>(row.GetString(4)),
+        row.GetGuid(5),
+        row.GetFieldValue<DateOnly>(6),
+        row.GetInt64(7),
+        row.GetInt64(8),
+        row.GetInt64(9),
+        row.GetInt64(10),
+        row.GetString(11),
+        row.GetFieldValue<DateTimeOffset>(12),
+        row.IsDBNull(13) ? null : row.GetFieldValue<DateTimeOffset>(13),
+        row.IsDBNull(14) ? null : row.GetFieldValue<DateTimeOffset>(14));
+}
+
+/// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>
+public sealed record StartPayoutRunRequest(string? Currency, string? Date);
+
+/// <summary>When runs are due, and when the bank pays what they send.</summary>
+public static class PayoutRunClock
+{
+    /// <summary>
+    /// The date whose run should have started by now: today in the currency's zone when it is a business day and the wall clock there is past
+    /// <paramref name="startAt"/>; else none. A date that passed without a run is not made up for by a run of its own: the next run pays all that is due.
+    /// </summary>
+    public static DateOnly? DueDate(DateTimeOffset now, Currency currency, TimeOnly startAt)
+    {
+        var zone = CutOff.Of(currency);
+        var date = zone.LocalDate(now);
+        var start = startAt == TimeOnly.MinValue ? new CutOff(zone.Zone, TimeOnly.MinValue).EndOf(date.AddDays(-1)) : new CutOff(zone.Zone, startAt).EndOf(date);
+        return BusinessCalendar.Of(currency).IsBusinessDay(date) && now >= start ? date : null;
+    }
+
+    /// <summary>
+    /// The day on which the bank executes a file that it gets now: SEPA banks the same business day until the afternoon, ACH the next banking day
+    /// (Nacha's standard settlement for credits).
+    /// </summary>
+    public static DateOnly ExecutionDate(DateTimeOffset now, Currency currency)
+    {
+        var calendar = BusinessCalendar.Of(currency);
+        var taken = calendar.OnOrAfter(new CutOff(CutOff.Of(currency).Zone, BankCutOff).BankingDate(now));
+        return currency == Currency.Usd ? calendar.Add(taken, 1) : taken;
+    }
+
+    private static readonly TimeOnly BankCutOff = new(15, 0);
+}

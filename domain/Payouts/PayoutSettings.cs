@@ -1,0 +1,387 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+
+namespace Payments.Domain.Payouts;
+
+/// <summary>How a merchant is paid in one currency. Amounts are minor units.</summary>
+/// <param name="DelayDays">Business days from capture to availability; null takes the merchant's own.</param>
+/// <param name="NextOn">The next date of a weekly or monthly schedule.</param>
+public sealed record PayoutSettings(
+    Currency Currency, PayoutSchedule Schedule, DateOnly? NextOn, int? DelayDays, long Minimum, long? Maximum, PayoutReserve Reserve, string? HoldReason, BankAccount? Account)
+{
+    internal static PayoutSettings Read(NpgsqlDataReader row) => new(
+        Currency.Of(row.GetString(0)),
+        new PayoutSchedule(
+            DbText.Parse<PayoutInterval>(row.GetString(1)), row.IsDBNull(2) ? null : DbText.Parse<DayOfWeek>(row.GetString(2)), row.IsDBNull(3) ? null : row.GetInt16(3)),
+        row.IsDBNull(4) ? null : row.GetFieldValue<DateOnly>(4),
+        row.IsDBNull(5) ? null : row.GetInt16(5),
+        row.GetInt64(6),
+        row.IsDBNull(7) ? null : row.GetInt64(7),
+        new PayoutReserve(row.GetInt32(8), row.GetInt32(9), row.GetInt64(10)),
+        row.IsDBNull(11) ? null : row.GetString(11),
+        row.IsDBNull(12) ? null : BankAccount.Read(row, 12));
+
+    public PayoutSettingsResource ToResource() => new(
+        "payout_settings", Currency.Code, new PayoutScheduleResource(DbText.Of(Schedule.Interval), Schedule.Weekday is { } day ? DbText.Of(day) : null, Schedule.MonthDay), DelayDays, Minimum, Maximum,
+        new PayoutReserveResource(Reserve.BasisPoints, Reserve.Days, Reserve.Fixed), HoldReason, NextOn,
+        Account is { } a
+            ? new BankAccountResource(
+                a.Id.ToString(), "bank_account", Currency.Code, DbText.Of(a.Details.Kind), a.Details.HolderName, a.Details.Last4, a.Details.Bic, a.Details.RoutingNumber,
+                a.Details.Kind == BankAccountKind.Us ? DbText.Of(a.Details.AccountType) : null, DbText.Of(a.State), a.FailureCode, a.Verified, a.UsableFrom)
+            : null);
+}
+
+/// <summary>What a request changes; what it leaves out stays.</summary>
+public sealed record PayoutSettingsRequest(PayoutScheduleRequest? Schedule, int? DelayDays, long? Minimum, long? Maximum, PayoutReserveRequest? Reserve);
+
+public sealed record PayoutScheduleRequest(string? Interval, string? Weekday, int? MonthDay);
+
+public sealed record PayoutReserveRequest(int? BasisPoints, int? Days, long? Fixed);
+
+/// <param name="Type"><c>iban</c> or <c>us</c>.</param>
+/// <param name="AccountType">US accounts: <c>checking</c> (the default) or <c>savings</c>.</param>
+/// <param name="Verified">Only a platform key may say that the account is the merchant's.</param>
+public sealed record BankAccountRequest(
+    string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType, bool? Verified);
+
+public sealed record HoldPayoutsRequest(string? Reason);
+
+/// <summary>Reads and changes how merchants are paid. Every change is audited with who made it. Stating the same again changes nothing.</summary>
+public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOptions options, TimeProvider time)
+{
+    public async Task<IReadOnlyList<PayoutSettings>> ListAsync(MerchantId merchant, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(PayoutSettingsSql.List);
+        command.Parameters.Add(new() { Value = merchant.Value });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var settings = new List<PayoutSettings>();
+        while (await reader.ReadAsync(ct))
+        {
+            settings.Add(PayoutSettings.Read(reader));
+        }
+
+        return settings;
+    }
+
+    /// <summary>Changes schedule and limits; delay and reserve only for the platform, whose risk they are.</summary>
+    public Task<Result<PayoutSettings>> ChangeAsync(MerchantId merchant, Currency currency, PayoutSettingsRequest request, bool platform, string actor, CancellationToken ct) =>
+        UpdateAsync(merchant, currency, actor, "settings_changed", async (connection, transaction, current, now) =>
+        {
+            if (!platform && (request.DelayDays is not null || request.Reserve is not null))
+            {
+                return new Refusal(RefusalCode.Forbidden, "Only a platform key may change the delay and the reserve.");
+            }
+
+            var next = Merge(current, request, now);
+            if (!next.TryGet(out var settings, out var refusal))
+            {
+                return refusal;
+            }
+
+            await using var update = new NpgsqlCommand(PayoutSettingsSql.Update, connection, transaction)
+            {
+                Parameters =
+                {
+                    new() { Value = merchant.Value },
+                    new() { Value = currency.Code },
+                    new() { Value = DbText.Of(settings.Schedule.Interval) },
+                    Nullable(settings.Schedule.Weekday is { } day ? DbText.Of(day) : null, NpgsqlDbType.Text),
+                    Nullable((short?)settings.Schedule.MonthDay, NpgsqlDbType.Smallint),
+                    Nullable(settings.NextOn, NpgsqlDbType.Date),
+                    Nullable((short?)settings.DelayDays, NpgsqlDbType.Smallint),
+                    new() { Value = settings.Minimum },
+                    Nullable(settings.Maximum, NpgsqlDbType.Bigint),
+                    new() { Value = settings.Reserve.BasisPoints },
+                    new() { Value = settings.Reserve.Days },
+                    new() { Value = settings.Reserve.Fixed },
+                    new() { Value = now },
+                },
+            };
+            await update.ExecuteNonQueryAsync(ct);
+            return settings;
+        }, ct);
+
+    /// <summary>
+    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the platform.
+    /// </summary>
+    public Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request, bool platform, string actor, CancellationToken ct) =>
+        UpdateAsync(merchant, currency, actor, "bank_account_set", async (connection, transaction, current, now) =>
+        {
+            if (request.Verified is not null && !platform)
+            {
+                return new Refusal(RefusalCode.Forbidden, "Only a platform key may verify a bank account.", "verified");
+            }
+
+            if (!Details(request, currency).TryGet(out var details, out var refusal))
+            {
+                return refusal;
+            }
+
+            if (current.Account is { } same && same.Details == details && same.State == BankAccountState.Active)
+            {
+                if (request.Verified == true && !same.Verified)
+                {
+                    await VerifyAsync(connection, transaction, merchant, same.Id, now, ct);
+                }
+
+                return current with { Account = same with { Verified = same.Verified || request.Verified == true } };
+            }
+
+            var account = new BankAccount(
+                PrefixedId.New<BankAccountId>(now), details, BankAccountState.Active, null, request.Verified == true, current.Account is null ? now : now + options.CoolingPeriod);
+            await using var batch = new NpgsqlBatch(connection, transaction)
+            {
+                BatchCommands =
+                {
+                    new(PayoutSettingsSql.InsertAccount)
+                    {
+                        Parameters =
+                        {
+                            new() { Value = merchant.Value },
+                            new() { Value = account.Id.Value },
+                            new() { Value = currency.Code },
+                            new() { Value = DbText.Of(details.Kind) },
+                            new() { Value = details.HolderName },
+                            Nullable(details.Iban, NpgsqlDbType.Text),
+                            Nullable(details.Bic, NpgsqlDbType.Text),
+                            Nullable(details.RoutingNumber, NpgsqlDbType.Text),
+                            Nullable(details.AccountNumber, NpgsqlDbType.Text),
+                            Nullable(details.Kind == BankAccountKind.Us ? DbText.Of(details.AccountType) : null, NpgsqlDbType.Text),
+                            Nullable(account.Verified ? now : (DateTimeOffset?)null, NpgsqlDbType.TimestampTz),
+                            new() { Value = account.UsableFrom },
+                            new() { Value = now },
+                        },
+                    },
+                    new(PayoutSettingsSql.SetAccount)
+                    {
+                        Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code }, new() { Value = account.Id.Value }, new() { Value = now } },
+                    },
+                },
+            };
+            await batch.ExecuteNonQueryAsync(ct);
+            return current with { Account = account };
+        }, ct);
+
+    /// <summary>Confirms that the account is the merchant's. For the platform.</summary>
+    public Task<Result<PayoutSettings>> VerifyAccountAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct) =>
+        UpdateAsync(merchant, currency, actor, "bank_account_verified", async (connection, transaction, current, now) =>
+        {
+            if (current.Account is not { } account)
+            {
+                return new Refusal(RefusalCode.StateConflict, $"There is no bank account for {currency} to verify.");
+            }
+
+            await VerifyAsync(connection, transaction, merchant, account.Id, now, ct);
+            return current with { Account = account with { Verified = true } };
+        }, ct);
+
+    /// <summary>Holds payouts with a reason, or releases them (null). For the platform.</summary>
+    public Task<Result<PayoutSettings>> HoldAsync(MerchantId merchant, Currency currency, string? reason, string actor, CancellationToken ct) =>
+        UpdateAsync(merchant, currency, actor, reason is null ? "hold_released" : "held", async (connection, transaction, current, now) =>
+        {
+            if (reason is { Length: 0 or > 500 })
+            {
+                return Refusal.Invalid("reason", "Give the reason of the hold in 1 to 500 characters.");
+            }
+
+            await using var hold = new NpgsqlCommand(PayoutSettingsSql.SetHold, connection, transaction)
+            {
+                Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code }, Nullable(reason, NpgsqlDbType.Text), new() { Value = now } },
+            };
+            await hold.ExecuteNonQueryAsync(ct);
+            return current with { HoldReason = reason };
+        }, ct);
+
+    internal static Result<PayoutSettings> Merge(PayoutSettings current, PayoutSettingsRequest request, DateTimeOffset now)
+    {
+        var settings = current with
+        {
+            DelayDays = request.DelayDays ?? current.DelayDays,
+            Minimum = request.Minimum ?? current.Minimum,
+            Maximum = request.Maximum ?? current.Maximum,
+            Reserve = request.Reserve is { } r
+                ? new PayoutReserve(r.BasisPoints ?? current.Reserve.BasisPoints, r.Days ?? current.Reserve.Days, r.Fixed ?? current.Reserve.Fixed)
+                : current.Reserve,
+        };
+        if (settings.DelayDays is < 0 or > 60)
+        {
+            return Refusal.Invalid("delay_days", "The delay is 0 to 60 business days.");
+        }
+
+        if (settings.Minimum < 1)
+        {
+            return Refusal.Invalid("minimum", "The minimum is at least 1 minor unit.");
+        }
+
+        if (settings.Maximum < settings.Minimum)
+        {
+            return Refusal.Invalid("maximum", "The maximum is not below the minimum.");
+        }
+
+        if (settings.Reserve is { BasisPoints: < 0 or > 10_000 } or { Days: < 0 or > 720 } or { Fixed: < 0 })
+        {
+            return Refusal.Invalid("reserve", "A reserve is 0 to 10000 basis points for 0 to 720 days, or a fixed amount that is not negative.");
+        }
+
+        if (request.Schedule is not { } schedule)
+        {
+            return settings;
+        }
+
+        DayOfWeek? weekday = null;
+        if (schedule.Weekday is { } text)
+        {
+            if (!DbText.TryParse<DayOfWeek>(text, out var day))
+            {
+                return Refusal.Invalid("schedule.weekday", "A weekday is monday to sunday.");
+            }
+
+            weekday = day;
+        }
+
+        if (!DbText.TryParse<PayoutInterval>(schedule.Interval, out var interval) || new PayoutSchedule(interval, weekday, schedule.MonthDay) is not { IsValid: true } valid)
+        {
+            return Refusal.Invalid("schedule", "A schedule is daily, weekly with a weekday, monthly with a month_day of 1 to 31, or manual.");
+        }
+
+        // Stating the same schedule again must not push a date that is due into the future.
+        var next = valid == current.Schedule ? current.NextOn
+            : valid.Interval is PayoutInterval.Weekly or PayoutInterval.Monthly
+                ? valid.NextAfter(Availability.DueDate(now, settings.Currency).AddDays(-1), BusinessCalendar.Of(settings.Currency))
+                : null;
+        return settings with { Schedule = valid, NextOn = next };
+    }
+
+    private static Result<BankAccountDetails> Details(BankAccountRequest request, Currency currency)
+    {
+        BankAccountDetails? details;
+        BankAccountProblem? problem;
+        if (!DbText.TryParse<BankAccountKind>(request.Type, out var kind))
+        {
+            return Refusal.Invalid("type", "A bank account is of type iban or us.");
+        }
+
+        if (!BankAccountDetails.Fits(kind, currency))
+        {
+            problem = BankAccountProblem.KindDoesNotFitCurrency;
+        }
+        else if (kind == BankAccountKind.Iban)
+        {
+            if (BankAccountDetails.TryCreateIban(request.HolderName, request.Iban, request.Bic, out details, out problem))
+            {
+                return details;
+            }
+        }
+        else
+        {
+            var type = UsAccountType.Checking;
+            if (request.AccountType is not null && !DbText.TryParse(request.AccountType, out type))
+            {
+                return Refusal.Invalid("account_type", "An account is checking or savings.");
+            }
+
+            if (BankAccountDetails.TryCreateUs(request.HolderName, request.RoutingNumber, request.AccountNumber, type, out details, out problem))
+            {
+                return details;
+            }
+        }
+
+        return problem!.Value switch
+        {
+            BankAccountProblem.HolderNameMissing => Refusal.Invalid("holder_name", "Give the name of the account's holder."),
+            BankAccountProblem.HolderNameTooLong => Refusal.Invalid("holder_name", "The holder's name has at most 140 characters."),
+            BankAccountProblem.IbanInvalid => Refusal.Invalid("iban", "This is no IBAN: its country, length or check digits are wrong."),
+            BankAccountProblem.BicInvalid => Refusal.Invalid("bic", "A BIC has 8 or 11 letters and digits."),
+            BankAccountProblem.RoutingNumberInvalid => Refusal.Invalid("routing_number", "This is no routing number: nine digits of which the last is a check digit."),
+            BankAccountProblem.AccountNumberInvalid => Refusal.Invalid("account_number", "An account number has 4 to 17 digits."),
+            BankAccountProblem.KindDoesNotFitCurrency => Refusal.Invalid("type", "USD is paid to a us account, other currencies to an iban."),
+        };
+    }
+
+    private async Task<Result<PayoutSettings>> UpdateAsync(
+        MerchantId merchant,
+        Currency currency,
+        string actor,
+        string action,
+        Func<NpgsqlConnection, NpgsqlTransaction, PayoutSettings, DateTimeOffset, Task<Result<PayoutSettings>>> change,
+        CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using (var exists = new NpgsqlCommand(PayoutSettingsSql.Exists, connection, transaction) { Parameters = { new() { Value = merchant.Value } } })
+        {
+            if (await exists.ExecuteScalarAsync(ct) is null)
+            {
+                return Refusal.NotFound(merchant.ToString());
+            }
+        }
+
+        await using (var ensure = new NpgsqlCommand(PayoutSettingsSql.Ensure, connection, transaction)
+        {
+            Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code }, new() { Value = now } },
+        })
+        {
+            await ensure.ExecuteNonQueryAsync(ct);
+        }
+
+        PayoutSettings current;
+        await using (var command = new NpgsqlCommand(PayoutSettingsSql.Lock, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            await reader.ReadAsync(ct);
+            current = PayoutSettings.Read(reader);
+        }
+
+        var result = await change(connection, transaction, current, now);
+        if (!result.TryGet(out var after, out _))
+        {
+            return result;
+        }
+
+        if (after != current)
+        {
+            await PayoutAudit.WriteAsync(
+                connection, transaction, merchant, actor, action, currency.Code, JsonSerializer.Serialize(after.ToResource(), PayoutJson.Default.PayoutSettingsResource), now, ct);
+        }
+
+        await transaction.CommitAsync(ct);
+        return after;
+    }
+
+    private static async Task VerifyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, BankAccountId account, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var verify = new NpgsqlCommand(PayoutSettingsSql.VerifyAccount, connection, transaction)
+        {
+            Parameters = { new() { Value = merchant.Value }, new() { Value = account.Value }, new() { Value = now } },
+        };
+        await verify.ExecuteNonQueryAsync(ct);
+    }
+
+    private static NpgsqlParameter Nullable(object? value, NpgsqlDbType type) => new() { Value = value ?? DBNull.Value, NpgsqlDbType = type };
+}
+
+/// <summary>Who changed what about payouts.</summary>
+internal static class PayoutAudit
+{
+    public static async Task WriteAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string actor, string action, string subject, string detail, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(PayoutSettingsSql.Audit, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = merchant.Value },
+                new() { Value = Guid.CreateVersion7(now) },
+                new() { Value = actor },
+                new() { Value = action },
+                new() { Value = subject },
+                new() { Value = detail },
+                new() { Value = now },
+            },
+        };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+}

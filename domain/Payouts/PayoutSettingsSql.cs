@@ -1,0 +1,57 @@
+namespace Payments.Domain.Payouts;
+
+internal static class PayoutSettingsSql
+{
+    private const string Select =
+        """
+        SELECT s.currency, s.interval, s.weekday, s.month_day, s.next_on, s.delay_days, s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed, s.hold_reason,
+               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code, a.verified_at IS NOT NULL, a.usable_from
+        FROM payments.payout_settings s
+        LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
+        """;
+
+    public const string List = $"{Select} WHERE s.merchant_id = $1 ORDER BY s.currency";
+
+    public const string Get = $"{Select} WHERE s.merchant_id = $1 AND s.currency = $2";
+
+    public const string Exists = "SELECT status FROM payments.merchants WHERE id = $1";
+
+    // The defaults of a merchant that has stated nothing: daily, everything that is there.
+    public const string Ensure =
+        """
+        INSERT INTO payments.payout_settings
+            (merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, created_at, updated_at)
+        VALUES ($1, $2, 'daily', 1, 0, 0, 0, $3, $3)
+        ON CONFLICT (merchant_id, currency) DO NOTHING
+        """;
+
+    public const string Lock = $"{Select} WHERE s.merchant_id = $1 AND s.currency = $2 FOR UPDATE OF s";
+
+    public const string Update =
+        """
+        UPDATE payments.payout_settings
+        SET interval = $3, weekday = $4, month_day = $5, next_on = $6, delay_days = $7, minimum = $8, maximum = $9,
+            reserve_basis_points = $10, reserve_days = $11, reserve_fixed = $12, updated_at = $13
+        WHERE merchant_id = $1 AND currency = $2
+        """;
+
+    public const string SetHold = "UPDATE payments.payout_settings SET hold_reason = $3, updated_at = $4 WHERE merchant_id = $1 AND currency = $2";
+
+    public const string SetAccount = "UPDATE payments.payout_settings SET bank_account_id = $3, updated_at = $4 WHERE merchant_id = $1 AND currency = $2";
+
+    public const string InsertAccount =
+        """
+        INSERT INTO payments.bank_accounts
+            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, verified_at, usable_from, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13)
+        """;
+
+    public const string VerifyAccount =
+        "UPDATE payments.bank_accounts SET verified_at = COALESCE(verified_at, $3), updated_at = $3 WHERE merchant_id = $1 AND id = $2";
+
+    public const string GetAccount =
+        "SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code, verified_at IS NOT NULL, usable_from FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2";
+
+    public const string Audit =
+        "INSERT INTO payments.payout_audit (merchant_id, id, actor, action, object_id, detail, created_at) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7)";
+}

@@ -1,0 +1,194 @@
+namespace Payments.Domain.Payouts;
+
+internal static class PayoutSql
+{
+    private const string Columns =
+        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at";
+
+    // Only these are income that no payout has touched before.
+    private const string NewIncome = "('charge', 'refund', 'refund_failure', 'dispute', 'dispute_fee', 'dispute_reversal', 'dispute_fee_refund')";
+
+    public const string StartRun =
+        """
+        INSERT INTO payments.payout_runs (id, date, currency, rail, status, cursor, execution_date, started_by, started_at)
+        VALUES ($1, $2, $3, $4, 'creating', '00000000-0000-0000-0000-000000000000', $5, $6, $7)
+        ON CONFLICT (date, currency) DO NOTHING
+        """;
+
+    public const string GetRun =
+        "SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs WHERE date = $1 AND currency = $2";
+
+    public const string ListRuns =
+        "SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs ORDER BY date DESC, currency LIMIT $1";
+
+    public const string Currencies =
+        "SELECT c FROM unnest($1) AS c WHERE EXISTS (SELECT FROM payments.payout_settings WHERE currency = c)";
+
+    public const string OpenRuns =
+        "SELECT date, currency FROM payments.payout_runs WHERE status <> 'submitted' ORDER BY started_at";
+
+    // Whoever holds the row works; another instance finds nothing and leaves.
+    public const string LockRun =
+        """
+        SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at
+        FROM payments.payout_runs WHERE id = $1 FOR UPDATE SKIP LOCKED
+        """;
+
+    public const string AdvanceRun =
+        """
+        UPDATE payments.payout_runs
+        SET cursor = $2, considered = considered + $3, payouts = payouts + $4, amount = amount + $5, refused = refused + $6,
+            status = CASE WHEN $7 THEN 'created' ELSE status END, created_at = CASE WHEN $7 THEN $8 ELSE created_at END
+        WHERE id = $1
+        """;
+
+    public const string EndRun = "UPDATE payments.payout_runs SET status = 'submitted', submitted_at = $2 WHERE id = $1 AND status = 'created'";
+
+    // The next merchants in order with all that decides about them. The balance is read over the same range of merchants, so that it is one
+    // walk along the index of what is to be paid.
+    public const string Positions =
+        $"""
+        WITH chunk AS MATERIALIZED (
+            SELECT * FROM payments.payout_settings
+            WHERE currency = $1 AND merchant_id > $2
+            ORDER BY merchant_id
+            LIMIT $3
+        ), balances AS (
+            SELECT merchant_id, sum(net)::bigint AS available, (sum(net) FILTER (WHERE type IN {NewIncome}))::bigint AS new_income
+            FROM payments.balance_transactions
+            WHERE merchant_id > $2 AND merchant_id <= (SELECT merchant_id FROM chunk ORDER BY merchant_id DESC LIMIT 1)
+              AND currency = $1 AND payout_id IS NULL AND released_at IS NOT NULL
+            GROUP BY merchant_id
+        )
+        SELECT s.merchant_id, COALESCE(b.available, 0), COALESCE(b.new_income, 0), s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
+               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day
+        FROM chunk s
+        JOIN payments.merchants m ON m.id = s.merchant_id
+        LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
+        LEFT JOIN balances b ON b.merchant_id = s.merchant_id
+        ORDER BY s.merchant_id
+        """;
+
+    public const string Position =
+        $"""
+        SELECT s.merchant_id, COALESCE(b.available, 0), COALESCE(b.new_income, 0), s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
+               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day
+        FROM payments.payout_settings s
+        JOIN payments.merchants m ON m.id = s.merchant_id
+        LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
+        LEFT JOIN LATERAL (
+            SELECT sum(net)::bigint AS available, (sum(net) FILTER (WHERE type IN {NewIncome}))::bigint AS new_income
+            FROM payments.balance_transactions
+            WHERE merchant_id = s.merchant_id AND currency = s.currency AND payout_id IS NULL AND released_at IS NOT NULL
+        ) b ON true
+        WHERE s.merchant_id = $1 AND s.currency = $2
+        """;
+
+    // Takes every released row into its payout and tells what was really taken: rows that came since the balance was read are in, rows
+    // that another payout took meanwhile are not.
+    public const string Take =
+        $"""
+        WITH taken AS (
+            UPDATE payments.balance_transactions b
+            SET payout_id = t.payout_id
+            FROM unnest($1, $2) AS t (merchant_id, payout_id)
+            WHERE b.merchant_id = t.merchant_id AND b.merchant_id >= $4 AND b.merchant_id <= $5
+              AND b.currency = $3 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
+            RETURNING b.merchant_id, b.net, b.type
+        )
+        SELECT merchant_id, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint FROM taken GROUP BY merchant_id
+        """;
+
+    public const string GiveBack =
+        """
+        UPDATE payments.balance_transactions b SET payout_id = NULL
+        FROM unnest($1, $2) AS t (merchant_id, payout_id)
+        WHERE b.merchant_id = t.merchant_id AND b.payout_id = t.payout_id
+        """;
+
+    public const string Insert =
+        """
+        INSERT INTO payments.payouts
+            (merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, arrival_date, created_at, updated_at)
+        SELECT merchant_id, id, $5, 'pending', $6, amount, bank_account_id, $7, $8, trace, $10, $11, $11
+        FROM unnest($1, $2, $3, $4, $9) AS t (merchant_id, id, amount, bank_account_id, trace)
+        """;
+
+    public const string TakeTraces =
+        "UPDATE payments.payout_traces SET last = (last + $1) % 9999999 WHERE rail = 'file' RETURNING (last - $1 + 9999999) % 9999999";
+
+    public const string Reschedule =
+        """
+        UPDATE payments.payout_settings s SET next_on = t.next_on
+        FROM unnest($2, $3) AS t (merchant_id, next_on)
+        WHERE s.merchant_id = t.merchant_id AND s.currency = $1
+        """;
+
+    public const string Get = $"SELECT {Columns} FROM payments.payouts WHERE merchant_id = $1 AND id = $2";
+
+    public const string List =
+        $"""
+        SELECT {Columns} FROM payments.payouts
+        WHERE merchant_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3)
+        ORDER BY id DESC LIMIT $4
+        """;
+
+    // In id order, so that two callers with the same payouts cannot wait for each other.
+    public const string Lock =
+        $"""
+        SELECT {Columns} FROM payments.payouts
+        WHERE (merchant_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+        ORDER BY merchant_id, id FOR UPDATE
+        """;
+
+    public const string FindByIds = "SELECT merchant_id, id FROM payments.payouts WHERE id = ANY($1)";
+
+    public const string FindByTraces = "SELECT merchant_id, id, trace FROM payments.payouts WHERE trace = ANY($1) ORDER BY id";
+
+    public const string Apply =
+        """
+        UPDATE payments.payouts p
+        SET status = t.status, provider_reference = COALESCE(t.provider_reference, p.provider_reference), failure_code = t.failure_code, failure_message = t.failure_message, updated_at = $8
+        FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (merchant_id, id, before, status, provider_reference, failure_code, failure_message)
+        WHERE p.merchant_id = t.merchant_id AND p.id = t.id AND p.status = t.before
+        """;
+
+    public const string MarkAccounts =
+        """
+        UPDATE payments.bank_accounts a SET status = 'errored', failure_code = t.code, updated_at = $4
+        FROM unnest($1, $2, $3) AS t (merchant_id, id, code)
+        WHERE a.merchant_id = t.merchant_id AND a.id = t.id AND a.status = 'active'
+        """;
+
+    public const string BeginSubmission =
+        """
+        UPDATE payments.payouts SET submission_started_at = COALESCE(submission_started_at, $3), updated_at = $3
+        WHERE merchant_id = $1 AND id = $2 AND status = 'pending' AND rail = 'sandbox'
+        RETURNING currency, amount, bank_account_id, method
+        """;
+
+    public const string Stale =
+        "SELECT merchant_id, id FROM payments.payouts WHERE status = 'pending' AND rail = 'sandbox' AND created_at < $1 ORDER BY created_at LIMIT $2";
+
+    public const string Composition =
+        """
+        SELECT id, type, source_id, currency, amount, fee, net, available_on, created_at FROM payments.balance_transactions
+        WHERE merchant_id = $1 AND payout_id = $2 AND ($3::uuid IS NULL OR id > $3)
+        ORDER BY id LIMIT $4
+        """;
+
+    public const string Pending =
+        """
+        SELECT COALESCE(sum(net), 0)::bigint FROM payments.balance_transactions
+        WHERE merchant_id = $1 AND currency = $2 AND payout_id IS NULL AND released_at IS NULL AND type <> 'reserve_release'
+        """;
+
+    // A file that was planned may be at the bank already, so the run must not have got that far.
+    public const string LockToCancel =
+        $"""
+        SELECT {Columns} FROM payments.payouts
+        WHERE merchant_id = $1 AND id = $2 FOR UPDATE
+        """;
+
+    public const string RunIsOpen = "SELECT status IN ('creating') FROM payments.payout_runs WHERE id = $1 FOR SHARE";
+}

@@ -1,0 +1,234 @@
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Balances;
+using Payments.Domain.Database;
+using Payments.Domain.Ledger;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Payouts;
+
+/// <summary>A merchant whose balance is to be paid out, with what was read of it.</summary>
+internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule)
+{
+    internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency) => new(
+        new MerchantId(row.GetGuid(0)),
+        row.IsDBNull(12) ? null : new BankAccountId(row.GetGuid(12)),
+        new PayoutPosition(
+            currency,
+            row.GetInt64(1),
+            row.GetInt64(2),
+            row.GetInt64(3),
+            row.IsDBNull(4) ? null : row.GetInt64(4),
+            new PayoutReserve(row.GetInt32(5), row.GetInt32(6), row.GetInt64(7)),
+            DbText.Parse<PayoutInterval>(row.GetString(8)),
+            row.IsDBNull(9) ? null : row.GetFieldValue<DateOnly>(9),
+            row.GetBoolean(10),
+            row.GetBoolean(11),
+            !row.IsDBNull(14),
+            row.GetBoolean(13),
+            row.IsDBNull(14) ? BankAccountState.Active : DbText.Parse<BankAccountState>(row.GetString(14)),
+            row.IsDBNull(15) ? null : row.GetFieldValue<DateTimeOffset>(15)),
+        new PayoutSchedule(
+            DbText.Parse<PayoutInterval>(row.GetString(8)),
+            row.IsDBNull(16) ? null : DbText.Parse<DayOfWeek>(row.GetString(16)),
+            row.IsDBNull(17) ? null : row.GetInt16(17)));
+}
+
+/// <summary>What payouts made together have in common.</summary>
+internal sealed record PayoutTerms(PayoutRunId? Run, Currency Currency, PayoutRail Rail, PayoutMethod Method, DateOnly Date, DateOnly ArrivalDate);
+
+/// <summary>What became of the candidates: payouts made, and merchants whose journal the ledger refused.</summary>
+internal sealed record PayoutsWritten(IReadOnlyList<Payout> Payouts, IReadOnlyList<(MerchantId Merchant, PayoutDecision Decision)> NotPaid, IReadOnlyList<(MerchantId Merchant, string Reason)> Refused);
+
+/// <summary>
+/// Makes payouts, many at a time, in one transaction: the balance transactions they consist of, the ledger, the payouts, their events and the
+/// messages that get them submitted.
+/// </summary>
+internal sealed class PayoutWriter(LedgerPosting ledger)
+{
+    /// <param name="candidates">In the database's order of merchants; each with a bank account.</param>
+    /// <param name="decide">Decides on the balance as it was really taken, which may differ from what was read before.</param>
+    public async Task<PayoutsWritten> WriteAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        PayoutTerms terms,
+        IReadOnlyList<PayoutCandidate> candidates,
+        Func<PayoutPosition, PayoutDecision> decide,
+        DateTimeOffset now,
+        CancellationToken ct)
+    {
+        if (candidates.Count == 0)
+        {
+            return new([], [], []);
+        }
+
+        var ids = candidates.Select(_ => PrefixedId.New<PayoutId>(now)).ToArray();
+        var taken = await TakeAsync(connection, transaction, terms.Currency, candidates, ids, ct);
+
+        var planned = new List<Plan>(candidates.Count);
+        var notPaid = new List<(MerchantId, PayoutDecision)>();
+        var giveBack = new List<(MerchantId Merchant, PayoutId Payout)>();
+        for (var i = 0; i < candidates.Count; i++)
+        {
+            var candidate = candidates[i];
+            var (available, newIncome) = taken.GetValueOrDefault(candidate.Merchant);
+            var decision = decide(candidate.Position with { Available = available, NewIncome = newIncome });
+            if (decision.Pays)
+            {
+                planned.Add(new Plan(candidate, ids[i], decision));
+            }
+            else
+            {
+                notPaid.Add((candidate.Merchant, decision));
+                giveBack.Add((candidate.Merchant, ids[i]));
+            }
+        }
+
+        var (posted, refused) = await PostAsync(connection, transaction, planned, terms.Currency, now, ct);
+        giveBack.AddRange(refused.Select(r => (r.Plan.Candidate.Merchant, r.Plan.Id)));
+        var payouts = await InsertAsync(connection, transaction, terms, posted, giveBack, now, ct);
+        return new(payouts, notPaid, [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);
+    }
+
+    private static async Task<Dictionary<MerchantId, (long Available, long NewIncome)>> TakeAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Currency currency, IReadOnlyList<PayoutCandidate> candidates, PayoutId[] ids, CancellationToken ct)
+    {
+        await using var take = new NpgsqlCommand(PayoutSql.Take, connection, transaction)
+        {
+            Parameters =
+            {
+                Columns.Of(candidates, c => c.Merchant.Value, NpgsqlDbType.Uuid),
+                Columns.Of(ids, id => id.Value, NpgsqlDbType.Uuid),
+                new() { Value = currency.Code },
+                new() { Value = candidates[0].Merchant.Value },
+                new() { Value = candidates[^1].Merchant.Value },
+            },
+        };
+        var taken = new Dictionary<MerchantId, (long, long)>(candidates.Count);
+        await using var reader = await take.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            taken.Add(new MerchantId(reader.GetGuid(0)), (reader.GetInt64(1), reader.GetInt64(2)));
+        }
+
+        return taken;
+    }
+
+    private async Task<(List<Plan> Posted, List<(Plan Plan, string Reason)> Refused)> PostAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<Plan> planned, Currency currency, DateTimeOffset now, CancellationToken ct)
+    {
+        var journals = new List<Journal>(planned.Count);
+        var owners = new List<Plan>(planned.Count);
+        foreach (var plan in planned)
+        {
+            // One journal for both moves, so that the ledger takes or refuses them together.
+            var journal = PayoutJournals.Created(plan.Candidate.Merchant, plan.Id, new Money(plan.Decision.Amount, currency), now);
+            if (plan.Decision.Reserved > 0)
+            {
+                var reserve = PayoutJournals.Reserved(plan.Candidate.Merchant, plan.Id, new Money(plan.Decision.Reserved, currency), now);
+                journal = journal with { Transfers = [.. journal.Transfers, .. reserve.Transfers] };
+            }
+
+            journals.Add(journal);
+            owners.Add(plan);
+        }
+
+        var posted = new List<Plan>(planned.Count);
+        var refused = new List<(Plan, string)>();
+        var results = journals.Count == 0 ? [] : await ledger.PostAsync(connection, transaction, journals, now, ct);
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].Status == PostingStatus.Posted)
+            {
+                posted.Add(owners[i]);
+            }
+            else
+            {
+                refused.Add((owners[i], $"{results[i].Status} {results[i].Detail}"));
+            }
+        }
+
+        return (posted, refused);
+    }
+
+    private static async Task<List<Payout>> InsertAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        PayoutTerms terms,
+        List<Plan> plans,
+        List<(MerchantId Merchant, PayoutId Payout)> giveBack,
+        DateTimeOffset now,
+        CancellationToken ct)
+    {
+        int? traces = terms is { Rail: PayoutRail.File } && terms.Currency == Currency.Usd ? await TracesAsync(connection, transaction, plans.Count, ct) : null;
+        var payouts = new List<Payout>(plans.Count);
+        var rows = new List<BalanceTransaction>(plans.Count);
+        for (var i = 0; i < plans.Count; i++)
+        {
+            var (candidate, id, decision) = plans[i];
+            int? trace = traces is { } first ? ((first + i) % 9_999_999) + 1 : null;
+            payouts.Add(new Payout(
+                candidate.Merchant, id, terms.Run, PayoutStatus.Pending, new Money(decision.Amount, terms.Currency), candidate.Account!.Value, terms.Rail, terms.Method,
+                trace, null, null, null, terms.ArrivalDate, null, now, now));
+            rows.AddRange(PayoutJournals.CreatedRows(candidate.Merchant, id, terms.Currency, decision, terms.Date, candidate.Position.Reserve.Days, now));
+        }
+
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (giveBack.Count > 0)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(PayoutSql.GiveBack)
+            {
+                Parameters = { Columns.Of(giveBack, g => g.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(giveBack, g => g.Payout.Value, NpgsqlDbType.Uuid) },
+            });
+        }
+
+        if (payouts.Count > 0)
+        {
+            batch.BatchCommands.Add(Insert(terms, payouts, now));
+            batch.BatchCommands.Add(BalanceTransactionLog.Append(rows));
+        }
+
+        if (batch.BatchCommands.Count > 0)
+        {
+            await batch.ExecuteNonQueryAsync(ct);
+        }
+
+        if (payouts.Count > 0)
+        {
+            await EventLog.AppendAsync(
+                connection, transaction, [.. payouts.Select(p => PayoutEvents.Of("payout.created", p, now))], ct);
+            if (terms.Rail == PayoutRail.Sandbox)
+            {
+                await Outbox.EnqueueAsync(connection, transaction, [.. payouts.Select(p => PayoutSubmission.Message(p, now))], ct);
+            }
+        }
+
+        return payouts;
+    }
+
+    private static async Task<int> TracesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int count, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(PayoutSql.TakeTraces, connection, transaction) { Parameters = { new() { Value = count } } };
+        return (int)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    private static NpgsqlBatchCommand Insert(PayoutTerms terms, List<Payout> payouts, DateTimeOffset now) => new(PayoutSql.Insert)
+    {
+        Parameters =
+        {
+            Columns.Of(payouts, p => p.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(payouts, p => p.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(payouts, p => p.Amount.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(payouts, p => p.BankAccount.Value, NpgsqlDbType.Uuid),
+            new() { Value = (object?)terms.Run?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
+            new() { Value = terms.Currency.Code },
+            new() { Value = DbText.Of(terms.Rail) },
+            new() { Value = DbText.Of(terms.Method) },
+            Columns.Of(payouts, p => p.Trace, NpgsqlDbType.Integer),
+            new() { Value = terms.ArrivalDate },
+            new() { Value = now },
+        },
+    };
+
+    private sealed record Plan(PayoutCandidate Candidate, PayoutId Id, PayoutDecision Decision);
+}

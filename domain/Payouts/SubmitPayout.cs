@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Payouts;
+
+/// <summary>The message that a payout is to be handed to the bank.</summary>
+public sealed record PayoutSubmission(Guid Merchant, Guid Payout)
+{
+    public const string MessageType = "payout.submit";
+
+    internal static OutboxMessage Message(Payout payout, DateTimeOffset now) => OutboxMessage.New(
+        QueueNames.PayoutSubmissions, MessageType, JsonSerializer.Serialize(new PayoutSubmission(payout.Merchant.Value, payout.Id.Value), PayoutJson.Default.PayoutSubmission), now);
+}
+
+/// <summary>The bank's answer is unknown: the message has to come again.</summary>
+public sealed class BankAnswerUnknownException(string message) : Exception(message);
+
+/// <summary>
+/// Hands a payout to the bank's API: intent, call, outcome. It may be called any number of times and at the same time: the bank knows the payout by
+/// its reference and pays it once.
+/// </summary>
+public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, PayoutResults results, OutboxSignal signal, PayoutsOptions options, TimeProvider time, ILogger<SubmitPayout> logger)
+    : IMessageHandler
+{
+    public string Queue => QueueNames.PayoutSubmissions;
+
+    public string Type => PayoutSubmission.MessageType;
+
+    public short Version => 1;
+
+    public Task HandleAsync(Message message, CancellationToken ct)
+    {
+        var submission = message.Body.Deserialize(PayoutJson.Default.PayoutSubmission) ?? throw new FormatException("The message names no payout.");
+        return HandleAsync(new MerchantId(submission.Merchant), new PayoutId(submission.Payout), ct);
+    }
+
+    /// <exception cref="BankAnswerUnknownException">Nobody knows whether the bank has it. Call again.</exception>
+    public async Task HandleAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
+    {
+        // The intent: from here on nobody can cancel it.
+        if (await BeginAsync(merchant, payout, ct) is not { } transfer)
+        {
+            return;
+        }
+
+        var answer = await bank.SendAsync(transfer, ct);
+        if (answer.Kind == BankAnswerKind.Unknown)
+        {
+            PayoutLog.SubmissionUnknown(logger, payout, merchant, answer.Text ?? "");
+            throw new BankAnswerUnknownException($"The bank's answer to {payout} is unknown: {answer.Text}");
+        }
+
+        var word = answer.Kind == BankAnswerKind.Accepted
+            ? new PayoutWord(merchant, payout, PayoutStatus.InTransit, ProviderReference: answer.Reference)
+            : new PayoutWord(merchant, payout, PayoutStatus.Failed, answer.Code, answer.Text);
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await results.ApplyAsync(connection, transaction, [word], time.GetUtcNow(), ct);
+        await transaction.CommitAsync(ct);
+        signal.Set();
+    }
+
+    /// <summary>Submits payouts whose message was lost or given up: the net under the queue. Returns how many it tried.</summary>
+    public async Task<int> SweepAsync(int limit, CancellationToken ct)
+    {
+        var stale = new List<(MerchantId, PayoutId)>();
+        await using (var command = dataSource.CreateCommand(PayoutSql.Stale))
+        {
+            command.Parameters.Add(new() { Value = time.GetUtcNow() - options.ResubmitAfter });
+            command.Parameters.Add(new() { Value = limit });
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+            {
+                stale.Add((new MerchantId(reader.GetGuid(0)), new PayoutId(reader.GetGuid(1))));
+            }
+        }
+
+        foreach (var (merchant, payout) in stale)
+        {
+            try
+            {
+                await HandleAsync(merchant, payout, ct);
+            }
+            catch (Exception e) when (e is BankAnswerUnknownException or NpgsqlException)
+            {
+                PayoutLog.SubmissionFailed(logger, e, payout, merchant);
+            }
+        }
+
+        return stale.Count;
+    }
+
+    private async Task<BankTransfer?> BeginAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var begin = new NpgsqlCommand(PayoutSql.BeginSubmission, connection)
+        {
+            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = time.GetUtcNow() } },
+        };
+        Money amount;
+        BankAccountId account;
+        PayoutMethod method;
+        await using (var reader = await begin.ExecuteReaderAsync(ct))
+        {
+            if (!await reader.ReadAsync(ct))
+            {
+                return null;
+            }
+
+            amount = new Money(reader.GetInt64(1), Currency.Of(reader.GetString(0)));
+            account = new BankAccountId(reader.GetGuid(2));
+            method = DbText.Parse<PayoutMethod>(reader.GetString(3));
+        }
+
+        var details = await BankAccounts.GetAsync(connection, merchant, account, ct) ?? throw new InvalidOperationException($"{payout} goes to {account}, which does not exist.");
+        return new BankTransfer(PayoutReference.Of(merchant, payout), amount, details.Details, method);
+    }
+}

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain;
+using Payments.Domain.Balances;
+using Payments.Domain.Payouts;
+using Payments.Domain.Payouts.BankFiles;
+
+namespace Payments.Functions.Http;
+
+/// <summary>Runs and bank reports: for the platform alone.</summary>
+public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, BankReports reports)
+{
+    private const int MaximumReport = 64 * 1024 * 1024;
+
+    /// <summary>Runs a date, today's by default. Starting it again, or while the timer runs it, changes nothing and tells how it stands.</summary>
+    [Function("StartPayoutRun")]
+    public async Task<IResult> StartAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_runs")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!(await Api.ReadAsync(request, PayoutJson.Default.StartPayoutRunRequest, ct)).TryGet(out var body, out var refusal))
+            return Problems.Of(refusal);
+        if (!Currency.TryParse(body.Value.Currency, out var currency))
+            return Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+        var date = runs.Today(currency);
+        if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
+            return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
+        await release.RunAsync(ct);
+        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor(), ct)), PayoutJson.Default.PayoutRunResource);
+    }
+
+    [Function("ListPayoutRuns")]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } refusal)
+            return Problems.Of(refusal);
+        return Api.List(await runs.ListAsync(Api.MaximumLimit, ct), int.MaxValue, PayoutRunResource.Of, PayoutJson.Default.PayoutRunResource);
+    }
+
+    /// <summary>Takes a bank's file: pain.002, camt.053 or NACHA returns. The same file again changes nothing.</summary>
+    [Function("ReceiveBankReport")]
+    public async Task<IResult> ReceiveReportAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/bank_reports")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!(await Api.ReadBytesAsync(request, MaximumReport, ct)).TryGet(out var bytes, out var refusal))
+            return Problems.Of(refusal);
+        string name = request.Query["name"].ToString() is { Length: > 0 and <= 200 } given ? given : "upload";
+        try
+        {
+            using var content = new MemoryStream(bytes);
+            return Api.Json(BankReportResource.Of(await reports.ApplyAsync(name, content, ct)), PayoutJson.Default.BankReportResource);
+        }
+        catch (BankFileException e)
+        {
+            return Problems.Of(new Refusal(RefusalCode.BodyMalformed, e.Message));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain.Balances;
+using Payments.Domain.Payouts;
+
+namespace Payments.Functions.Timers;
+
+/// <summary>
+/// The nightly payouts. The timers only look: what is due is decided by date, so one that comes late, twice, or on several instances does no harm, and one
+/// that never came is made up for by the next.
+/// </summary>
+public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPayout submit)
+{
+    [Function("ReleaseFunds")]
+    public Task ReleaseAsync([TimerTrigger("0 * * * * *")] TimerInfo timer, CancellationToken ct) => release.RunAsync(ct);
+
+    [Function("RunPayouts")]
+    public async Task RunAsync([TimerTrigger("%Payouts:Schedule%")] TimerInfo timer, CancellationToken ct)
+    {
+        await release.RunAsync(ct);
+        await runs.RunDueAsync(ct);
+    }
+
+    [Function("SubmitForgottenPayouts")]
+    public Task SweepAsync([TimerTrigger("30 */5 * * * *")] TimerInfo timer, CancellationToken ct) => submit.SweepAsync(500, ct);
+}
