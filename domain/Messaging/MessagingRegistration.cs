@@ -23,6 +23,7 @@ public static class MessagingRegistration
         services.AddSingleton<DeadLetters>();
         services.AddSingleton<MessageDispatcher>();
         services.AddSingleton<MessagingPurge>();
+        services.AddSingleton<Events>();
         services.AddHostedService<OutboxRelayService>();
         switch (configuration["Messaging:Transport"] ?? "storage")
         {

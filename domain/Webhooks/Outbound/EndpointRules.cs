@@ -1,0 +1,37 @@
+using System.Net;
+using System.Text.RegularExpressions;
+
+namespace Payments.Domain.Webhooks.Outbound;
+
+/// <summary>What an endpoint may be. Where its name leads is checked again with every connection (<see cref="AddressGuard"/>).</summary>
+public static partial class EndpointRules
+{
+    public const int MaxEndpoints = 16;
+
+    /// <param name="allowLoopback">A setting for development: addresses of this machine, over http too.</param>
+    public static EndpointRefusal? CheckUrl(string? text, bool allowLoopback)
+    {
+        if (text is not { Length: > 0 and <= 2048 } || !Uri.TryCreate(text, UriKind.Absolute, out var url)
+            || url.Scheme is not ("https" or "http") || url.UserInfo.Length > 0 || url.Fragment.Length > 0 || url.Host.Length == 0 || text.Any(char.IsControl))
+        {
+            return EndpointRefusal.UrlInvalid;
+        }
+
+        var loopback = url.IsLoopback;
+        if (loopback && allowLoopback)
+            return null;
+        if (url.Scheme != Uri.UriSchemeHttps)
+            return EndpointRefusal.UrlNotSecure;
+        var host = url.IdnHost.TrimEnd('.');
+        var isPublic = IPAddress.TryParse(host.Trim('[', ']'), out var address) ? AddressGuard.IsPublic(address) : !loopback && host.Contains('.', StringComparison.Ordinal);
+        return isPublic ? null : EndpointRefusal.UrlNotPublic;
+    }
+
+    public static EndpointRefusal? CheckEventTypes(IReadOnlyList<string> types) =>
+        types.Count is >= 1 and <= 50 && types.All(type => type.Length <= 100 && EventType().IsMatch(type)) ? null : EndpointRefusal.EventTypesInvalid;
+
+    public static EndpointRefusal? CheckDescription(string? description) => description is { Length: > 500 } ? EndpointRefusal.DescriptionInvalid : null;
+
+    [GeneratedRegex(@"^(\*|[a-z_]+\.\*|[a-z_]+(\.[a-z_]+)+)$", RegexOptions.NonBacktracking)]
+    private static partial Regex EventType();
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Webhooks.Outbound;
+
+/// <summary>One attempt and what came of it.</summary>
+/// <param name="Response">The first kilobyte of the answer, or why there was none.</param>
+/// <param name="RetryAfter">What the endpoint asked for.</param>
+internal sealed record Attempt(AttemptOutcome Outcome, int? StatusCode, TimeSpan Latency, string? Response, TimeSpan? RetryAfter);
+
+/// <summary>Makes one attempt. Whatever the endpoint does, it answers; it never throws.</summary>
+internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, TimeProvider time)
+{
+    private const int KeptOfTheAnswer = 1024;
+
+    /// <param name="keys">The endpoint's keys, the present one first.</param>
+    public async Task<Attempt> SendAsync(string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened, string? traceParent)
+    {
+        var started = time.GetTimestamp();
+        _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
+        using var activity = OutboundMetrics.Activities.StartActivity("deliver webhook", ActivityKind.Client, parent);
+        using var timeout = new CancellationTokenSource(options.Timeout, time);
+        var attempt = await TrySendAsync(url, keys, apiVersion, happened, started, timeout.Token);
+        activity?.SetTag("http.response.status_code", attempt.StatusCode);
+        activity?.SetTag("webhook.outcome", attempt.Outcome.ToString());
+        OutboundMetrics.Attempted(attempt);
+        return attempt;
+    }
+
+    private async Task<Attempt> TrySendAsync(
+        string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened, long started, CancellationToken ct)
+    {
+        try
+        {
+            using var request = Request(url, keys, apiVersion, happened);
+            using var response = await http.SendAsync(request, ct);
+            var text = await HeadAsync(response, ct);
+            var status = (int)response.StatusCode;
+            return new Attempt(DeliveryRules.Read(status), status, time.GetElapsedTime(started), text, RetryAfter(response));
+        }
+        catch (OperationCanceledException)
+        {
+            return Failed(AttemptOutcome.TimedOut, $"No answer within {options.Timeout.TotalSeconds:0} s.");
+        }
+        catch (Exception e) when (e is AddressRefusedException || e.InnerException is AddressRefusedException)
+        {
+            return Failed(AttemptOutcome.AddressRefused, "The host has no public address.");
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or InvalidOperationException or UriFormatException or FormatException)
+        {
+            return Failed(AttemptOutcome.ConnectionFailed, e.Message);
+        }
+
+        Attempt Failed(AttemptOutcome outcome, string reason) => new(outcome, null, time.GetElapsedTime(started), Clean(reason), null);
+    }
+
+    private HttpRequestMessage Request(string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened)
+    {
+        var body = happened.ToJson(apiVersion);
+        var id = happened.Id.ToString();
+        var timestamp = time.GetUtcNow().ToUnixTimeSeconds();
+        var content = new ReadOnlyMemoryContent(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = content };
+        request.Headers.Add(StandardWebhooks.IdHeader, id);
+        request.Headers.Add(StandardWebhooks.TimestampHeader, timestamp.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        request.Headers.Add(StandardWebhooks.SignatureHeader, string.Join(' ', keys.Select(key => StandardWebhooks.Sign(key, id, timestamp, body.Span))));
+        request.Headers.UserAgent.Add(new ProductInfoHeaderValue("Payment-Functions-Webhooks", "1.0"));
+        return request;
+    }
+
+    private static async Task<string?> HeadAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var buffer = new byte[KeptOfTheAnswer];
+        await using var stream = await response.Content.ReadAsStreamAsync(ct);
+        var length = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
+        return length == 0 ? null : Clean(Encoding.UTF8.GetString(buffer, 0, length));
+    }
+
+    // Postgres texts hold no NUL, and a log of attempts is no place for control characters.
+    private static string Clean(string text) => string.Create(Math.Min(text.Length, KeptOfTheAnswer), text, (span, source) =>
+    {
+        for (var i = 0; i < span.Length; i++)
+            span[i] = char.IsControl(source[i]) && source[i] is not ('\n' or '\t') || char.IsSurrogate(source[i]) ? '�' : source[i];
+    });
+
+    private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
+    {
+        { Delta: { } delta } => delta,
+        { Date: { } date } => date - time.GetUtcNow(),
+        _ => null,
+    };
+}

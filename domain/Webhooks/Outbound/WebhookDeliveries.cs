@@ -1,0 +1,146 @@
+using System.Text.Json;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Webhooks.Outbound;
+
+public enum DeliveryStatus
+{
+    /// <summary>To be sent, or to be sent again.</summary>
+    Pending,
+    Delivered,
+
+    /// <summary>All attempts of the schedule failed.</summary>
+    Failed,
+
+    /// <summary>The endpoint was disabled or deleted before it was delivered.</summary>
+    Canceled,
+}
+
+/// <summary>One event on its way to one endpoint.</summary>
+public sealed record WebhookDelivery(
+    DeliveryId Id, WebhookEndpointId Endpoint, EventId Event, string EventType, DeliveryStatus Status, int Attempts, DateTimeOffset? NextAttemptAt, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt);
+
+/// <param name="Response">The first kilobyte of the answer, or why there was none.</param>
+public sealed record DeliveryAttempt(Guid Id, AttemptOutcome Outcome, int? StatusCode, int LatencyMilliseconds, string? Response, DateTimeOffset CreatedAt);
+
+/// <summary>The log of a merchant's deliveries, and sending again.</summary>
+public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal signal, TimeProvider time)
+{
+    private static readonly TimeSpan Keep = TimeSpan.FromDays(90);
+    private static readonly string[] Undelivered = [DbText.Of(DeliveryStatus.Failed), DbText.Of(DeliveryStatus.Canceled)];
+    private static readonly string[] Finished = [.. Undelivered, DbText.Of(DeliveryStatus.Delivered)];
+
+    /// <summary>Newest first.</summary>
+    public async Task<IReadOnlyList<WebhookDelivery>> ListAsync(
+        MerchantId merchant, WebhookEndpointId endpoint, DeliveryId? after, DeliveryStatus? status, int limit, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(OutboundSql.ListDeliveries);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(endpoint.Value), SqlParameters.Uuid(after?.Value),
+            SqlParameters.Text(status is { } wanted ? DbText.Of(wanted) : null), SqlParameters.Int(limit),
+        });
+        var deliveries = new List<WebhookDelivery>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            deliveries.Add(new WebhookDelivery(
+                new DeliveryId(reader.GetGuid(0)),
+                new WebhookEndpointId(reader.GetGuid(1)),
+                new EventId(reader.GetGuid(2)),
+                reader.GetString(3),
+                DbText.Parse<DeliveryStatus>(reader.GetString(4)),
+                reader.GetInt32(5),
+                reader.IsDBNull(6) ? null : reader.GetFieldValue<DateTimeOffset>(6),
+                reader.GetFieldValue<DateTimeOffset>(7),
+                reader.IsDBNull(8) ? null : reader.GetFieldValue<DateTimeOffset>(8)));
+        }
+
+        return deliveries;
+    }
+
+    /// <summary>In order of time; empty when there is no such delivery.</summary>
+    public async Task<IReadOnlyList<DeliveryAttempt>> ListAttemptsAsync(MerchantId merchant, DeliveryId delivery, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(OutboundSql.ListAttempts);
+        command.Parameters.AddRange(new[] { SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(delivery.Value) });
+        var attempts = new List<DeliveryAttempt>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            attempts.Add(new DeliveryAttempt(
+                reader.GetGuid(0),
+                DbText.Parse<AttemptOutcome>(reader.GetString(1)),
+                reader.IsDBNull(2) ? null : reader.GetInt16(2),
+                reader.GetInt32(3),
+                reader.IsDBNull(4) ? null : reader.GetString(4),
+                reader.GetFieldValue<DateTimeOffset>(5)));
+        }
+
+        return attempts;
+    }
+
+    /// <summary>Sends one again at once, whatever became of it, with a fresh schedule. False when there is none, or its endpoint is disabled.</summary>
+    public async Task<bool> ResendAsync(MerchantId merchant, DeliveryId delivery, CancellationToken ct) =>
+        await ResendAsync(merchant, delivery, null, default, default, [], ct) == 1;
+
+    /// <summary>Sends an endpoint again what was made for it in a time range and did not arrive, or everything; answers how many.</summary>
+    public Task<long> ResendAsync(
+        MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, CancellationToken ct) =>
+        ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Finished : Undelivered, ct);
+
+    /// <summary>Sends a <c>webhook_endpoint.test</c> event to one endpoint. Null when there is none, or it is disabled.</summary>
+    public async Task<EventId?> SendTestAsync(MerchantId merchant, WebhookEndpointId endpoint, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var id = PrefixedId.New<EventId>(now);
+        await using var command = dataSource.CreateCommand(OutboundSql.SendTest);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(merchant.Value),
+            SqlParameters.Uuid(endpoint.Value),
+            SqlParameters.Uuid(id.Value),
+            SqlParameters.Uuid(Guid.CreateVersion7(now)),
+            SqlParameters.Text(JsonSerializer.Serialize(new TestData("This is a test: no money moved."), OutboundJson.Default.TestData)),
+            SqlParameters.Time(now),
+        });
+        if (await command.ExecuteNonQueryAsync(ct) == 0)
+            return null;
+        signal.Set();
+        return id;
+    }
+
+    /// <summary>Deletes attempts and finished deliveries older than 90 days; answers how many rows. A timer runs it.</summary>
+    public async Task<long> PurgeAsync(CancellationToken ct) =>
+        await PurgeAsync(OutboundSql.PurgeAttempts, ct) + await PurgeAsync(OutboundSql.PurgeDeliveries, ct);
+
+    private async Task<long> PurgeAsync(string sql, CancellationToken ct)
+    {
+        var total = 0L;
+        while (true)
+        {
+            await using var command = dataSource.CreateCommand(sql);
+            command.Parameters.Add(SqlParameters.Time(time.GetUtcNow() - Keep));
+            var deleted = await command.ExecuteNonQueryAsync(ct);
+            if (deleted == 0)
+                return total;
+            total += deleted;
+        }
+    }
+
+    private async Task<long> ResendAsync(
+        MerchantId merchant, DeliveryId? delivery, WebhookEndpointId? endpoint, DateTimeOffset from, DateTimeOffset until, string[] statuses, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(OutboundSql.Resend);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(delivery?.Value), SqlParameters.Uuid(endpoint?.Value),
+            SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Texts(statuses), SqlParameters.Time(time.GetUtcNow()),
+        });
+        var resent = (long)(await command.ExecuteScalarAsync(ct))!;
+        signal.Set();
+        return resent;
+    }
+}

@@ -1,0 +1,60 @@
+namespace Payments.Domain.Webhooks.Outbound;
+
+public enum EndpointStatus
+{
+    Enabled,
+    Disabled,
+}
+
+/// <summary>Why an endpoint gets no events.</summary>
+public enum EndpointDisabledReason
+{
+    /// <summary>The merchant switched it off.</summary>
+    Merchant,
+
+    /// <summary>It answered 410 Gone.</summary>
+    Gone,
+
+    /// <summary>It failed for days.</summary>
+    Failing,
+}
+
+/// <summary>Where a merchant hears of events. The secret is not part of it: it is shown when it is made, and never again.</summary>
+/// <param name="EventTypes">Exact types (<c>charge.captured</c>), families (<c>charge.*</c>) or <c>*</c>.</param>
+/// <param name="PreviousSecretExpiresAt">Until then, UTC, deliveries are signed with the former secret as well.</param>
+public sealed record WebhookEndpoint(
+    WebhookEndpointId Id,
+    MerchantId Merchant,
+    string Url,
+    string? Description,
+    IReadOnlyList<string> EventTypes,
+    string ApiVersion,
+    EndpointStatus Status,
+    EndpointDisabledReason? DisabledReason,
+    DateTimeOffset? PreviousSecretExpiresAt,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt);
+
+/// <summary>Why an endpoint is not made or changed.</summary>
+public enum EndpointRefusal
+{
+    NotFound,
+
+    /// <summary>Not an absolute address without user and fragment, of at most 2048 characters.</summary>
+    UrlInvalid,
+
+    /// <summary>Not https.</summary>
+    UrlNotSecure,
+
+    /// <summary>An address inside a private network, or of this machine.</summary>
+    UrlNotPublic,
+
+    /// <summary>None, more than 50, or one that is neither a type, a family nor <c>*</c>.</summary>
+    EventTypesInvalid,
+
+    /// <summary>Longer than 500 characters.</summary>
+    DescriptionInvalid,
+
+    /// <summary>The merchant has <see cref="EndpointRules.MaxEndpoints"/> already.</summary>
+    TooMany,
+}

@@ -1,0 +1,187 @@
+using System.Text;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+using Payments.Domain.Secrets;
+
+namespace Payments.Domain.Webhooks.Outbound;
+
+/// <summary>An endpoint that was made or changed, or why not.</summary>
+/// <param name="Secret">The signing secret, only where one was just made; it cannot be read again.</param>
+public sealed record EndpointResult(EndpointRefusal? Refusal, WebhookEndpoint? Endpoint = null, string? Secret = null);
+
+/// <summary>A merchant's endpoints.</summary>
+public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secrets, WebhookOptions options, WebhookSignal signal, TimeProvider time)
+{
+    /// <summary>How long deliveries are signed with the former secret beside the new one.</summary>
+    public static readonly TimeSpan RotationOverlap = TimeSpan.FromHours(24);
+
+    /// <param name="eventTypes">Null takes every type.</param>
+    public async Task<EndpointResult> CreateAsync(MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, CancellationToken ct)
+    {
+        eventTypes ??= ["*"];
+        if ((EndpointRules.CheckUrl(url, options.AllowLoopback) ?? EndpointRules.CheckEventTypes(eventTypes) ?? EndpointRules.CheckDescription(description)) is { } refusal)
+            return new EndpointResult(refusal);
+        var now = time.GetUtcNow();
+        var id = PrefixedId.New<WebhookEndpointId>(now);
+        var secret = StandardWebhooks.NewSecret();
+        await using var command = dataSource.CreateCommand(OutboundSql.CreateEndpoint);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Text(url), SqlParameters.Text(description), SqlParameters.Texts(eventTypes.Distinct()),
+            SqlParameters.Text(StoredEvent.ApiVersion), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now), SqlParameters.Int(EndpointRules.MaxEndpoints),
+        });
+        return await command.ExecuteNonQueryAsync(ct) == 1
+            ? new EndpointResult(null, await FindAsync(merchant, id, ct), secret)
+            : new EndpointResult(EndpointRefusal.TooMany);
+    }
+
+    public async Task<WebhookEndpoint?> FindAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(OutboundSql.FindEndpoint);
+        command.Parameters.AddRange(new[] { SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value) });
+        return await ReadOneAsync(command, ct);
+    }
+
+    /// <summary>Newest first.</summary>
+    public async Task<IReadOnlyList<WebhookEndpoint>> ListAsync(MerchantId merchant, WebhookEndpointId? after, int limit, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(OutboundSql.ListEndpoints);
+        command.Parameters.AddRange(new[] { SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(after?.Value), SqlParameters.Int(limit) });
+        var endpoints = new List<WebhookEndpoint>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            endpoints.Add(Read(reader));
+        return endpoints;
+    }
+
+    /// <summary>Changes what is given and leaves what is null. An empty description takes it away. Disabling cancels what is still to be delivered.</summary>
+    public async Task<EndpointResult> UpdateAsync(
+        MerchantId merchant, WebhookEndpointId id, string? url, string? description, IReadOnlyList<string>? eventTypes, EndpointStatus? status, CancellationToken ct)
+    {
+        var refusal = (url is null ? null : EndpointRules.CheckUrl(url, options.AllowLoopback))
+            ?? (eventTypes is null ? null : EndpointRules.CheckEventTypes(eventTypes))
+            ?? EndpointRules.CheckDescription(description);
+        if (refusal is not null)
+            return new EndpointResult(refusal);
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var command = new NpgsqlCommand(OutboundSql.UpdateEndpoint, connection, transaction)
+        {
+            Parameters =
+            {
+                SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Text(url), SqlParameters.Text(description),
+                new() { Value = eventTypes is null ? DBNull.Value : eventTypes.Distinct().ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                SqlParameters.Text(status is { } wanted ? DbText.Of(wanted) : null), SqlParameters.Time(now),
+            },
+        };
+        if (await ReadOneAsync(command, ct) is not { } endpoint)
+            return new EndpointResult(EndpointRefusal.NotFound);
+        if (status == EndpointStatus.Disabled)
+        {
+            await DisableEndpoint.CancelAsync(connection, transaction, id.Value, now, ct);
+        }
+        else if (status == EndpointStatus.Enabled || url is not null)
+        {
+            await using var reset = new NpgsqlCommand(OutboundSql.ResetLane, connection, transaction) { Parameters = { SqlParameters.Uuid(id.Value), SqlParameters.Time(now) } };
+            await reset.ExecuteNonQueryAsync(ct);
+        }
+
+        await transaction.CommitAsync(ct);
+        signal.Set();
+        return new EndpointResult(null, endpoint);
+    }
+
+    /// <summary>False when there is none. Deliveries of the past stay listed; what is still to be delivered is canceled.</summary>
+    public async Task<bool> DeleteAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var delete = new NpgsqlCommand(OutboundSql.DeleteEndpoint, connection, transaction)
+        {
+            Parameters = { SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value) },
+        };
+        if (await delete.ExecuteNonQueryAsync(ct) == 0)
+            return false;
+        await DisableEndpoint.CancelAsync(connection, transaction, id.Value, time.GetUtcNow(), ct);
+        await using var lane = new NpgsqlCommand(OutboundSql.DeleteLane, connection, transaction) { Parameters = { SqlParameters.Uuid(id.Value) } };
+        await lane.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+        return true;
+    }
+
+    /// <summary>Makes a new secret. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in between.</summary>
+    public async Task<EndpointResult> RotateSecretAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var secret = StandardWebhooks.NewSecret();
+        await using var command = dataSource.CreateCommand(OutboundSql.RotateSecret);
+        command.Parameters.AddRange(new[]
+        {
+            SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now + RotationOverlap), SqlParameters.Time(now),
+        });
+        return await ReadOneAsync(command, ct) is { } endpoint ? new EndpointResult(null, endpoint, secret) : new EndpointResult(EndpointRefusal.NotFound);
+    }
+
+    /// <summary>Encrypts anew what was sealed with a former key of the key ring; answers how many endpoints. Afterwards the former key can be removed.</summary>
+    public async Task<int> ResealAsync(CancellationToken ct)
+    {
+        var resealed = 0;
+        var after = Guid.Empty;
+        while (true)
+        {
+            var rows = new List<(Guid Merchant, Guid Id, byte[] Secret, byte[]? Previous)>();
+            await using (var command = dataSource.CreateCommand(OutboundSql.StaleSecrets))
+            {
+                command.Parameters.Add(SqlParameters.Uuid(after));
+                await using var reader = await command.ExecuteReaderAsync(ct);
+                while (await reader.ReadAsync(ct))
+                    rows.Add((reader.GetGuid(0), reader.GetGuid(1), reader.GetFieldValue<byte[]>(2), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3)));
+            }
+
+            if (rows.Count == 0)
+                return resealed;
+            after = rows[^1].Id;
+            foreach (var row in rows.Where(row => !secrets.IsCurrent(row.Secret) || (row.Previous is { } previous && !secrets.IsCurrent(previous))))
+            {
+                var owner = OwnerOf(new WebhookEndpointId(row.Id));
+                await using var command = dataSource.CreateCommand(OutboundSql.ResealSecret);
+                command.Parameters.AddRange(new[]
+                {
+                    SqlParameters.Uuid(row.Merchant),
+                    SqlParameters.Uuid(row.Id),
+                    SqlParameters.Bytes(secrets.Seal(secrets.Open(row.Secret, owner), owner)),
+                    SqlParameters.Bytes(row.Previous is null ? null : secrets.Seal(secrets.Open(row.Previous, owner), owner)),
+                    SqlParameters.Bytes(row.Secret),
+                });
+                resealed += await command.ExecuteNonQueryAsync(ct);
+            }
+        }
+    }
+
+    /// <summary>What a sealed secret is bound to.</summary>
+    internal static string OwnerOf(WebhookEndpointId id) => $"webhook_endpoint:{id}";
+
+    private byte[] Seal(string secret, WebhookEndpointId id) => secrets.Seal(Encoding.UTF8.GetBytes(secret), OwnerOf(id));
+
+    private static async Task<WebhookEndpoint?> ReadOneAsync(NpgsqlCommand command, CancellationToken ct)
+    {
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? Read(reader) : null;
+    }
+
+    private static WebhookEndpoint Read(NpgsqlDataReader reader) => new(
+        new WebhookEndpointId(reader.GetGuid(0)),
+        new MerchantId(reader.GetGuid(1)),
+        reader.GetString(2),
+        reader.IsDBNull(3) ? null : reader.GetString(3),
+        reader.GetFieldValue<string[]>(4),
+        reader.GetString(5),
+        DbText.Parse<EndpointStatus>(reader.GetString(6)),
+        reader.IsDBNull(7) ? null : DbText.Parse<EndpointDisabledReason>(reader.GetString(7)),
+        reader.IsDBNull(8) ? null : reader.GetFieldValue<DateTimeOffset>(8),
+        reader.GetFieldValue<DateTimeOffset>(9),
+        reader.GetFieldValue<DateTimeOffset>(10));
+}
