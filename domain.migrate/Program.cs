@@ -2,13 +2,16 @@ using System.Globalization;
 using System.Net.Sockets;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Ledger;
 
 const string Usage = """
-    usage: domain.migrate [apply | status] [--bootstrap]
+    usage: domain.migrate [apply | status | verify] [--bootstrap] [--expect NUMBER:HASH]
 
       apply        applies pending migrations (the default)
       status       lists every migration and when it was applied
+      verify       replays the ledger and its seals; ends with 1 and the first bad row if there is one
       --bootstrap  first creates the roles and the database, if they are missing
+      --expect     a seal that was kept elsewhere, and that the chain must still contain
 
     settings (environment):
       ConnectionStrings__PostgresOwner  a login that is a member of payments_owner
@@ -16,17 +19,29 @@ const string Usage = """
       ConnectionStrings__PostgresAdmin  a login that may create roles and databases, for --bootstrap
     """;
 
-var commands = args.Where(arg => arg != "--bootstrap").ToArray();
-var command = commands is [var only] ? only : "apply";
-if (commands.Length > 1 || command is not ("apply" or "status"))
+Seal? expected = null;
+var bootstrap = false;
+var command = "";
+for (var i = 0; i < args.Length; i++)
 {
-    Console.Error.WriteLine(Usage);
-    return 2;
+    var known = args[i] switch
+    {
+        "--bootstrap" => bootstrap = true,
+        "--expect" when i + 1 < args.Length && args[++i].Split(':') is [var number, { Length: 64 } hash]
+            && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n) => (expected = new Seal(n, 0, default, hash)) is not null,
+        "apply" or "status" or "verify" when command.Length == 0 => (command = args[i]).Length > 0,
+        _ => false,
+    };
+    if (!known)
+    {
+        Console.Error.WriteLine(Usage);
+        return 2;
+    }
 }
 
 try
 {
-    if (args.Contains("--bootstrap"))
+    if (bootstrap)
         await DatabaseBootstrap.RunAsync(Setting("PostgresAdmin"), Setting("PostgresOwner"), Setting("Postgres"));
 
     await using var owner = PaymentsDataSource.Create(Setting("PostgresOwner").ConnectionString);
@@ -36,6 +51,17 @@ try
         foreach (var (migration, appliedAt) in await migrator.StatusAsync())
             Console.WriteLine($"{migration}  {appliedAt?.ToString("u", CultureInfo.InvariantCulture) ?? "pending"}");
         return 0;
+    }
+
+    if (command == "verify")
+    {
+        await migrator.StatusAsync();
+        var verdict = await new LedgerVerification(owner).RunAsync(expected, CancellationToken.None);
+        foreach (var finding in verdict.Findings)
+            Console.Error.WriteLine($"domain.migrate: {finding}");
+        if (verdict.IsWhole)
+            Console.WriteLine($"the ledger is whole: {verdict.Transfers} transfers, {verdict.Accounts} accounts, {verdict.Seals} seals, {Head(verdict)}");
+        return verdict.IsWhole ? 0 : 1;
     }
 
     var applied = await migrator.ApplyAsync();
@@ -60,3 +86,5 @@ static NpgsqlConnectionStringBuilder Setting(string name)
         ? throw new ArgumentException($"the setting {variable} is missing")
         : new NpgsqlConnectionStringBuilder(value);
 }
+
+static string Head(LedgerVerdict verdict) => verdict.Head is { } head ? $"head {head.Number}:{head.Hash}" : "nothing sealed";

@@ -27,17 +27,15 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             Validate(journal);
         var accounts = await AccountsAsync(journals, now, ct);
         var results = new PostingResult[journals.Count];
-        var left = Enumerable.Range(0, journals.Count).ToList();
-        while (left.Count > 0)
+        for (var from = 0; from < journals.Count;)
         {
-            // A key's second journal waits for the first one's answer.
-            var keys = new HashSet<(short, string)>(left.Count);
-            var round = new List<int>(left.Count);
-            var later = new List<int>();
-            foreach (var index in left)
-                (keys.Add((journals[index].Merchant.Bucket, journals[index].ExternalKey)) ? round : later).Add(index);
-            await PostDistinctAsync(connection, transaction, journals, accounts, round, results, now, ct);
-            left = later;
+            // A key's second journal waits for the answer to the first, and everything behind it waits too: order is kept.
+            var keys = new HashSet<(short, string)>(journals.Count - from);
+            var to = from;
+            while (to < journals.Count && keys.Add((journals[to].Merchant.Bucket, journals[to].ExternalKey)))
+                to++;
+            await PostDistinctAsync(connection, transaction, journals, accounts, from..to, results, now, ct);
+            from = to;
         }
 
         return results;
@@ -59,7 +57,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             Validate(journal);
         var accounts = await AccountsAsync(journals, now, ct);
         var results = new PostingResult[journals.Count];
-        await PostDistinctAsync(connection, null, journals, accounts, [.. Enumerable.Range(0, journals.Count)], results, now, ct);
+        await PostDistinctAsync(connection, null, journals, accounts, .., results, now, ct);
         return results;
     }
 
@@ -122,33 +120,34 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         NpgsqlTransaction? transaction,
         IReadOnlyList<Journal> journals,
         int[][] accounts,
-        List<int> round,
+        Range range,
         PostingResult[] results,
         DateTimeOffset now,
         CancellationToken ct)
     {
-        var distinct = round.SelectMany(index => accounts[index]).Distinct().Order().ToArray();
+        var (first, journalCount) = range.GetOffsetAndLength(journals.Count);
+        var distinct = accounts.Skip(first).Take(journalCount).SelectMany(ids => ids).Distinct().Order().ToArray();
         var position = new Dictionary<int, int>(distinct.Length);
         foreach (var account in distinct)
             position.Add(account, position.Count + 1);
 
-        var count = round.Sum(index => journals[index].Transfers.Count);
+        var count = journals.Skip(first).Take(journalCount).Sum(journal => journal.Transfers.Count);
         var (ordinals, debits, credits) = (new int[count], new int[count], new int[count]);
         var (amounts, codes, pastLimit, buckets) = (new long[count], new string[count], new bool[count], new short[count]);
         var (keys, kinds) = (new string?[count], new string?[count]);
         var (merchants, effectiveAt) = (new Guid?[count], new DateTime?[count]);
         var line = 0;
-        for (var r = 0; r < round.Count; r++)
+        for (var r = 0; r < journalCount; r++)
         {
-            var journal = journals[round[r]];
+            var journal = journals[first + r];
             (keys[line], kinds[line]) = (journal.ExternalKey, journal.Kind);
             (merchants[line], effectiveAt[line]) = (journal.Merchant.Value, journal.EffectiveAt.UtcDateTime);
             for (var i = 0; i < journal.Transfers.Count; i++, line++)
             {
                 var transfer = journal.Transfers[i];
                 ordinals[line] = r + 1;
-                debits[line] = position[accounts[round[r]][2 * i]];
-                credits[line] = position[accounts[round[r]][(2 * i) + 1]];
+                debits[line] = position[accounts[first + r][2 * i]];
+                credits[line] = position[accounts[first + r][(2 * i) + 1]];
                 amounts[line] = transfer.Amount.MinorUnits;
                 codes[line] = transfer.Code;
                 pastLimit[line] = transfer.PastLimit;
@@ -180,10 +179,10 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         {
         }
 
-        for (var r = 0; r < round.Count; r++)
+        for (var r = 0; r < journalCount; r++)
         {
             var status = DbText.Parse<PostingStatus>(statuses[r]);
-            results[round[r]] = new PostingResult(status, ids[r], status is PostingStatus.Posted ? null : Detail(status, journals[round[r]]));
+            results[first + r] = new PostingResult(status, ids[r], status is PostingStatus.Posted ? null : Detail(status, journals[first + r]));
         }
     }
 

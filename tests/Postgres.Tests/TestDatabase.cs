@@ -22,7 +22,7 @@ public sealed class TestServer : IAsyncLifetime
     private readonly SemaphoreSlim _gate = new(1);
     private readonly string? _admin = Environment.GetEnvironmentVariable(Variable);
     private readonly string _run = $"payments_test_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}";
-    private bool _templateExists;
+    private Task? _template;
     private int _clones;
 
     public string OwnerOf(string database) => Login(OwnerLogin, database);
@@ -35,12 +35,7 @@ public sealed class TestServer : IAsyncLifetime
         await _gate.WaitAsync();
         try
         {
-            if (!_templateExists)
-            {
-                await CreateTemplateAsync();
-                _templateExists = true;
-            }
-
+            await (_template ??= CreateTemplateAsync());
             var name = $"{_run}_{++_clones}";
             await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {_run} OWNER payments_owner");
             return name;
@@ -76,7 +71,7 @@ public sealed class TestServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (_templateExists)
+        if (_template is not null)
             await DropAsync(_run);
         _gate.Dispose();
     }

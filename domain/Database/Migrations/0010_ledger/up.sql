@@ -11,8 +11,8 @@ CREATE TABLE ledger.accounts (
     min_balance bigint,
     opened_at   timestamptz NOT NULL,
     merchant_id uuid,
-    currency    text        NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    name        text        NOT NULL CHECK (name ~ '^[a-z0-9_]+(/[a-z0-9_]+)*$')
+    currency    text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    name        text        COLLATE "C" NOT NULL CHECK (name ~ '^[a-z0-9_]+(/[a-z0-9_]+)*$')
 );
 
 CREATE UNIQUE INDEX accounts_by_name ON ledger.accounts (name, currency, bucket);
@@ -28,7 +28,7 @@ CREATE TABLE ledger.balances (
     bucket      smallint    NOT NULL,
     sign        smallint    NOT NULL,
     closed      boolean     NOT NULL DEFAULT false,
-    currency    text        NOT NULL
+    currency    text        COLLATE "C" NOT NULL
 ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE SEQUENCE ledger.journal_ids;
@@ -52,7 +52,7 @@ CREATE TABLE ledger.transfers (
     effective_at   timestamptz,
     merchant_id    uuid,
     kind           text,
-    external_key   text,
+    external_key   text        COLLATE "C",
     CHECK (debit_account <> credit_account),
     CHECK (num_nulls(effective_at, merchant_id, kind, external_key) = CASE line WHEN 1 THEN 0 ELSE 4 END)
 );
