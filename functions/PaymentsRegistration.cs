@@ -29,7 +29,7 @@ internal static class PaymentsRegistration
         services.AddMerchants(configuration);
         services.AddProviders(configuration);
         services.AddCharges();
-        services.AddDisputes();
+        services.AddDisputes(configuration);
         services.AddPayouts(configuration);
         services.AddSingleton<Readiness>();
         return services;

@@ -18,4 +18,13 @@ internal static partial class DisputeLog
 
     [LoggerMessage(EventId = 6005, Level = LogLevel.Information, Message = "The file {Name} of {Partner} is {Status}: {Applied} applied, {Duplicate} known, {Unmatched} unmatched, {Rejected} rejected.")]
     public static partial void FileDone(ILogger logger, string partner, string name, Files.DisputeFileStatus status, long applied, long duplicate, long unmatched, long rejected);
+
+    [LoggerMessage(EventId = 6006, Level = LogLevel.Warning, Message = "The file {Name} is of no partner that is configured; it stays in the inbox.")]
+    public static partial void PartnerUnknown(ILogger logger, string name);
+
+    [LoggerMessage(EventId = 6007, Level = LogLevel.Error, Message = "The file {Name} could not be handled and is tried again.")]
+    public static partial void FileFailed(ILogger logger, string name, Exception exception);
+
+    [LoggerMessage(EventId = 6008, Level = LogLevel.Information, Message = "Reminded of {Reminded} disputes and expired {Expired}.")]
+    public static partial void ClockStruck(ILogger logger, int reminded, int expired);
 }

@@ -1,10 +1,11 @@
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain.Disputes;
+using Payments.Domain.Disputes.Files;
 
 namespace Payments.Functions.Timers;
 
 /// <summary>What disputes do by themselves as time goes by.</summary>
-public sealed class DisputeTimers(DisputeIngestion ingestion)
+public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines deadlines, DisputeInbox inbox)
 {
     private const int Batch = 1000;
 
@@ -16,4 +17,12 @@ public sealed class DisputeTimers(DisputeIngestion ingestion)
         {
         }
     }
+
+    /// <summary>Reminders and expiry go by dates: a run that was missed is made up for by the next.</summary>
+    [Function("WatchDisputeDeadlines")]
+    public Task WatchAsync([TimerTrigger("%Disputes:DeadlineSchedule%")] TimerInfo timer, CancellationToken ct) => deadlines.RunAsync(Batch, ct);
+
+    /// <summary>The net under the inbox's blob events.</summary>
+    [Function("ScanDisputesInbox")]
+    public Task ScanAsync([TimerTrigger("%Disputes:ScanSchedule%")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
 }

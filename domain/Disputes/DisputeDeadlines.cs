@@ -1,0 +1,158 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Disputes;
+
+/// <summary>
+/// The clock of disputes that await a response: reminds 7, 3 and 1 days before evidence is due, and expires what was not answered. It looks at
+/// dates, not at when it last ran: after downtime it gives the one reminder that still makes sense.
+/// </summary>
+public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngestion ingestion, OutboxSignal outbox, TimeProvider time, ILogger<DisputeDeadlines> logger)
+{
+    /// <summary>Days before the date at which merchants are reminded, the last first.</summary>
+    private static readonly short[] ReminderDays = [1, 3, 7];
+
+    private const string DueWithin =
+        $"""
+        SELECT {DisputeSql.Columns}
+        FROM payments.disputes d
+        LEFT JOIN payments.dispute_reminders r
+            ON r.merchant_id = d.merchant_id AND r.dispute_id = d.id AND r.evidence_due_by = d.evidence_due_by AND r.days <= $3
+        WHERE d.status IN ('needs_response', 'warning_needs_response') AND d.evidence_due_by > $1 AND d.evidence_due_by <= $2 AND r.days IS NULL
+        ORDER BY d.merchant_id, d.id
+        LIMIT $4
+        FOR UPDATE OF d SKIP LOCKED
+        """;
+
+    private const string Remember =
+        """
+        INSERT INTO payments.dispute_reminders (merchant_id, dispute_id, evidence_due_by, days, reminded_at)
+        SELECT merchant_id, dispute_id, evidence_due_by, $4, $5
+        FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS t (merchant_id, dispute_id, evidence_due_by)
+        """;
+
+    // An inquiry that is not answered stays open: no money has moved, and the provider says what becomes of it.
+    private const string Overdue =
+        $"""
+        SELECT {DisputeSql.Columns}
+        FROM payments.disputes d
+        WHERE d.status = 'needs_response' AND d.evidence_due_by <= $1
+        ORDER BY d.evidence_due_by
+        LIMIT $2
+        """;
+
+    /// <summary>Does what is due. Running it again, or in several instances at once, does nothing twice.</summary>
+    public async Task RunAsync(int batch, CancellationToken ct)
+    {
+        var reminded = 0;
+        foreach (var days in ReminderDays)
+        {
+            int count;
+            do
+            {
+                count = await RemindAsync(days, batch, ct);
+                reminded += count;
+            }
+            while (count == batch);
+        }
+
+        var expired = 0;
+        int overdue;
+        do
+        {
+            overdue = await ExpireAsync(batch, ct);
+            expired += overdue;
+        }
+        while (overdue == batch);
+        if (reminded + expired > 0)
+            DisputeLog.ClockStruck(logger, reminded, expired);
+    }
+
+    /// <summary>
+    /// Reminds of disputes due within so many days that had no reminder this near. The nearest come first, and a reminder stands for the farther
+    /// ones too: nobody gets three at once after downtime.
+    /// </summary>
+    private async Task<int> RemindAsync(short days, int limit, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var due = new List<Dispute>();
+        await using (var command = new NpgsqlCommand(DueWithin, connection, transaction) { Parameters = { Time(now), Time(now.AddDays(days)), Small(days), Int(limit) } })
+        {
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                due.Add(DisputeRows.Read(reader));
+        }
+
+        if (due.Count == 0)
+            return 0;
+        await using var writes = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand(Remember)
+                {
+                    Parameters =
+                    {
+                        Columns.Of(due, d => d.Merchant.Value, NpgsqlDbType.Uuid),
+                        Columns.Of(due, d => d.Id.Value, NpgsqlDbType.Uuid),
+                        Columns.Of(due, d => d.State.EvidenceDueBy!.Value.UtcDateTime, NpgsqlDbType.TimestampTz),
+                        Small(days),
+                        Time(now),
+                    },
+                },
+                EventLog.Append([.. due.SelectMany(d => DisputeResource.Events(d, [DisputeEventKind.DueSoon], now))]),
+            },
+        };
+        await writes.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+        outbox.Set();
+        return due.Count;
+    }
+
+    /// <summary>The update says that the date passed at that date, so that telling it twice is one update, and a later date voids it.</summary>
+    private async Task<int> ExpireAsync(int limit, CancellationToken ct)
+    {
+        var overdue = new List<Dispute>();
+        await using (var command = dataSource.CreateCommand(Overdue))
+        {
+            command.Parameters.Add(Time(time.GetUtcNow()));
+            command.Parameters.Add(Int(limit));
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                overdue.Add(DisputeRows.Read(reader));
+        }
+
+        if (overdue.Count == 0)
+            return 0;
+        var results = await ingestion.IngestAsync([.. overdue.Select(Expired)], ct);
+        return results.Count(r => r.Status == DisputeIngestionStatus.Applied);
+    }
+
+    internal static DisputeUpdate Expired(Dispute dispute) => new(
+        dispute.Provider,
+        dispute.ProviderDisputeId,
+        ChargeReference: null,
+        dispute.State.Stage,
+        DisputeStatus.Expired,
+        Amount: null,
+        Returned: null,
+        MerchantAmount: null,
+        Network: null,
+        NetworkReasonCode: null,
+        Reason: null,
+        EvidenceDueBy: null,
+        dispute.State.EvidenceDueBy!.Value,
+        DisputeSource.Clock,
+        "deadline");
+
+    private static NpgsqlParameter Time(DateTimeOffset value) => new() { Value = value.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz };
+
+    private static NpgsqlParameter Small(short value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.Smallint };
+
+    private static NpgsqlParameter Int(int value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.Integer };
+}

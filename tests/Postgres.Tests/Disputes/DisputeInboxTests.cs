@@ -1,0 +1,114 @@
+using System.Text;
+using Azure.Storage.Blobs;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Payments.Domain.Disputes;
+using Payments.Domain.Disputes.Files;
+using Payments.Domain.Messaging;
+
+namespace Payments.Postgres.Tests.Disputes;
+
+/// <summary>Files in real blob storage: <c>PAYMENTS_TEST_STORAGE</c> names it; without it these are skipped, except on CI.</summary>
+public sealed class DisputeInboxTests(TestDatabase database) : IClassFixture<TestDatabase>
+{
+    private const string Header = "case,payment,stage,status,amount,currency,at\n";
+
+    [Fact]
+    public async Task Handle_FileWithABadLine_AppliesRejectsArchivesAndLeaves()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob1");
+        var (inbox, blobs, partner) = Inbox(world);
+        var text = Header + Line("blob1", "lost") + "half a line\n";
+        var blob = await DropAsync(blobs, $"{partner}/2026/march.csv", text);
+
+        var file = await inbox.HandleAsync(blob.Name, CancellationToken.None);
+        Assert.Equal((1, 1), (file!.Applied, file.Rejected));
+        Assert.Equal(DisputeStatus.Lost, (await world.SingleAsync(charge)).State.Status);
+        Assert.False(await blob.ExistsAsync());
+        var kept = $"{partner}/{Convert.ToHexStringLower(file.Hash)}/2026/march.csv";
+        Assert.Equal(text, (await Blob(blobs, DisputeInbox.ArchiveContainer, kept).DownloadContentAsync()).Value.Content.ToString());
+        Assert.Equal(
+            """{"line":3,"reason":"field_count","detail":"1 instead of 7","content":"half a line"}""" + "\n",
+            (await Blob(blobs, DisputeInbox.RejectedContainer, $"{kept}.rejects.jsonl").DownloadContentAsync()).Value.Content.ToString());
+        Assert.Null(await inbox.HandleAsync(blob.Name, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Handle_SameFileDroppedAgain_IsTakenOutAndAppliedOnce()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob2");
+        var (inbox, blobs, partner) = Inbox(world);
+        await inbox.HandleAsync((await DropAsync(blobs, $"{partner}/a.csv", Header + Line("blob2", "needs_response"))).Name, CancellationToken.None);
+        var again = await DropAsync(blobs, $"{partner}/b.csv", Header + Line("blob2", "needs_response"));
+        Assert.Equal(2, (await inbox.HandleAsync(again.Name, CancellationToken.None))!.Arrivals);
+        Assert.False(await again.ExistsAsync());
+        Assert.Equal(1, (await world.SingleAsync(charge)).Version);
+    }
+
+    [Fact]
+    public async Task Scan_FilesWithoutAnEvent_AreFoundAndOneOfAnUnknownPartnerWaits()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob3");
+        var (inbox, blobs, partner) = Inbox(world);
+        await DropAsync(blobs, $"{partner}/scan.csv", Header + Line("blob3", "needs_response"));
+        var stranger = await DropAsync(blobs, $"stranger-{partner}/x.csv", Header);
+        Assert.Equal(1, await inbox.ScanAsync(CancellationToken.None));
+        Assert.Equal(DisputeStatus.NeedsResponse, (await world.SingleAsync(charge)).State.Status);
+        Assert.True(await stranger.ExistsAsync());
+        await stranger.DeleteAsync();
+    }
+
+    [Fact]
+    public void Partners_BrokenEntry_IsNamedAtTheStart()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["Disputes:Partners:acme:Provider"] = "sandbox" }).Build();
+        Assert.Contains("Disputes__Partners__acme", Assert.Throws<InvalidOperationException>(() => new DisputePartners(configuration)).Message, StringComparison.Ordinal);
+    }
+
+    private static string Line(string reference, string status) => $"d_{reference},{reference},chargeback,{status},10000,EUR,2026-03-05\n";
+
+    private static BlobClient Blob(BlobServiceClient blobs, string container, string name) => blobs.GetBlobContainerClient(container).GetBlobClient(name);
+
+    private static async Task<BlobClient> DropAsync(BlobServiceClient blobs, string name, string text)
+    {
+        var container = blobs.GetBlobContainerClient(DisputeInbox.InboxContainer);
+        await container.CreateIfNotExistsAsync();
+        var blob = container.GetBlobClient(name);
+        await blob.UploadAsync(BinaryData.FromBytes(Encoding.UTF8.GetBytes(text)), overwrite: true);
+        return blob;
+    }
+
+    private (DisputeInbox Inbox, BlobServiceClient Blobs, string Partner) Inbox(DisputeWorld world)
+    {
+        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
+        if (string.IsNullOrEmpty(connection))
+        {
+            const string why = "PAYMENTS_TEST_STORAGE is not set, so there is no blob storage to test on.";
+            if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
+                throw new InvalidOperationException(why);
+            Assert.Skip(why);
+        }
+
+        // Storage outlives a run: each test is a partner of its own.
+        var partner = $"p{world.Merchant.Value:N}";
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(new Dictionary<string, string?>
+            {
+                [$"Disputes:Partners:{partner}:Provider"] = "sandbox",
+                [$"Disputes:Partners:{partner}:Columns:DisputeId"] = "case",
+                [$"Disputes:Partners:{partner}:Columns:ChargeReference"] = "payment",
+                [$"Disputes:Partners:{partner}:Columns:Stage"] = "stage",
+                [$"Disputes:Partners:{partner}:Columns:Status"] = "status",
+                [$"Disputes:Partners:{partner}:Columns:Amount"] = "amount",
+                [$"Disputes:Partners:{partner}:Columns:Currency"] = "currency",
+                [$"Disputes:Partners:{partner}:Columns:OccurredAt"] = "at",
+            })
+            .Build();
+        var blobs = new BlobServiceClient(connection);
+        var files = new DisputeFileIngestion(database.App, world.Ingestion, new OutboxSignal(), world.Clock, NullLogger<DisputeFileIngestion>.Instance);
+        return (new DisputeInbox(blobs, files, new DisputePartners(configuration), NullLogger<DisputeInbox>.Instance), blobs, partner);
+    }
+}
