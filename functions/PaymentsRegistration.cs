@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Payments.Domain;
+using Payments.Domain.Balances;
 using Payments.Domain.Charges;
 using Payments.Domain.Database;
 using Payments.Domain.Disputes;
@@ -24,6 +25,8 @@ internal static class PaymentsRegistration
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
         services.AddSingleton<LedgerPosting>();
+        services.AddSingleton<LedgerReads>();
+        services.AddSingleton<MerchantBalances>();
         services.AddMessaging(configuration);
         services.AddWebhooks(configuration);
         services.AddMerchants(configuration);

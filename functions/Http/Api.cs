@@ -78,13 +78,8 @@ internal static class Api
     public static Result<(int Limit, TId? StartingAfter)> Page<TId>(HttpRequest request)
         where TId : struct, IPrefixedId<TId>
     {
-        var limit = DefaultLimit;
-        if (request.Query.TryGetValue("limit", out var text)
-            && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaximumLimit))
-        {
-            return Refusal.Invalid("limit", $"The limit is 1 to {MaximumLimit}.");
-        }
-
+        if (!Limit(request).TryGet(out var limit, out var refusal))
+            return refusal;
         if (!request.Query.TryGetValue("starting_after", out var after))
             return (limit, (TId?)null);
         return PrefixedId.TryParse<TId>(after, out var id)
@@ -92,10 +87,33 @@ internal static class Api
             : Refusal.Invalid("starting_after", $"The cursor is the id of the last object of the page before, such as {TId.Prefix}....");
     }
 
+    /// <summary>Reads <c>limit</c>: how many objects a page has at most.</summary>
+    public static Result<int> Limit(HttpRequest request)
+    {
+        if (!request.Query.TryGetValue("limit", out var text))
+            return DefaultLimit;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaximumLimit
+            ? limit
+            : Refusal.Invalid("limit", $"The limit is 1 to {MaximumLimit}.");
+    }
+
+    /// <summary>Reads a point in time from the query, null when it is not given.</summary>
+    public static Result<(DateTimeOffset? At, bool)> Time(HttpRequest request, string param)
+    {
+        if (!request.Query.TryGetValue(param, out var text))
+            return ((DateTimeOffset?)null, false);
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
+            ? ((DateTimeOffset?)at, true)
+            : Refusal.Invalid(param, "A time is written as RFC 3339, such as 2026-03-01T12:00:00Z.");
+    }
+
     public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => new JsonResult(status, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
     /// <summary>A page: <paramref name="rows"/> holds one more than <paramref name="limit"/> when there is more.</summary>
-    public static IResult List<TRow, T>(IReadOnlyList<TRow> rows, int limit, Func<TRow, T> resource, JsonTypeInfo<T> type)
+    public static IResult List<TRow, T>(IReadOnlyList<TRow> rows, int limit, Func<TRow, T> resource, JsonTypeInfo<T> type) =>
+        List([.. rows.Take(limit)], rows.Count > limit, resource, type);
+
+    public static IResult List<TRow, T>(IReadOnlyList<TRow> rows, bool hasMore, Func<TRow, T> resource, JsonTypeInfo<T> type)
     {
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(4096);
         using (var writer = new Utf8JsonWriter(buffer))
@@ -103,10 +121,10 @@ internal static class Api
             writer.WriteStartObject();
             writer.WriteString("object"u8, "list"u8);
             writer.WriteStartArray("data"u8);
-            foreach (var row in rows.Take(limit))
+            foreach (var row in rows)
                 JsonSerializer.Serialize(writer, resource(row), type);
             writer.WriteEndArray();
-            writer.WriteBoolean("has_more"u8, rows.Count > limit);
+            writer.WriteBoolean("has_more"u8, hasMore);
             writer.WriteEndObject();
         }
 
