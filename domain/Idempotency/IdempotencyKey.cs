@@ -51,7 +51,11 @@ public static class RequestFingerprint
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Body">The JSON document, UTF-8.</param>
 /// <param name="Replayed">True when this is not the first time it is given.</param>
-public sealed record StoredResponse(int Status, byte[] Body, bool Replayed = false);
+public sealed record StoredResponse(int Status, byte[] Body, bool Replayed = false)
+{
+    /// <summary>The body holds a secret that is shown once: it is kept encrypted.</summary>
+    public bool HoldsSecret { get; init; }
+}
 
 /// <summary>A request that is to have its effect once.</summary>
 /// <param name="Merchant">Whose key it is; the nil id for the platform's.</param>

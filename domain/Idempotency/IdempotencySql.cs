@@ -13,7 +13,7 @@ internal static class IdempotencySql
     public const string Complete =
         """
         UPDATE payments.idempotency_keys
-        SET response_status = $3, response_body = $4, completed_at = $5
+        SET response_status = $3, response_body = $4, is_sealed = $5, completed_at = $6
         WHERE merchant_id = $1 AND key = $2 AND completed_at IS NULL
         """;
 
@@ -28,7 +28,7 @@ internal static class IdempotencySql
 
     public const string Get =
         """
-        SELECT fingerprint, response_status, response_body
+        SELECT fingerprint, response_status, response_body, is_sealed
         FROM payments.idempotency_keys
         WHERE merchant_id = $1 AND key = $2
         """;

@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Idempotency;
 
@@ -7,7 +8,7 @@ namespace Payments.Domain.Idempotency;
 /// Keys and the answers kept under them. A key is taken in the transaction that records the intent and completed in that of
 /// the outcome, so whatever crashes, a repeated request finds either nothing, an operation still running, or the answer.
 /// </summary>
-public sealed class IdempotencyStore(NpgsqlDataSource dataSource, TimeProvider time)
+public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secrets, TimeProvider time)
 {
     /// <summary>Answers are kept at least this long; a key may be used anew after it.</summary>
     public static readonly TimeSpan Retention = TimeSpan.FromHours(48);
@@ -37,9 +38,10 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, TimeProvider t
             return refusal;
         }
 
+        var body = response.HoldsSecret ? secrets.Seal(response.Body, Owner(request)) : response.Body;
         await using var complete = new NpgsqlCommand(IdempotencySql.Complete, connection, transaction)
         {
-            Parameters = { new() { Value = request.Merchant.Value }, new() { Value = request.Key.Value }, new() { Value = (short)response.Status }, new() { Value = response.Body }, new() { Value = now } },
+            Parameters = { new() { Value = request.Merchant.Value }, new() { Value = request.Key.Value }, new() { Value = (short)response.Status }, new() { Value = body }, new() { Value = response.HoldsSecret }, new() { Value = now } },
         };
         await complete.ExecuteNonQueryAsync(ct);
         await transaction.CommitAsync(ct);
@@ -65,9 +67,10 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, TimeProvider t
                 RefusalCode.IdempotencyKeyReused, $"The Idempotency-Key '{request.Key}' was used for another request. Use a new key for a new request.");
         }
 
-        return await reader.IsDBNullAsync(1, ct)
-            ? InProgress()
-            : new StoredResponse(reader.GetInt16(1), reader.GetFieldValue<byte[]>(2), Replayed: true);
+        if (await reader.IsDBNullAsync(1, ct))
+            return InProgress();
+        var body = reader.GetFieldValue<byte[]>(2);
+        return new StoredResponse(reader.GetInt16(1), reader.GetBoolean(3) ? secrets.Open(body, Owner(request)) : body, Replayed: true);
     }
 
     /// <summary>Forgets answers older than <see cref="Retention"/>, a bounded number at a time; returns how many.</summary>
@@ -101,6 +104,8 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, TimeProvider t
         };
         return await take.ExecuteNonQueryAsync(ct) == 1;
     }
+
+    private static string Owner(IdempotentRequest request) => $"idempotency_key/{request.Merchant}/{request.Key}";
 
     private static Refusal InProgress() =>
         new(RefusalCode.RequestInProgress, "The first request with this Idempotency-Key is still running. Repeat it shortly for its answer.", RetryAfter: RetryInFlight);

@@ -49,7 +49,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     /// <summary>
-    /// Issues a key. Its secret is in the answer and, for the retention of idempotent answers, in the answer's repeat; it is not stored in readable form beyond that.
+    /// Issues a key. Its secret is in the answer and in its repeats, which are kept encrypted; of the key itself only a hash is stored.
     /// </summary>
     public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, CancellationToken ct)
     {
@@ -96,7 +96,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
                 return Refusal.NotFound(merchant.ToString());
             }
 
-            return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource));
+            return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource)) { HoldsSecret = true };
         }, ct);
     }
 

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Payments.Domain.Idempotency;
+using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Merchants;
 
@@ -9,6 +11,7 @@ public static class MerchantsRegistration
     public static IServiceCollection AddMerchants(this IServiceCollection services, IConfiguration configuration)
     {
         services.Configure<PlatformOptions>(configuration.GetSection("Platform"));
+        services.TryAddSingleton(_ => SecretBox.FromConfiguration(configuration));
         services.AddSingleton<IdempotencyStore>();
         services.AddSingleton<MerchantReads>();
         services.AddSingleton<CreateMerchant>();

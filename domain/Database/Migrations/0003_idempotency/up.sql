@@ -7,6 +7,8 @@ CREATE TABLE payments.idempotency_keys (
     object_id       uuid NOT NULL,
     response_status smallint,
     response_body   bytea,
+    -- The body holds a secret and is encrypted.
+    is_sealed       boolean NOT NULL DEFAULT false,
     created_at      timestamptz NOT NULL,
     completed_at    timestamptz,
     PRIMARY KEY (merchant_id, key),
