@@ -131,6 +131,28 @@ internal static class Api
         return new JsonResult(StatusCodes.Status200OK, buffer.WrittenSpan.ToArray());
     }
 
+    /// <summary>A page of objects that are JSON already.</summary>
+    public static IResult List(IReadOnlyList<ReadOnlyMemory<byte>> rows, bool hasMore)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("object"u8, "list"u8);
+            writer.WriteStartArray("data"u8);
+            foreach (var row in rows)
+                writer.WriteRawValue(row.Span, skipInputValidation: true);
+            writer.WriteEndArray();
+            writer.WriteBoolean("has_more"u8, hasMore);
+            writer.WriteEndObject();
+        }
+
+        return new JsonResult(StatusCodes.Status200OK, buffer.WrittenSpan.ToArray());
+    }
+
+    /// <summary>An object that is JSON already.</summary>
+    public static IResult Raw(ReadOnlyMemory<byte> json) => new JsonResult(StatusCodes.Status200OK, json.ToArray());
+
     public static IResult Stored(Result<StoredResponse> result) => result.Match<IResult>(
         response => new JsonResult(response.Status, response.Body, response.Replayed),
         Problems.Of);

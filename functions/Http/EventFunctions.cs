@@ -1,0 +1,41 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain;
+using Payments.Domain.Messaging;
+
+namespace Payments.Functions.Http;
+
+/// <summary>What happened to a merchant's objects, as its webhooks told it.</summary>
+public sealed class EventFunctions(Events events)
+{
+    [Function("ListEvents")]
+    public async Task<IResult> ListAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/events")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<EventId>(request).TryGet(out var page, out refusal))
+            return Problems.Of(refusal);
+        string? type = request.Query["type"];
+        Guid? objectId = null;
+        if (request.Query.TryGetValue("object", out var text))
+        {
+            // Any typed id: three letters or so, an underscore, 32 digits.
+            if (text.ToString() is not { Length: > 33 } id || !Guid.TryParseExact(id.AsSpan(id.Length - 32), "N", out var value))
+                return Problems.Of(Refusal.Invalid("object", "Give the id of the object, such as ch_...."));
+            objectId = value;
+        }
+
+        var rows = await events.ListAsync(merchant, page.StartingAfter, type, objectId, page.Limit + 1, ct);
+        return Api.List([.. rows.Take(page.Limit).Select(row => row.ToJson())], rows.Count > page.Limit);
+    }
+
+    [Function("GetEvent")]
+    public async Task<IResult> GetAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/events/{id}")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
+            return Problems.Of(refusal);
+        return PrefixedId.TryParse<EventId>(id, out var eventId) && await events.FindAsync(merchant, eventId, ct) is { } found
+            ? Api.Raw(found.ToJson())
+            : Problems.Of(Refusal.NotFound(id));
+    }
+}
