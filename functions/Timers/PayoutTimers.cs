@@ -11,7 +11,7 @@ namespace Payments.Functions.Timers;
 public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPayout submit)
 {
     [Function("ReleaseFunds")]
-    public Task ReleaseAsync([TimerTrigger("0 * * * * *")] TimerInfo timer, CancellationToken ct) => release.RunAsync(ct);
+    public Task ReleaseAsync([TimerTrigger("%Payouts:ReleaseSchedule%")] TimerInfo timer, CancellationToken ct) => release.RunAsync(ct);
 
     [Function("RunPayouts")]
     public async Task RunAsync([TimerTrigger("%Payouts:Schedule%")] TimerInfo timer, CancellationToken ct)

@@ -17,8 +17,10 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     /// <summary>How long deliveries are signed with the former secret beside the new one.</summary>
     public static readonly TimeSpan RotationOverlap = TimeSpan.FromHours(24);
 
+    /// <summary>Makes an endpoint in the caller's transaction.</summary>
     /// <param name="eventTypes">Null takes every type.</param>
-    public async Task<EndpointResult> CreateAsync(MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, CancellationToken ct)
+    public async Task<EndpointResult> CreateAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, CancellationToken ct)
     {
         eventTypes ??= ["*"];
         if ((EndpointRules.CheckUrl(url, options.AllowLoopback) ?? EndpointRules.CheckEventTypes(eventTypes) ?? EndpointRules.CheckDescription(description)) is { } refusal)
@@ -26,14 +28,15 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         var now = time.GetUtcNow();
         var id = PrefixedId.New<WebhookEndpointId>(now);
         var secret = StandardWebhooks.NewSecret();
-        await using var command = dataSource.CreateCommand(OutboundSql.CreateEndpoint);
+        await using var command = new NpgsqlCommand(OutboundSql.CreateEndpoint, connection, transaction);
         command.Parameters.AddRange(new[]
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Text(url), SqlParameters.Text(description), SqlParameters.Texts(eventTypes.Distinct()),
             SqlParameters.Text(StoredEvent.ApiVersion), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now), SqlParameters.Int(EndpointRules.MaxEndpoints),
         });
         return await command.ExecuteNonQueryAsync(ct) == 1
-            ? new EndpointResult(null, await FindAsync(merchant, id, ct), secret)
+            ? new EndpointResult(
+                null, new WebhookEndpoint(id, merchant, url, description, [.. eventTypes.Distinct()], StoredEvent.ApiVersion, EndpointStatus.Enabled, null, null, now, now), secret)
             : new EndpointResult(EndpointRefusal.TooMany);
     }
 
@@ -113,11 +116,12 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     }
 
     /// <summary>Makes a new secret. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in between.</summary>
-    public async Task<EndpointResult> RotateSecretAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+    public async Task<EndpointResult> RotateSecretAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var secret = StandardWebhooks.NewSecret();
-        await using var command = dataSource.CreateCommand(OutboundSql.RotateSecret);
+        await using var command = new NpgsqlCommand(OutboundSql.RotateSecret, connection, transaction);
         command.Parameters.AddRange(new[]
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now + RotationOverlap), SqlParameters.Time(now),

@@ -88,7 +88,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     public async Task Deliver_AfterRotation_CarriesBothSignaturesForADay()
     {
         var (endpoint, former) = await CreateAsync("/hooks");
-        var rotated = await _endpoints.RotateSecretAsync(_merchant, endpoint, default);
+        var rotated = await RotateAsync(endpoint);
         await HappenAsync("charge.captured", "{}");
         await DispatchAsync();
         _time.Advance(WebhookEndpoints.RotationOverlap);
@@ -230,7 +230,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     [InlineData("fd00::1")]
     public async Task Deliver_NameThatTurnedPrivateAfterItWasSaved_IsRefusedWhenConnecting(string address)
     {
-        var created = await _endpoints.CreateAsync(_merchant, "https://rebinding.example.com/", null, null, default);
+        var created = await MakeAsync(_merchant, "https://rebinding.example.com/");
         var resolved = 0;
         using var http = new WebhookHttp(new WebhookOptions(), (_, _) =>
         {
@@ -254,7 +254,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         {
             var merchant = PrefixedId.New<MerchantId>(_time.GetUtcNow());
             others.Add(merchant);
-            Assert.Null((await _endpoints.CreateAsync(merchant, $"{_sink.Address}/{i}", null, null, default)).Refusal);
+            Assert.Null((await MakeAsync(merchant, $"{_sink.Address}/{i}")).Refusal);
         }
 
         var hanging = new TaskCompletionSource();
@@ -391,7 +391,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         await DispatchAsync();
         Assert.Single(_sink.Got);
         Assert.False(await _endpoints.DeleteAsync(_merchant, endpoint, default));
-        Assert.Equal(EndpointRefusal.NotFound, (await _endpoints.RotateSecretAsync(_merchant, endpoint, default)).Refusal);
+        Assert.Equal(EndpointRefusal.NotFound, (await RotateAsync(endpoint)).Refusal);
     }
 
     [Fact]
@@ -451,9 +451,24 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
 
     private async Task<(WebhookEndpointId Id, string Secret)> CreateAsync(string path, params string[] types)
     {
-        var result = await _endpoints.CreateAsync(_merchant, _sink.Address + path, null, types.Length == 0 ? null : types, default);
+        var result = await MakeAsync(_merchant, _sink.Address + path, types);
         Assert.Null(result.Refusal);
         return (result.Endpoint!.Id, result.Secret!);
+    }
+
+    private Task<EndpointResult> MakeAsync(MerchantId merchant, string url, params string[] types) => CommitAsync((connection, transaction) =>
+        _endpoints.CreateAsync(connection, transaction, merchant, url, null, types.Length == 0 ? null : types, default));
+
+    private Task<EndpointResult> RotateAsync(WebhookEndpointId endpoint) =>
+        CommitAsync((connection, transaction) => _endpoints.RotateSecretAsync(connection, transaction, _merchant, endpoint, default));
+
+    private async Task<EndpointResult> CommitAsync(Func<Npgsql.NpgsqlConnection, Npgsql.NpgsqlTransaction, Task<EndpointResult>> work)
+    {
+        await using var connection = await _database.App.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var result = await work(connection, transaction);
+        await transaction.CommitAsync();
+        return result;
     }
 
     private async Task<EventId> HappenAsync(string type, string data)
