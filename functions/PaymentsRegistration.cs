@@ -24,9 +24,8 @@ internal static class PaymentsRegistration
     {
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
-        services.AddSingleton<LedgerPosting>();
-        services.AddSingleton<LedgerReads>();
-        services.AddSingleton<MerchantBalances>();
+        services.AddLedger();
+        services.AddBalances();
         services.AddMessaging(configuration);
         services.AddWebhooks(configuration);
         services.AddMerchants(configuration);

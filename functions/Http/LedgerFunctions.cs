@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
@@ -22,15 +23,19 @@ public sealed record JournalTransferResource(string Debit, string Credit, long A
 public sealed record JournalResource(
     string Object, long Id, string Merchant, string ExternalKey, string Kind, DateTimeOffset EffectiveAt, DateTimeOffset RecordedAt, IReadOnlyList<JournalTransferResource> Transfers);
 
+/// <summary>A link of the hash chain. Keep what you are given: it proves later that nothing up to it was altered.</summary>
+public sealed record SealResource(string Object, long Number, long ToJournal, string Hash, DateTimeOffset SealedAt);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(LedgerAccountResource))]
 [JsonSerializable(typeof(StatementLineResource))]
 [JsonSerializable(typeof(TrialBalanceResource))]
 [JsonSerializable(typeof(JournalResource))]
+[JsonSerializable(typeof(SealResource))]
 internal sealed partial class LedgerJson : JsonSerializerContext;
 
 /// <summary>The books, for the platform alone.</summary>
-public sealed class LedgerFunctions(LedgerReads ledger)
+public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
 {
     [Function("ListLedgerAccounts")]
     public async Task<IResult> AccountsAsync(
@@ -102,6 +107,21 @@ public sealed class LedgerFunctions(LedgerReads ledger)
                     [.. journal.Transfers.Select(t => new JournalTransferResource(t.Debit, t.Credit, t.Amount, t.Currency, t.Code, t.DebitBalance, t.CreditBalance))]),
                 LedgerJson.Default.JournalResource)
             : Problems.Of(Refusal.NotFound($"journal '{key}'"));
+    }
+
+    [Function("ListLedgerSeals")]
+    public async Task<IResult> SealsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/ledger/seals")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal))
+            return Problems.Of(refusal);
+        var after = 0L;
+        if (request.Query.TryGetValue("starting_after", out var text) && !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after))
+            return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the number of the last seal of the page before."));
+        var rows = await sealing.ListAsync(after, limit + 1, ct);
+        return Api.List(rows, limit, row => new SealResource("ledger_seal", row.Number, row.ToJournal, row.Hash, row.SealedAt), LedgerJson.Default.SealResource);
     }
 
     /// <summary>Reads an account as it is written: its name, a space, its currency.</summary>

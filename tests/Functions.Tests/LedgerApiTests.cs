@@ -55,8 +55,20 @@ public sealed class LedgerApiTests(RunningApp app)
         Assert.Equal(404, (await app.GetAsync("/v1/ledger/journals/capture:none", app.PlatformKey)).Status);
     }
 
+    [Fact]
+    public async Task Seals_AfterACharge_GoOn()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        await merchant.ChargeAsync();
+
+        var seals = await RunningApp.EventuallyAsync(() => app.GetAsync("/v1/ledger/seals?limit=1", app.PlatformKey), answer => answer.Json["data"]!.AsArray().Count == 1, "the ledger is sealed");
+
+        Assert.Equal(1, seals.Json["data"]![0]!["number"]!.GetValue<long>());
+    }
+
     [Theory]
     [InlineData("accounts")]
+    [InlineData("seals")]
     [InlineData("trial_balance")]
     [InlineData("statement?account=platform/fees&currency=EUR")]
     public async Task Books_ForAMerchantsKey_AreClosed(string path)

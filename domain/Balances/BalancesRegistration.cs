@@ -1,0 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Payments.Domain.Balances;
+
+public static class BalancesRegistration
+{
+    public static IServiceCollection AddBalances(this IServiceCollection services) => services.AddSingleton<MerchantBalances>();
+}
