@@ -4,6 +4,7 @@ using Payments.Benchmarks;
 var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task> Run)>(StringComparer.Ordinal)
 {
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
+    ["payouts"] = ("a night of payouts: creation, bank files, settlement, beside a plain INSERT ... SELECT", PayoutsBench.RunAsync),
 };
 
 var names = args.Where(arg => !arg.StartsWith('-')).ToArray();

@@ -155,7 +155,7 @@ public sealed class RunPayouts
                 new() { Value = written.Payouts.Sum(p => p.Amount.MinorUnits) },
                 new() { Value = (long)written.Refused.Count },
                 new() { Value = last },
-                new() { Value = now },
+                new() { Value = _time.GetUtcNow() },
             },
         };
         await advance.ExecuteNonQueryAsync(ct);
