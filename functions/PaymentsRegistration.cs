@@ -11,6 +11,7 @@ using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
 using Payments.Domain.Payouts;
 using Payments.Domain.Providers;
+using Payments.Domain.Storage;
 using Payments.Domain.Webhooks;
 using Payments.Functions.Health;
 
@@ -23,6 +24,7 @@ internal static class PaymentsRegistration
     {
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
+        services.AddSingleton(_ => BlobStorage.Connect(configuration));
         services.AddSingleton<LedgerPosting>();
         services.AddMessaging(configuration);
         services.AddWebhooks(configuration);

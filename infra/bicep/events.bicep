@@ -4,8 +4,19 @@ targetScope = 'resourceGroup'
 param topicName string
 param functionAppName string
 
-var inboxContainer = 'disputes-inbox'
-var functionName = 'ReceiveDisputeFile'
+// Each inbox of files with the function that takes them. What is not delivered is found by the timers that scan the inboxes.
+var inboxes = [
+  {
+    name: 'dispute-files'
+    container: 'disputes-inbox'
+    functionName: 'ReceiveDisputeFile'
+  }
+  {
+    name: 'bank-reports'
+    container: 'bank-inbox'
+    functionName: 'ReceiveBankReportFile'
+  }
+]
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
@@ -15,25 +26,26 @@ resource topic 'Microsoft.EventGrid/systemTopics@2022-06-15' existing = {
   name: topicName
 }
 
-resource disputeFiles 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15' = {
-  parent: topic
-  name: 'dispute-files'
-  properties: {
-    destination: {
-      endpointType: 'WebHook'
-      properties: {
-        endpointUrl: 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs?functionName=Host.Functions.${functionName}&code=${listKeys('${app.id}/host/default', '2025-03-01').systemKeys.blobs_extension}'
-        maxEventsPerBatch: 1
+resource subscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15' = [
+  for inbox in inboxes: {
+    parent: topic
+    name: inbox.name
+    properties: {
+      destination: {
+        endpointType: 'WebHook'
+        properties: {
+          endpointUrl: 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs?functionName=Host.Functions.${inbox.functionName}&code=${listKeys('${app.id}/host/default', '2025-03-01').systemKeys.blobs_extension}'
+          maxEventsPerBatch: 1
+        }
+      }
+      filter: {
+        includedEventTypes: ['Microsoft.Storage.BlobCreated']
+        subjectBeginsWith: '/blobServices/default/containers/${inbox.container}/'
+      }
+      retryPolicy: {
+        maxDeliveryAttempts: 30
+        eventTimeToLiveInMinutes: 1440
       }
     }
-    filter: {
-      includedEventTypes: ['Microsoft.Storage.BlobCreated']
-      subjectBeginsWith: '/blobServices/default/containers/${inboxContainer}/'
-    }
-    // What is still not delivered is found by the timer ScanDisputesInbox.
-    retryPolicy: {
-      maxDeliveryAttempts: 30
-      eventTimeToLiveInMinutes: 1440
-    }
   }
-}
+]

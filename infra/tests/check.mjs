@@ -169,11 +169,14 @@ export function check(root, changes = {}) {
         const file = 'infra/bicep/modules/storage.bicep';
         const named = [...code.matchAll(/const string \w*Container = "([^"]+)"/g)].map(match => match[1]);
         same(file, 'container', strings(file, 'containers').filter(name => name !== 'app-package'), named);
+        // A blob function that no event reaches runs only when its inbox is scanned.
         const events = templates.get('infra/bicep/events.bicep');
-        const name = literal(events.vars.get('functionName').value);
-        const trigger = new RegExp(`Function\\("${name}"\\)\\][^;]*?BlobTrigger\\(\\w+\\.(\\w+) [^;]*?BlobTriggerSource\\.EventGrid`).exec(code);
-        if (!trigger) report(events.file, `'${name}' is no function that Event Grid calls`);
-        else if (!code.includes(`${trigger[1]} = "${literal(events.vars.get('inboxContainer').value)}"`)) report(events.file, `'${name}' watches another container`);
+        const containers = Object.fromEntries([...code.matchAll(/class (\w+)\((?:(?!\bclass\b)[^])*?InboxContainer = "([^"]+)"/g)].map(match => [match[1], match[2]]));
+        const expected = [...code.matchAll(/Function\("(\w+)"\)\][^;]*?BlobTrigger\((\w+)\.InboxContainer [^;]*?BlobTriggerSource\.EventGrid/g)]
+            .map(match => `${match[1]} on ${containers[match[2]]}`);
+        const actual = events.vars.get('inboxes').value.namedChildren
+            .map(inbox => `${literal(property(inbox, 'functionName'))} on ${literal(property(inbox, 'container'))}`);
+        same(events.file, 'blob function', actual, expected);
     }
 
     function checkSettings() {
@@ -222,6 +225,7 @@ export function check(root, changes = {}) {
         const template = templates.get(file);
         const functions = new Set([...code.matchAll(/Function\("(\w+)"\)/g)].map(match => match[1]));
         const runbooks = list('docs/runbooks', '.md');
+        const watched = new Set();
         for (const list of ['hostAlerts', 'workerAlerts', 'platformAlerts']) {
             for (const alert of template.vars.get(list).value.namedChildren) {
                 const name = literal(property(alert, 'name'));
@@ -229,9 +233,17 @@ export function check(root, changes = {}) {
                 if (!runbooks.includes(runbook)) report(file, `the alert '${name}' names ${runbook}, which is missing`);
                 else if (!read(runbook).includes(`\`${name}\``)) report(runbook, `it does not say what the alert '${name}' means`);
                 const query = property(alert, 'query')?.text ?? '';
-                for (const [, each] of query.matchAll(/\\'(\w+)\\'/g)) if (!functions.has(each)) report(file, `the alert '${name}' watches '${each}', which is no function`);
+                for (const [, each] of query.matchAll(/\\'(\w+)\\'/g)) {
+                    if (!functions.has(each)) report(file, `the alert '${name}' watches '${each}', which is no function`);
+                    if (query.startsWith('format(failing')) watched.add(each);
+                }
                 for (const [, metric] of query.matchAll(/name == '([^']+)'/g)) if (!code.includes(`"${metric}"`)) report(file, `the alert '${name}' watches ${metric}, which nothing measures`);
             }
+        }
+
+        // Nobody waits for the answer of these, so nobody would notice.
+        for (const [, name, trigger] of code.matchAll(/Function\("(\w+)"\)\][^;]*?\[(Timer|Blob|ServiceBus)Trigger\(/g)) {
+            if (!watched.has(name)) report(file, `no alert tells that '${name}' fails (a ${trigger} function)`);
         }
     }
 }

@@ -64,7 +64,6 @@ export const defaultedSettings = {
     'Logging:Console:Enabled': 'The worker leaves the console to the host.',
     'Disputes:Partners': 'Partners of dispute files are an operator\'s choice; without any, files wait in the inbox.',
     Payouts: 'Payouts go to the bank API of the processor address until rails are chosen.',
-    PayoutsStorage: 'Payout files go to the app\'s own account.',
     'Providers:Sandbox:ApiKey': 'Read as part of the section Providers:Sandbox.',
     'Providers:Sandbox:BaseAddress': 'Read as part of the section Providers:Sandbox.',
 };

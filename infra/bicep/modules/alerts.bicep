@@ -37,13 +37,13 @@ requests
 | where burn > {3} and recentBurn > {3}
 '''
 
-// Arguments: window, names of functions.
+// Arguments: window, names of functions, how many failures are too many.
 var failing = '''
 requests
 | where timestamp > ago({0})
 | where operation_Name in ({1}) and success == false
 | summarize failures = sum(itemCount) by operation_Name
-| where failures >= 2
+| where failures >= {2}
 '''
 
 var silent = '''
@@ -100,7 +100,7 @@ var hostAlerts = [
     severity: page
     window: 'PT15M'
     every: 'PT5M'
-    query: format(failing, '15m', '\'ResolveAttempts\'')
+    query: format(failing, '15m', '\'ResolveAttempts\'', '2')
   }
   {
     name: 'payouts'
@@ -109,7 +109,43 @@ var hostAlerts = [
     severity: page
     window: 'PT30M'
     every: 'PT5M'
-    query: format(failing, '30m', '\'RunPayouts\', \'ReleaseFunds\', \'SubmitForgottenPayouts\', \'PayoutSubmissionsFromServiceBus\'')
+    query: format(failing, '30m', '\'RunPayouts\', \'ReleaseFunds\', \'SubmitForgottenPayouts\', \'PayoutSubmissionsFromServiceBus\', \'ReceiveBankReportFile\', \'ScanBankInbox\'', '2')
+  }
+  {
+    name: 'payout-checks'
+    text: 'What payouts must add up to does not, or nobody could look.'
+    runbook: 'docs/runbooks/payouts.md'
+    severity: page
+    window: 'P1D'
+    every: 'PT1H'
+    query: format(failing, '1d', '\'CheckPayouts\'', '1')
+  }
+  {
+    name: 'provider-events'
+    text: 'Events of partners cannot be applied: what they know of payments, disputes and payouts does not arrive in ours.'
+    runbook: 'docs/runbooks/dead-letters.md'
+    severity: page
+    window: 'PT30M'
+    every: 'PT5M'
+    query: format(failing, '30m', '\'ProviderEventsFromServiceBus\'', '10')
+  }
+  {
+    name: 'webhooks'
+    text: 'Webhooks are not sent to merchants.'
+    runbook: 'docs/runbooks/webhooks.md'
+    severity: ticket
+    window: 'PT30M'
+    every: 'PT5M'
+    query: format(failing, '30m', '\'WebhookDeliveriesFromServiceBus\', \'DispatchWebhooks\'', '5')
+  }
+  {
+    name: 'nightly'
+    text: 'What removes data past its time, or seals secrets under a new key, fails.'
+    runbook: 'docs/runbooks/timers.md'
+    severity: ticket
+    window: 'P1D'
+    every: 'PT1H'
+    query: format(failing, '1d', '\'PurgeMessages\', \'PurgeWebhooks\', \'PurgeIdempotencyKeys\'', '1')
   }
   {
     name: 'outbox'
@@ -118,7 +154,7 @@ var hostAlerts = [
     severity: page
     window: 'PT15M'
     every: 'PT5M'
-    query: format(failing, '15m', '\'RelayOutbox\'')
+    query: format(failing, '15m', '\'RelayOutbox\'', '2')
   }
   {
     name: 'dead-letters'
@@ -127,7 +163,7 @@ var hostAlerts = [
     severity: page
     window: 'PT15M'
     every: 'PT5M'
-    query: format(failing, '15m', '\'ProviderEventsDeadFromServiceBus\', \'WebhookDeliveriesDeadFromServiceBus\', \'PayoutSubmissionsDeadFromServiceBus\'')
+    query: format(failing, '15m', '\'ProviderEventsDeadFromServiceBus\', \'WebhookDeliveriesDeadFromServiceBus\', \'PayoutSubmissionsDeadFromServiceBus\'', '2')
   }
   {
     name: 'disputes'
@@ -136,7 +172,7 @@ var hostAlerts = [
     severity: ticket
     window: 'PT1H'
     every: 'PT15M'
-    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'WatchDisputeDeadlines\'')
+    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'WatchDisputeDeadlines\'', '2')
   }
   {
     name: 'timers-silent'
@@ -145,7 +181,7 @@ var hostAlerts = [
     severity: page
     window: 'PT45M'
     every: 'PT15M'
-    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ScanDisputesInbox\'')
+    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\'')
   }
 ]
 

@@ -20,6 +20,9 @@ var containers = [
   'disputes-rejected'
   'disputes-archive'
   'payout-files'
+  'bank-inbox'
+  'bank-archive'
+  'bank-rejected'
 ]
 
 // The host keeps leases, schedules and keys in containers that it makes itself, and the blob trigger uses queues of its own:
@@ -79,7 +82,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
             definition: {
               filters: {
                 blobTypes: ['blockBlob']
-                prefixMatch: ['disputes-archive/', 'payout-files/']
+                prefixMatch: ['disputes-archive/', 'bank-archive/', 'payout-files/']
               }
               actions: {
                 baseBlob: {
