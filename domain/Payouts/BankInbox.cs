@@ -57,14 +57,22 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
         return summary;
     }
 
-    /// <summary>Handles what lies in the inbox: the net under blob events, which may be late or lost.</summary>
+    /// <summary>Handles what lies in the inbox.</summary>
     public async Task ScanAsync(CancellationToken ct)
     {
         var container = blobs.GetBlobContainerClient(InboxContainer);
         await container.CreateIfNotExistsAsync(cancellationToken: ct);
         await foreach (var blob in container.GetBlobsAsync(cancellationToken: ct))
         {
-            await HandleAsync(blob.Name, ct);
+            try
+            {
+                await HandleAsync(blob.Name, ct);
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                // One report that fails must not keep the others waiting; it is tried again by the next scan.
+                PayoutLog.ReportFailed(logger, e, blob.Name);
+            }
         }
     }
 }

@@ -34,6 +34,9 @@ internal static partial class PayoutLog
     [LoggerMessage(5011, LogLevel.Error, "Bank report {Name} cannot be trusted and was not applied: {Reason}")]
     public static partial void ReportRejected(ILogger logger, string name, string reason);
 
+    [LoggerMessage(5013, LogLevel.Error, "Bank report {Name} failed and will be tried again")]
+    public static partial void ReportFailed(ILogger logger, Exception exception, string name);
+
     [LoggerMessage(5012, LogLevel.Critical, "The invariant {Rule} is broken by {Rows} rows")]
     public static partial void InvariantBroken(ILogger logger, string rule, long rows);
 

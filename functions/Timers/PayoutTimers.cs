@@ -23,9 +23,9 @@ public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPa
     [Function("SubmitForgottenPayouts")]
     public Task SweepAsync([TimerTrigger("30 */5 * * * *")] TimerInfo timer, CancellationToken ct) => submit.SweepAsync(500, ct);
 
-    /// <summary>The net under the bank inbox's blob events.</summary>
+    /// <summary>Banks report a few times a day: looking is enough.</summary>
     [Function("ScanBankInbox")]
-    public Task ScanAsync([TimerTrigger("0 */5 * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
+    public Task ScanAsync([TimerTrigger("0 */2 * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
 
     [Function("CheckPayouts")]
     public Task CheckAsync([TimerTrigger("0 15 4 * * *")] TimerInfo timer, CancellationToken ct) => checks.RunAsync(ct);
