@@ -104,7 +104,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             var charge = ChargeRows.ReadCharge(row);
             var attempt = ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth);
             var response = row.IsDBNull(ResponseAt) ? null : new StoredResponse(row.GetInt16(ResponseAt), row.GetFieldValue<byte[]>(ResponseAt + 1));
-            batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response);
+            int? payoutDelayDays = row.IsDBNull(ResponseAt + 2) ? null : row.GetInt16(ResponseAt + 2);
+            batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response, payoutDelayDays);
         }
 
         return batch;

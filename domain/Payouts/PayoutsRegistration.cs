@@ -1,6 +1,9 @@
+using Azure.Core;
+using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Payments.Domain.Balances;
@@ -20,6 +23,7 @@ public static class PayoutsRegistration
         var options = new PayoutsOptions();
         configuration.GetSection("Payouts").Bind(options);
         services.AddSingleton(options);
+        services.TryAddSingleton(_ => Blobs(configuration));
         services.AddSingleton<IPayoutFileStore>(provider => options.FileFolder is { Length: > 0 } folder
             ? new FolderPayoutFileStore(folder)
             : new BlobPayoutFileStore(provider.GetRequiredService<BlobServiceClient>()));
@@ -49,5 +53,21 @@ public static class PayoutsRegistration
         services.AddSingleton<PayoutReads>();
         services.AddSingleton<ManagePayoutSettings>();
         return services;
+    }
+
+    private static BlobServiceClient Blobs(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("AzureWebJobsStorage");
+        if (section["blobServiceUri"] is { Length: > 0 } uri)
+        {
+            TokenCredential credential = section["clientId"] is { Length: > 0 } client
+                ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
+                : new DefaultAzureCredential();
+            return new BlobServiceClient(new Uri(uri), credential);
+        }
+
+        return section.Value is { Length: > 0 } connection
+            ? new BlobServiceClient(connection)
+            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__blobServiceUri) is missing: there is nowhere for payout files.");
     }
 }
