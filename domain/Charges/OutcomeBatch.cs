@@ -54,7 +54,7 @@ internal sealed class OutcomeBatch
         if (effect.BalanceTransaction is not null)
             _balanceTransactions.Add(effect.BalanceTransaction);
         if (effect.Event is not null)
-            _events.Add(Event(effect.Event, after, now));
+            _events.Add(Event(effect.Event, after, now) with { TraceParent = answer.TraceParent });
         var response = row.Response;
         if (response is null)
         {
