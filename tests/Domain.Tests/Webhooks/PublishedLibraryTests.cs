@@ -81,7 +81,9 @@ public sealed class PublishedLibraryTests
             body = Convert.ToBase64String("{\"a\":2}"u8),
             headers = new Dictionary<string, string>
             {
-                ["webhook-id"] = "evt_1", ["webhook-timestamp"] = $"{time}", ["webhook-signature"] = StandardWebhooks.Sign(StandardWebhooks.KeyOf(Secret)!, "evt_1", time, "{\"a\":1}"u8),
+                ["webhook-id"] = "evt_1",
+                ["webhook-timestamp"] = $"{time}",
+                ["webhook-signature"] = StandardWebhooks.Sign(StandardWebhooks.KeyOf(Secret)!, "evt_1", time, "{\"a\":1}"u8),
             },
         });
 
