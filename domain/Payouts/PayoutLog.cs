@@ -37,6 +37,9 @@ internal static partial class PayoutLog
     [LoggerMessage(5013, LogLevel.Error, "Bank report {Name} failed and will be tried again")]
     public static partial void ReportFailed(ILogger logger, Exception exception, string name);
 
+    [LoggerMessage(5014, LogLevel.Error, "The payout run {Date} {Currency} was cut off; the next timer goes on where it stood")]
+    public static partial void RunFailed(ILogger logger, Exception exception, DateOnly date, string currency);
+
     [LoggerMessage(5012, LogLevel.Critical, "The invariant {Rule} is broken by {Rows} rows")]
     public static partial void InvariantBroken(ILogger logger, string rule, long rows);
 

@@ -34,19 +34,36 @@ public sealed class RunPayouts
     /// <summary>
     /// Finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from any number of instances.
     /// </summary>
+    /// <exception cref="AggregateException">Some runs failed. The others were run, and those that failed go on where they stood the next time.</exception>
     public async Task RunDueAsync(CancellationToken ct)
     {
-        foreach (var (date, currency) in await OpenRunsAsync(ct))
-        {
-            await RunAsync(date, currency, "timer", ct);
-        }
-
+        var due = (await OpenRunsAsync(ct)).ToList();
         foreach (var currency in await CurrenciesAsync(ct))
         {
             if (PayoutRunClock.DueDate(_time.GetUtcNow(), currency, _options.RunAt) is { } date)
             {
+                due.Add((date, currency));
+            }
+        }
+
+        var failures = new List<Exception>();
+        foreach (var (date, currency) in due.Distinct())
+        {
+            try
+            {
                 await RunAsync(date, currency, "timer", ct);
             }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                // One currency's bank being out of reach must not keep the merchants of the others waiting.
+                PayoutLog.RunFailed(_logger, e, date, currency.Code);
+                failures.Add(e);
+            }
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new AggregateException("Payout runs failed.", failures);
         }
     }
 

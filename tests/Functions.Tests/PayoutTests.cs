@@ -59,6 +59,18 @@ public sealed class PayoutTests(RunningApp app)
     }
 
     [Fact]
+    public async Task Charge_CurrencyWithItsOwnDelay_StaysPending()
+    {
+        var merchant = await PaidMerchantAsync("DE89370400440532013000");
+        Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR", new { delay_days = 5 })).Status);
+        await merchant.ChargeAsync(10_000);
+
+        await RunAsync();
+        var preview = await merchant.GetAsync("/v1/payouts/preview?currency=EUR");
+        Assert.Equal(("nothing_available", 0L, 9_680L), (preview.Text("reason"), preview.Number("available"), preview.Number("pending")));
+    }
+
+    [Fact]
     public async Task CreatePayout_SameKey_PaysOnceAndNeverMoreThanThereIs()
     {
         var merchant = await PaidMerchantAsync("DE89370400440532013000");
