@@ -1,5 +1,5 @@
 // Holds the templates against themselves and against the code: what a compiler would find, and what it could not.
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, dirname, normalize } from 'node:path';
 import { keys, literal, locals, parse, property, uses, walk } from './bicep.mjs';
 import * as pinned from './pinned.mjs';
@@ -38,6 +38,7 @@ export function check(root, changes = {}) {
     checkFiles();
     checkSettings();
     checkAlerts();
+    checkEvidence();
     return problems;
 
     function checkNames(template) {
@@ -244,6 +245,15 @@ export function check(root, changes = {}) {
         // Nobody waits for the answer of these, so nobody would notice.
         for (const [, name, trigger] of code.matchAll(/Function\("(\w+)"\)\][^;]*?\[(Timer|Blob|ServiceBus)Trigger\(/g)) {
             if (!watched.has(name)) report(file, `no alert tells that '${name}' fails (a ${trigger} function)`);
+        }
+    }
+
+    function checkEvidence() {
+        const file = 'docs/security.md';
+        const tests = list('tests', '.cs').map(path => read(path)).join('\n');
+        for (const [, name] of read(file).matchAll(/`([^`\s]+)`/g)) {
+            if (/^[A-Z]\w*_[A-Z]\w*$/.test(name) && !tests.includes(` ${name}(`)) report(file, `there is no test ${name}`);
+            if (/^(docs|domain|functions|infra|local|tests)\//.test(name) && !existsSync(join(root, name))) report(file, `there is no ${name}`);
         }
     }
 }
