@@ -1,5 +1,3 @@
-using Azure.Core;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,6 +8,7 @@ using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
+using Payments.Domain.Storage;
 using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Payouts;
@@ -23,7 +22,7 @@ public static class PayoutsRegistration
         var options = new PayoutsOptions();
         configuration.GetSection("Payouts").Bind(options);
         services.AddSingleton(options);
-        services.TryAddSingleton(_ => Blobs(configuration));
+        services.TryAddSingleton(_ => BlobStorage.Connect(configuration));
         services.AddSingleton<IPayoutFileStore>(provider => options.FileFolder is { Length: > 0 } folder
             ? new FolderPayoutFileStore(folder)
             : new BlobPayoutFileStore(provider.GetRequiredService<BlobServiceClient>()));
@@ -53,21 +52,5 @@ public static class PayoutsRegistration
         services.AddSingleton<PayoutReads>();
         services.AddSingleton<ManagePayoutSettings>();
         return services;
-    }
-
-    private static BlobServiceClient Blobs(IConfiguration configuration)
-    {
-        var section = configuration.GetSection("AzureWebJobsStorage");
-        if (section["blobServiceUri"] is { Length: > 0 } uri)
-        {
-            TokenCredential credential = section["clientId"] is { Length: > 0 } client
-                ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
-                : new DefaultAzureCredential();
-            return new BlobServiceClient(new Uri(uri), credential);
-        }
-
-        return section.Value is { Length: > 0 } connection
-            ? new BlobServiceClient(connection)
-            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__blobServiceUri) is missing: there is nowhere for payout files.");
     }
 }

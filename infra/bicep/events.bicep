@@ -4,17 +4,13 @@ targetScope = 'resourceGroup'
 param topicName string
 param functionAppName string
 
-// Each inbox of files with the function that takes them. What is not delivered is found by the timers that scan the inboxes.
+// Each inbox of files with the function that takes them at once. What is not delivered is found by the timers that scan the inboxes; the
+// bank's inbox is only scanned.
 var inboxes = [
   {
     name: 'dispute-files'
     container: 'disputes-inbox'
     functionName: 'ReceiveDisputeFile'
-  }
-  {
-    name: 'bank-reports'
-    container: 'bank-inbox'
-    functionName: 'ReceiveBankReportFile'
   }
 ]
 

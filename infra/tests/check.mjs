@@ -150,6 +150,7 @@ export function check(root, changes = {}) {
     }
 
     function same(where, what, actual, expected) {
+        for (const name of new Set(actual.filter((name, i) => actual.indexOf(name) < i))) report(where, `${what} '${name}' stands there twice`);
         for (const name of expected) if (!actual.includes(name)) report(where, `${what} '${name}' is missing`);
         for (const name of actual) if (!expected.includes(name)) report(where, `the code knows no ${what} '${name}'`);
     }

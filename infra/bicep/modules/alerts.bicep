@@ -109,7 +109,7 @@ var hostAlerts = [
     severity: page
     window: 'PT30M'
     every: 'PT5M'
-    query: format(failing, '30m', '\'RunPayouts\', \'ReleaseFunds\', \'SubmitForgottenPayouts\', \'PayoutSubmissionsFromServiceBus\', \'ReceiveBankReportFile\', \'ScanBankInbox\'', '2')
+    query: format(failing, '30m', '\'RunPayouts\', \'ReleaseFunds\', \'SubmitForgottenPayouts\', \'PayoutSubmissionsFromServiceBus\', \'ScanBankInbox\'', '2')
   }
   {
     name: 'payout-checks'

@@ -23,9 +23,6 @@ var containers = [
   'bank-rejected'
   'bank-archive'
   'payout-files'
-  'bank-inbox'
-  'bank-archive'
-  'bank-rejected'
 ]
 
 // The host keeps leases, schedules and keys in containers that it makes itself, and the blob trigger uses queues of its own:
