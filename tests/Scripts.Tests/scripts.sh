@@ -101,7 +101,7 @@ postgres_Killed_StartsAgainWithItsData() {
         . "$root/local/postgres.sh"
         data=$work/postgres-data logs=$work
         mkdir -p "$data"
-        on_exit true
+        on_exit postgres_remove
         port=$(free_ports 1)
         postgres_start "$port" secret 2>&1
         before=$(cksum "$postgres_data/cluster/PG_VERSION")
