@@ -246,6 +246,17 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    environmentName: environmentName
+    insightsId: monitoring.outputs.insightsId
+  }
+}
+
 module budget 'modules/budget.bicep' = {
   name: 'budget'
   scope: group

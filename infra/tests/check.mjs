@@ -243,6 +243,10 @@ export function check(root, changes = {}) {
             }
         }
 
+        for (const { content: { title, query } } of JSON.parse(read('infra/bicep/modules/workbook.json')).items) {
+            for (const [, metric] of (query ?? '').matchAll(/name == '([^']+)'/g)) if (!code.includes(`"${metric}"`)) report('infra/bicep/modules/workbook.json', `'${title}' shows ${metric}, which nothing measures`);
+        }
+
         // Nobody waits for the answer of these, so nobody would notice.
         for (const [, name, trigger] of code.matchAll(/Function\("(\w+)"\)\][^;]*?\[(Timer|Blob|ServiceBus)Trigger\(/g)) {
             if (!watched.has(name)) report(file, `no alert tells that '${name}' fails (a ${trigger} function)`);

@@ -46,6 +46,7 @@ const cases = [
     ['an alert on no function', module('alerts'), '\'15m\', \'\\\'RelayOutbox', '\'15m\', \'\\\'RelayInbox', /watches 'RelayInbox', which is no function/],
     ['an alert on no metric', module('alerts'), 'payments.outbox.oldest', 'payments.outbox.eldest', /which nothing measures/],
     ['evidence that does not exist', 'docs/security.md', '`RevokedKey_IsRefused`', '`RevokedKey_Sometimes_Works`', /there is no test RevokedKey_Sometimes_Works/],
+    ['a chart of no metric', 'infra/bicep/modules/workbook.json', 'payments.webhooks.attempts', 'payments.webhooks.tries', /shows payments.webhooks.tries, which nothing measures/],
     ['more connections than the server has', prod, 'maximumInstances: 60', 'maximumInstances: 600', /do not fit/],
     ['zones with one instance', prod, 'alwaysReadyHttp: 2', 'alwaysReadyHttp: 1', /needs two instances/],
     ['an environment without a parameter', prod, 'param monthlyBudget = 4000\n', '', /the parameter 'monthlyBudget' is missing/],

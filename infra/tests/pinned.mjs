@@ -16,6 +16,7 @@ export const apiVersions = {
     'Microsoft.Insights/diagnosticSettings': '2021-05-01-preview',
     'Microsoft.Insights/metricAlerts': '2018-03-01',
     'Microsoft.Insights/scheduledQueryRules': '2023-12-01',
+    'Microsoft.Insights/workbooks': '2023-06-01',
     'Microsoft.KeyVault/vaults': '2023-07-01',
     'Microsoft.ManagedIdentity/userAssignedIdentities': '2023-01-31',
     'Microsoft.Network/natGateways': '2024-05-01',
