@@ -29,7 +29,11 @@ public sealed class HistoryTests(TestDatabase database) : IClassFixture<TestData
     public async Task History_Random_ConservesEveryCent(int seed)
     {
         var random = new Random(seed);
-        using var world = new PayoutWorld(database.App, o => o.ChunkSize = random.Next(1, 4));
+        using var world = new PayoutWorld(database.App, o =>
+        {
+            o.ChunkSize = random.Next(1, 4);
+            o.Lanes = random.Next(1, 4);
+        });
         var currency = random.Next(2) == 0 ? Currency.Eur : Currency.Usd;
         var merchants = new List<MerchantId>();
         var earned = new Dictionary<MerchantId, long>();
@@ -139,7 +143,7 @@ public sealed class HistoryTests(TestDatabase database) : IClassFixture<TestData
             GRANT SELECT ON payments.test_lives TO payments_app;
             GRANT EXECUTE ON FUNCTION payments.test_die TO payments_app;
             """);
-        string[] tables = ["payout_runs", "payouts", "balance_transactions", "events", "outbox"];
+        string[] tables = ["payout_runs", "payout_run_lanes", "payouts", "balance_transactions", "events", "outbox"];
         foreach (var table in tables)
         {
             await owner.ExecuteAsync($"CREATE TRIGGER test_die AFTER INSERT OR UPDATE ON payments.{table} FOR EACH STATEMENT EXECUTE FUNCTION payments.test_die()");
