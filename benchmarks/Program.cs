@@ -4,6 +4,9 @@ using Payments.Benchmarks;
 var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task> Run)>(StringComparer.Ordinal)
 {
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
+    ["messaging"] = ("messages a second from the outbox's commit to their effect, on each transport, beside a consumer that polls a table", MessagingBench.RunAsync),
+    ["payouts"] = ("a night of payouts: creation, bank files, settlement, beside a plain INSERT ... SELECT", PayoutsBench.RunAsync),
+    ["webhooks"] = ("partners' webhooks a second beside bare INSERTs, their drain, and deliveries a second to a thousand endpoints", WebhookBench.RunAsync),
 };
 
 var names = args.Where(arg => !arg.StartsWith('-')).ToArray();

@@ -12,6 +12,7 @@ using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
 using Payments.Domain.Payouts;
 using Payments.Domain.Providers;
+using Payments.Domain.Storage;
 using Payments.Domain.Webhooks;
 using Payments.Functions.Health;
 
@@ -24,6 +25,7 @@ internal static class PaymentsRegistration
     {
         services.AddSingleton<TimeProvider>(new PlatformClock());
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
+        services.AddSingleton(_ => BlobStorage.Connect(configuration));
         services.AddLedger();
         services.AddBalances();
         services.AddMessaging(configuration);

@@ -133,6 +133,21 @@ step() {
     return "$status"
 }
 
+# foreground COMMAND...: the command that the script is for, with this script's own output; its status is the result.
+foreground() {
+    local status=0
+    set -m
+    (
+        trap - EXIT INT TERM HUP
+        exec "$@"
+    ) </dev/null &
+    set +m
+    step_pid=$!
+    wait "$step_pid" || status=$?
+    step_pid=
+    return "$status"
+}
+
 stop_one() {
     local pid=$1 signal=$2 deadline=$((SECONDS + 40))
     kill -s "$signal" "$pid" 2>/dev/null || true

@@ -13,8 +13,8 @@ postgres_prepare() {
     [ "$(id -u)" != 0 ] || postgres_leave_root
 }
 
-# Postgres refuses to run as root. Another user may not get through to the clone (below /root, say): it is then lent the
-# capability to pass directories, and where the system does not grant that, binaries and data live in the temporary folder.
+# Postgres refuses to run as root. Where the other user does not get through to the clone (below /root, say), binaries and data live in
+# the temporary folder instead.
 postgres_leave_root() {
     local user uid gid place
     command -v setpriv >/dev/null ||
@@ -28,11 +28,11 @@ postgres_leave_root() {
     chown -R "$uid:$gid" "$postgres_data"
     postgres_as=(setpriv --pdeathsig INT "--reuid=$uid" "--regid=$gid" --clear-groups)
     postgres_reaches && return
-    postgres_as+=(--inh-caps=+dac_override --ambient-caps=+dac_override)
-    postgres_reaches && return
 
     place=${TMPDIR:-/tmp}/payment-functions-$(printf '%s' "$data" | cksum | tr -d ' ')
-    postgres_as=(setpriv --pdeathsig INT "--reuid=$uid" "--regid=$gid" --clear-groups)
+    if [ -e "$place" ] || [ -L "$place" ]; then
+        if [ -L "$place" ] || [ "$(stat -c %u "$place")" != "$uid" ]; then die "$place belongs to somebody else: remove it, or set TMPDIR to another folder."; fi
+    fi
     mkdir -p "$place/postgres"
     cmp -s "$postgres_home/pg-symlinks.json" "$place/native/pg-symlinks.json" || {
         rm -rf "$place/native"

@@ -55,8 +55,8 @@ start_postgres() {
 # Logins on the server of postgres_admin: the app's, without rights to change the schema, and the migrator's.
 logins_from_admin() {
     local server="$postgres_admin;Database=$1"
-    postgres_app="$server;Username=$2_app;Password=$login_password"
-    postgres_owner="$server;Username=$2_owner;Password=$owner_password"
+    postgres_app="$server;Username=payments_app_$2;Password=$login_password"
+    postgres_owner="$server;Username=payments_owner_$2;Password=$owner_password"
 }
 
 migrate() {
@@ -91,7 +91,7 @@ write_settings() {
         "Platform__ApiKeyHashes=$platform_key_hash" \
         "Providers__Sandbox__BaseAddress=http://127.0.0.1:$acquirer_port" \
         "Providers__Sandbox__ApiKey=$acquirer_key" \
-        "Providers__Sandbox__WebhookSecrets=$webhook_secret" \
+        "Webhooks__Inbound__sandbox__Secret=$webhook_secret" \
         "Secrets__Keys__local=$encryption_key" \
         "Logging__Console__Enabled=true" \
         "$@" >"$file") || die "the app's settings could not be written to $file."

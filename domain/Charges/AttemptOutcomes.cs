@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
@@ -11,7 +12,11 @@ using Payments.Domain.Providers;
 namespace Payments.Domain.Charges;
 
 /// <summary>What was learned about an attempt, under which terms it settles.</summary>
-public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms);
+public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms)
+{
+    /// <summary>The trace of whoever learned it: in a batch each event goes on in its own.</summary>
+    public string? TraceParent { get; } = Activity.Current?.Id;
+}
 
 /// <param name="PayoutDelayDays">Business days until money captured now can be paid out.</param>
 public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
@@ -104,7 +109,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             var charge = ChargeRows.ReadCharge(row);
             var attempt = ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth);
             var response = row.IsDBNull(ResponseAt) ? null : new StoredResponse(row.GetInt16(ResponseAt), row.GetFieldValue<byte[]>(ResponseAt + 1));
-            batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response);
+            int? payoutDelayDays = row.IsDBNull(ResponseAt + 2) ? null : row.GetInt16(ResponseAt + 2);
+            batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response, payoutDelayDays);
         }
 
         return batch;

@@ -58,7 +58,8 @@ internal static class ChargeSql
     /// </summary>
     public const string LockAttempts =
         $"""
-        SELECT {Columns}, {AttemptColumns}, {RefundColumns}, k.response_status, k.response_body
+        SELECT {Columns}, {AttemptColumns}, {RefundColumns}, k.response_status, k.response_body,
+            (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = c.merchant_id AND s.currency = c.currency)
         FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)
         JOIN payments.attempts a ON a.merchant_id = i.merchant_id AND a.id = i.id
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id

@@ -18,7 +18,7 @@ namespace Payments.Domain.Charges;
 internal sealed class OutcomeBatch
 {
     private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, ChargeStatus Before)> _charges = [];
-    private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response)> _attempts = [];
+    private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response, int? PayoutDelayDays)> _attempts = [];
     private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
     private readonly HashSet<AttemptReference> _changedAttempts = [];
     private readonly List<BalanceTransaction> _balanceTransactions = [];
@@ -27,10 +27,11 @@ internal sealed class OutcomeBatch
 
     public List<Journal> Journals { get; } = [];
 
-    public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response)
+    /// <param name="payoutDelayDays">What the payout settings of the charge's currency say; null takes the merchant's own delay.</param>
+    public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response, int? payoutDelayDays)
     {
         _charges[(charge.Merchant, charge.Id)] = (charge, charge.Status);
-        _attempts[attempt.Reference] = (attempt, refund, response);
+        _attempts[attempt.Reference] = (attempt, refund, response, payoutDelayDays);
     }
 
     public AttemptOutcome Decide(AttemptAnswer answer, DateTimeOffset now)
@@ -39,7 +40,7 @@ internal sealed class OutcomeBatch
             return new AttemptOutcome(Found: false);
         var chargeKey = (row.Attempt.Merchant, row.Attempt.Charge);
         var (charge, before) = _charges[chargeKey];
-        var terms = new SettlementTerms(answer.Terms.Fees, Availability.AvailableOn(now, charge.Amount.Currency, answer.Terms.PayoutDelayDays));
+        var terms = new SettlementTerms(answer.Terms.Fees, Availability.AvailableOn(now, charge.Amount.Currency, row.PayoutDelayDays ?? answer.Terms.PayoutDelayDays));
         var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
         if (!effect.Changed)
             return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response ?? Respond(effect.After));
@@ -53,7 +54,7 @@ internal sealed class OutcomeBatch
         if (effect.BalanceTransaction is not null)
             _balanceTransactions.Add(effect.BalanceTransaction);
         if (effect.Event is not null)
-            _events.Add(Event(effect.Event, after, now));
+            _events.Add(Event(effect.Event, after, now) with { TraceParent = answer.TraceParent });
         var response = row.Response;
         if (response is null)
         {
@@ -62,7 +63,7 @@ internal sealed class OutcomeBatch
                 _responses.Add((after.Charge.Merchant, key, response));
         }
 
-        _attempts[answer.Reference] = (after.Attempt, after.Refund, response);
+        _attempts[answer.Reference] = (after.Attempt, after.Refund, response, row.PayoutDelayDays);
         return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response);
     }
 

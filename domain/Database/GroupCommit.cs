@@ -37,7 +37,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         : this(name, dataSource, options, time)
     {
         _transact = (connection, items) => TransactAsync(connection, commit, items);
-        _loop = Task.Run(RunAsync);
+        _loop = Start(RunAsync);
     }
 
     /// <param name="transact">Does and commits the whole batch; doing it twice is the same as doing it once, so it needs no marker.</param>
@@ -51,7 +51,16 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
     {
         _transact = transact;
         _repeatable = true;
-        _loop = Task.Run(RunAsync);
+        _loop = Start(RunAsync);
+    }
+
+    // The first request that needs a queue makes it: what flows with that request, its trace above all, is not every later item's.
+    private static Task Start(Func<Task> run)
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+            return Task.Run(run);
+        using (ExecutionContext.SuppressFlow())
+            return Task.Run(run);
     }
 
     private GroupCommit(string name, NpgsqlDataSource dataSource, GroupCommitOptions options, TimeProvider time)

@@ -1,5 +1,3 @@
-using Azure.Core;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,7 +23,7 @@ public static class DisputesRegistration
         services.AddSingleton<DisputeFileIngestion>();
         services.AddSingleton(new DisputePartners(configuration));
         services.AddSingleton(provider => new DisputeInbox(
-            Blobs(configuration),
+            provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<DisputeFileIngestion>(),
             provider.GetRequiredService<DisputePartners>(),
             provider.GetRequiredService<ILogger<DisputeInbox>>()));
@@ -40,21 +38,5 @@ public static class DisputesRegistration
         services.AddProviderEvents<StripeDisputeMapper>();
         services.AddProviderEvents<AdyenDisputeMapper>();
         return services;
-    }
-
-    private static BlobServiceClient Blobs(IConfiguration configuration)
-    {
-        var section = configuration.GetSection("AzureWebJobsStorage");
-        if (section["blobServiceUri"] is { Length: > 0 } uri)
-        {
-            TokenCredential credential = section["clientId"] is { Length: > 0 } client
-                ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(client))
-                : new DefaultAzureCredential();
-            return new BlobServiceClient(new Uri(uri), credential);
-        }
-
-        return section.Value is { Length: > 0 } connection
-            ? new BlobServiceClient(connection)
-            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__blobServiceUri) is missing: there is nowhere for dispute files.");
     }
 }

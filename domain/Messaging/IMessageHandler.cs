@@ -19,4 +19,8 @@ public interface IMessageHandler
 }
 
 /// <summary>A message as a handler gets it, its body complete.</summary>
-public sealed record Message(Guid Id, string Type, short Version, JsonElement Body, DateTimeOffset CreatedAt);
+public sealed record Message(Guid Id, string Type, short Version, JsonElement Body, DateTimeOffset CreatedAt)
+{
+    /// <summary>The trace that what follows from the message belongs to.</summary>
+    public string? TraceParent { get; init; }
+}

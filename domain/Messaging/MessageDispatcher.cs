@@ -51,7 +51,8 @@ public sealed class MessageDispatcher(
         activity?.SetTag("messaging.message.id", envelope.Id.ToString("N"));
         try
         {
-            await handler.HandleAsync(new Message(envelope.Id, envelope.Type, envelope.Version, present, envelope.CreatedAt), ct);
+            var message = new Message(envelope.Id, envelope.Type, envelope.Version, present, envelope.CreatedAt) { TraceParent = activity?.Id ?? envelope.Traceparent };
+            await handler.HandleAsync(message, ct);
             MessagingMetrics.Handled(queue, envelope.Type, "handled");
         }
         catch (Exception e)

@@ -44,21 +44,24 @@ public static class MessagingRegistration
 
     private static QueueServiceClient StorageQueues(IConfiguration configuration)
     {
+        // The relay holds rows locked while it sends: a broker that hangs is given up soon, and asked again later.
+        var options = new QueueClientOptions { Retry = { MaxRetries = 2, NetworkTimeout = TimeSpan.FromSeconds(10), MaxDelay = TimeSpan.FromSeconds(2) } };
         var section = configuration.GetSection("AzureWebJobsStorage");
         if (section["queueServiceUri"] is { Length: > 0 } uri)
-            return new QueueServiceClient(new Uri(uri), Credential(section));
+            return new QueueServiceClient(new Uri(uri), Credential(section), options);
         return section.Value is { Length: > 0 } connection
-            ? new QueueServiceClient(connection)
+            ? new QueueServiceClient(connection, options)
             : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri) is missing: the outbox has no queues to send to.");
     }
 
     private static ServiceBusClient ServiceBus(IConfiguration configuration)
     {
+        var options = new ServiceBusClientOptions { RetryOptions = { MaxRetries = 2, TryTimeout = TimeSpan.FromSeconds(10), MaxDelay = TimeSpan.FromSeconds(2) } };
         var section = configuration.GetSection("ServiceBus");
         if (section["fullyQualifiedNamespace"] is { Length: > 0 } host)
-            return new ServiceBusClient(host, Credential(section));
+            return new ServiceBusClient(host, Credential(section), options);
         return section.Value is { Length: > 0 } connection
-            ? new ServiceBusClient(connection)
+            ? new ServiceBusClient(connection, options)
             : throw new InvalidOperationException("ServiceBus (or ServiceBus__fullyQualifiedNamespace) is missing: the outbox has no queues to send to.");
     }
 

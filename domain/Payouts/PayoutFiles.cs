@@ -41,6 +41,26 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         }
     }
 
+    /// <summary>The files of a run, in their order.</summary>
+    public async Task<IReadOnlyList<PayoutFileResource>> ListAsync(PayoutRunId run, CancellationToken ct) =>
+        [.. (await FilesAsync(run, ct)).Select(f => new PayoutFileResource("payout_file", f.Name, f.Format, f.Payouts, f.Amount, f.ExecutionDate, f.Uploaded))];
+
+    /// <summary>Writes a planned file once more to <paramref name="output"/>, byte for byte; returns how many payouts are in it.</summary>
+    /// <exception cref="FileNotFoundException">No such file was planned.</exception>
+    public async Task<int> RewriteAsync(string name, Stream output, CancellationToken ct)
+    {
+        PayoutFile file;
+        await using (var command = dataSource.CreateCommand(PayoutFileSql.ByName))
+        {
+            command.Parameters.Add(new() { Value = name });
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            file = await reader.ReadAsync(ct) ? PayoutFile.Read(reader) : throw new FileNotFoundException($"No payout file {name} was planned.", name);
+        }
+
+        await WriteContentAsync(file, output, ct);
+        return file.Payouts;
+    }
+
     internal async Task WriteAsync(PayoutFile file, CancellationToken ct)
     {
         var bytes = 0L;

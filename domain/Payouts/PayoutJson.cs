@@ -58,6 +58,10 @@ public sealed record PayoutRunResource(
         run.StartedBy, run.StartedAt, run.CreatedAt, run.SubmittedAt);
 }
 
+/// <param name="Name">Its name in the blob container <c>payout-files</c>.</param>
+/// <param name="Uploaded">It is there, whole.</param>
+public sealed record PayoutFileResource(string Object, string Name, string Format, int Payouts, long Amount, DateOnly ExecutionDate, bool Uploaded);
+
 public sealed record BankReportResource(string Object, string Id, int Results, int Applied, int Unmatched, bool Repeated)
 {
     public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
@@ -89,4 +93,5 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(CancelPayoutRequest))]
 [JsonSerializable(typeof(StartPayoutRunRequest))]
 [JsonSerializable(typeof(BankReportResource))]
+[JsonSerializable(typeof(PayoutFileResource))]
 public sealed partial class PayoutJson : JsonSerializerContext;

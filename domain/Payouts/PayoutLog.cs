@@ -31,6 +31,18 @@ internal static partial class PayoutLog
     [LoggerMessage(5009, LogLevel.Error, "A payout {Payout} of {Merchant} could not be submitted and will be tried again")]
     public static partial void SubmissionFailed(ILogger logger, Exception exception, PayoutId payout, MerchantId merchant);
 
+    [LoggerMessage(5011, LogLevel.Error, "Bank report {Name} cannot be trusted and was not applied: {Reason}")]
+    public static partial void ReportRejected(ILogger logger, string name, string reason);
+
+    [LoggerMessage(5013, LogLevel.Error, "Bank report {Name} failed and will be tried again")]
+    public static partial void ReportFailed(ILogger logger, Exception exception, string name);
+
+    [LoggerMessage(5014, LogLevel.Error, "The payout run {Date} {Currency} was cut off; the next timer goes on where it stood")]
+    public static partial void RunFailed(ILogger logger, Exception exception, DateOnly date, string currency);
+
+    [LoggerMessage(5012, LogLevel.Critical, "The invariant {Rule} is broken by {Rows} rows")]
+    public static partial void InvariantBroken(ILogger logger, string rule, long rows);
+
     [LoggerMessage(5010, LogLevel.Error, "The bank speaks of {Said} for the file {Name}, which is of {Amount} minor units")]
     public static partial void FileAmountDiffers(ILogger logger, string name, Money said, long amount);
 }

@@ -102,7 +102,12 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
             changes.Accounts.Add((payout.Merchant, payout.BankAccount, code));
         }
 
-        changes.Events.Add(PayoutEvents.Of($"payout.{DbText.Of(to)}", payout, now));
+        // That a bank has taken a payout is no news to the merchant: it was told when the payout was made, and hears how it ends.
+        if (to != PayoutStatus.InTransit)
+        {
+            changes.Events.Add(PayoutEvents.Of($"payout.{DbText.Of(to)}", payout, now));
+        }
+
         return PayoutWordEffect.Applied;
     }
 

@@ -25,7 +25,6 @@ public sealed record PayoutRun(
     Currency Currency,
     PayoutRail Rail,
     PayoutRunStatus Status,
-    Guid Cursor,
     DateOnly ExecutionDate,
     long Considered,
     long Payouts,
@@ -42,16 +41,15 @@ public sealed record PayoutRun(
         Currency.Of(row.GetString(2)),
         DbText.Parse<PayoutRail>(row.GetString(3)),
         DbText.Parse<PayoutRunStatus>(row.GetString(4)),
-        row.GetGuid(5),
-        row.GetFieldValue<DateOnly>(6),
+        row.GetFieldValue<DateOnly>(5),
+        row.GetInt64(6),
         row.GetInt64(7),
         row.GetInt64(8),
         row.GetInt64(9),
-        row.GetInt64(10),
-        row.GetString(11),
-        row.GetFieldValue<DateTimeOffset>(12),
-        row.IsDBNull(13) ? null : row.GetFieldValue<DateTimeOffset>(13),
-        row.IsDBNull(14) ? null : row.GetFieldValue<DateTimeOffset>(14));
+        row.GetString(10),
+        row.GetFieldValue<DateTimeOffset>(11),
+        row.IsDBNull(12) ? null : row.GetFieldValue<DateTimeOffset>(12),
+        row.IsDBNull(13) ? null : row.GetFieldValue<DateTimeOffset>(13));
 }
 
 /// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>

@@ -10,16 +10,16 @@ internal static class PayoutSql
 
     public const string StartRun =
         """
-        INSERT INTO payments.payout_runs (id, date, currency, rail, status, cursor, execution_date, started_by, started_at)
-        VALUES ($1, $2, $3, $4, 'creating', '00000000-0000-0000-0000-000000000000', $5, $6, $7)
+        INSERT INTO payments.payout_runs (id, date, currency, rail, status, execution_date, started_by, started_at)
+        VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7)
         ON CONFLICT (date, currency) DO NOTHING
         """;
 
     public const string GetRun =
-        "SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs WHERE date = $1 AND currency = $2";
+        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs WHERE date = $1 AND currency = $2";
 
     public const string ListRuns =
-        "SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs ORDER BY date DESC, currency LIMIT $1";
+        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs ORDER BY date DESC, currency LIMIT $1";
 
     public const string Currencies =
         "SELECT c FROM unnest($1) AS c WHERE EXISTS (SELECT FROM payments.payout_settings WHERE currency = c)";
@@ -27,19 +27,49 @@ internal static class PayoutSql
     public const string OpenRuns =
         "SELECT date, currency FROM payments.payout_runs WHERE status <> 'submitted' ORDER BY started_at";
 
-    // Whoever holds the row works; another instance finds nothing and leaves.
-    public const string LockRun =
+    // Ranges of about as many merchants each. The last has no end, so that whoever joins meanwhile is in it.
+    public const string OpenLanes =
         """
-        SELECT id, date, currency, rail, status, cursor, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at
-        FROM payments.payout_runs WHERE id = $1 FOR UPDATE SKIP LOCKED
+        WITH parts AS (
+            SELECT merchant_id, ntile($2) OVER (ORDER BY merchant_id) AS lane FROM payments.payout_settings WHERE currency = $3
+        ), ends AS (
+            SELECT DISTINCT ON (lane) lane, merchant_id AS last_merchant FROM parts ORDER BY lane, merchant_id DESC
+        ), lanes AS (
+            SELECT lane, COALESCE(lag(last_merchant) OVER (ORDER BY lane), '00000000-0000-0000-0000-000000000000') AS cursor,
+                CASE WHEN lead(lane) OVER (ORDER BY lane) IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' ELSE last_merchant END AS last_merchant
+            FROM ends
+        )
+        INSERT INTO payments.payout_run_lanes (run_id, lane, cursor, last_merchant)
+        SELECT $1, lane, cursor, last_merchant FROM lanes
+        UNION ALL
+        SELECT $1, 1, '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff' WHERE NOT EXISTS (SELECT FROM ends)
         """;
+
+    public const string OpenLanesOf = "SELECT lane FROM payments.payout_run_lanes WHERE run_id = $1 AND NOT done ORDER BY lane";
+
+    // Whoever holds the row works; another instance finds nothing and leaves.
+    public const string LockLane =
+        """
+        SELECT r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at, r.created_at, r.submitted_at, l.cursor, l.last_merchant
+        FROM payments.payout_run_lanes l
+        JOIN payments.payout_runs r ON r.id = l.run_id
+        WHERE l.run_id = $1 AND l.lane = $2 AND NOT l.done
+        FOR UPDATE OF l SKIP LOCKED
+        """;
+
+    public const string AdvanceLane = "UPDATE payments.payout_run_lanes SET cursor = $3, done = $4 WHERE run_id = $1 AND lane = $2";
+
+    // Held until the commit: the lane that is done last must see that the others are.
+    public const string HoldRun = "SELECT FROM payments.payout_runs WHERE id = $1 FOR UPDATE";
 
     public const string AdvanceRun =
         """
-        UPDATE payments.payout_runs
-        SET cursor = $2, considered = considered + $3, payouts = payouts + $4, amount = amount + $5, refused = refused + $6,
-            status = CASE WHEN $7 THEN 'created' ELSE status END, created_at = CASE WHEN $7 THEN $8 ELSE created_at END
-        WHERE id = $1
+        UPDATE payments.payout_runs r
+        SET considered = considered + $2, payouts = payouts + $3, amount = amount + $4, refused = refused + $5,
+            status = CASE WHEN l.done THEN 'created' ELSE status END, created_at = CASE WHEN l.done THEN $6 ELSE created_at END
+        FROM (SELECT bool_and(done) AS done FROM payments.payout_run_lanes WHERE run_id = $1) AS l
+        WHERE r.id = $1
+        RETURNING r.status
         """;
 
     public const string EndRun = "UPDATE payments.payout_runs SET status = 'submitted', submitted_at = $2 WHERE id = $1 AND status = 'created'";
@@ -50,7 +80,7 @@ internal static class PayoutSql
         $"""
         WITH chunk AS MATERIALIZED (
             SELECT * FROM payments.payout_settings
-            WHERE currency = $1 AND merchant_id > $2
+            WHERE currency = $1 AND merchant_id > $2 AND merchant_id <= $4
             ORDER BY merchant_id
             LIMIT $3
         ), balances AS (

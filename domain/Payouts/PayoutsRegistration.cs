@@ -1,12 +1,14 @@
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
+using Payments.Domain.Storage;
 using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Payouts;
@@ -20,9 +22,10 @@ public static class PayoutsRegistration
         var options = new PayoutsOptions();
         configuration.GetSection("Payouts").Bind(options);
         services.AddSingleton(options);
-        services.AddSingleton<IPayoutFileStore>(_ => options.FileFolder is { Length: > 0 } folder
+        services.TryAddSingleton(_ => BlobStorage.Connect(configuration));
+        services.AddSingleton<IPayoutFileStore>(provider => options.FileFolder is { Length: > 0 } folder
             ? new FolderPayoutFileStore(folder)
-            : new BlobPayoutFileStore(new BlobServiceClient(configuration["PayoutsStorage"] ?? configuration["AzureWebJobsStorage"])));
+            : new BlobPayoutFileStore(provider.GetRequiredService<BlobServiceClient>()));
         services.AddSingleton(_ => new SandboxBank(new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
             BaseAddress = options.BankAddress ?? new Uri(configuration["Providers:Sandbox:BaseAddress"] ?? "http://127.0.0.1:7090"),
@@ -44,6 +47,8 @@ public static class PayoutsRegistration
         services.AddProviderEvents<SandboxPayoutEvents>();
         services.AddProviderEventApplier<ApplyPayoutNews>();
         services.AddSingleton<BankReports>();
+        services.AddSingleton<BankInbox>();
+        services.AddSingleton<PayoutChecks>();
         services.AddSingleton<PayoutReads>();
         services.AddSingleton<ManagePayoutSettings>();
         return services;

@@ -7,8 +7,9 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Pays merchants, one run for each date and currency. It works in chunks of merchants, each a transaction that also moves the run's cursor: a
-/// crash at any point leaves whole chunks, and whoever starts the run again continues behind the last one. Two instances never work on one run at a time.
+/// Pays merchants, one run for each date and currency. Its merchants are divided into lanes, walked side by side in chunks, each a transaction that
+/// also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues behind the last ones. Two
+/// instances never work on one lane at a time.
 /// </summary>
 public sealed class RunPayouts
 {
@@ -34,19 +35,36 @@ public sealed class RunPayouts
     /// <summary>
     /// Finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from any number of instances.
     /// </summary>
+    /// <exception cref="AggregateException">Some runs failed. The others were run, and those that failed go on where they stood the next time.</exception>
     public async Task RunDueAsync(CancellationToken ct)
     {
-        foreach (var (date, currency) in await OpenRunsAsync(ct))
-        {
-            await RunAsync(date, currency, "timer", ct);
-        }
-
+        var due = (await OpenRunsAsync(ct)).ToList();
         foreach (var currency in await CurrenciesAsync(ct))
         {
             if (PayoutRunClock.DueDate(_time.GetUtcNow(), currency, _options.RunAt) is { } date)
             {
+                due.Add((date, currency));
+            }
+        }
+
+        var failures = new List<Exception>();
+        foreach (var (date, currency) in due.Distinct())
+        {
+            try
+            {
                 await RunAsync(date, currency, "timer", ct);
             }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                // One currency's bank being out of reach must not keep the merchants of the others waiting.
+                PayoutLog.RunFailed(_logger, e, date, currency.Code);
+                failures.Add(e);
+            }
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new AggregateException("Payout runs failed.", failures);
         }
     }
 
@@ -57,9 +75,10 @@ public sealed class RunPayouts
     public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
     {
         var run = await StartAsync(date, currency, startedBy, ct);
-        while (run.Status == PayoutRunStatus.Creating && await CreateChunkAsync(run.Id, ct) is { } advanced)
+        if (run.Status == PayoutRunStatus.Creating)
         {
-            run = advanced;
+            await Task.WhenAll((await OpenLanesAsync(run.Id, ct)).Select(lane => CreateLaneAsync(run.Id, lane, ct)));
+            run = await GetAsync(date, currency, ct) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
         }
 
         if (run.Status == PayoutRunStatus.Created)
@@ -103,16 +122,37 @@ public sealed class RunPayouts
         return runs;
     }
 
+    private async Task CreateLaneAsync(PayoutRunId id, int lane, CancellationToken ct)
+    {
+        while (await CreateChunkAsync(id, lane, ct))
+        {
+        }
+    }
+
+    internal async Task<IReadOnlyList<int>> OpenLanesAsync(PayoutRunId run, CancellationToken ct)
+    {
+        await using var command = _dataSource.CreateCommand(PayoutSql.OpenLanesOf);
+        command.Parameters.Add(new() { Value = run.Value });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var lanes = new List<int>();
+        while (await reader.ReadAsync(ct))
+        {
+            lanes.Add(reader.GetInt32(0));
+        }
+
+        return lanes;
+    }
+
     /// <summary>
-    /// Looks at the next merchants of a run and pays those that are due. Null when the run is complete, or when another instance is at work on it.
+    /// Looks at the next merchants of a lane and pays those that are due. False when the lane is done, or when another instance is at work on it.
     /// </summary>
-    internal async Task<PayoutRun?> CreateChunkAsync(PayoutRunId id, CancellationToken ct)
+    internal async Task<bool> CreateChunkAsync(PayoutRunId id, int lane, CancellationToken ct)
     {
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await TryCreateChunkAsync(id, ct);
+                return await TryCreateChunkAsync(id, lane, ct);
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
@@ -121,44 +161,25 @@ public sealed class RunPayouts
         }
     }
 
-    private async Task<PayoutRun?> TryCreateChunkAsync(PayoutRunId id, CancellationToken ct)
+    private async Task<bool> TryCreateChunkAsync(PayoutRunId id, int lane, CancellationToken ct)
     {
         await using var connection = await _dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (await LockAsync(connection, transaction, id, ct) is not { Status: PayoutRunStatus.Creating } run)
+        if (await LockAsync(connection, transaction, id, lane, ct) is not var (run, cursor, end))
         {
-            return null;
+            return false;
         }
 
         var now = _time.GetUtcNow();
-        var candidates = await PositionsAsync(connection, transaction, run, ct);
+        var candidates = await PositionsAsync(connection, transaction, run, cursor, end, ct);
         var due = candidates.Where(c => PayoutRules.Decide(c.Position, run.Date, now).Pays).ToList();
         var calendar = BusinessCalendar.Of(run.Currency);
         var terms = new PayoutTerms(run.Id, run.Currency, run.Rail, PayoutMethod.Standard, run.Date, calendar.Add(run.ExecutionDate, 1));
         var written = await _writer.WriteAsync(connection, transaction, terms, due, position => PayoutRules.Decide(position, run.Date, now), now, ct);
         await RescheduleAsync(connection, transaction, run, candidates, written.Refused, calendar, now, ct);
 
-        var last = candidates.Count < _options.ChunkSize;
-        run = run with
-        {
-            Cursor = candidates.Count == 0 ? run.Cursor : candidates[^1].Merchant.Value,
-            Status = last ? PayoutRunStatus.Created : PayoutRunStatus.Creating,
-        };
-        await using var advance = new NpgsqlCommand(PayoutSql.AdvanceRun, connection, transaction)
-        {
-            Parameters =
-            {
-                new() { Value = run.Id.Value },
-                new() { Value = run.Cursor },
-                new() { Value = (long)candidates.Count },
-                new() { Value = (long)written.Payouts.Count },
-                new() { Value = written.Payouts.Sum(p => p.Amount.MinorUnits) },
-                new() { Value = (long)written.Refused.Count },
-                new() { Value = last },
-                new() { Value = now },
-            },
-        };
-        await advance.ExecuteNonQueryAsync(ct);
+        var done = candidates.Count < _options.ChunkSize;
+        await AdvanceAsync(connection, transaction, run.Id, lane, candidates.Count == 0 ? cursor : candidates[^1].Merchant.Value, done, candidates.Count, written, ct);
         await transaction.CommitAsync(ct);
         _signal.Set();
         foreach (var (merchant, reason) in written.Refused)
@@ -166,36 +187,81 @@ public sealed class RunPayouts
             PayoutLog.Refused(_logger, merchant, run.Date, run.Currency.Code, reason);
         }
 
-        return run;
+        return !done;
+    }
+
+    private async Task AdvanceAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId run, int lane, Guid cursor, bool done, int considered, PayoutsWritten written, CancellationToken ct)
+    {
+        // The run's row comes last, so that the lanes wait for each other only while they commit.
+        await using var batch = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands =
+            {
+                new(PayoutSql.AdvanceLane) { Parameters = { new() { Value = run.Value }, new() { Value = lane }, new() { Value = cursor }, new() { Value = done } } },
+                new(PayoutSql.HoldRun) { Parameters = { new() { Value = run.Value } } },
+                new(PayoutSql.AdvanceRun)
+                {
+                    Parameters =
+                    {
+                        new() { Value = run.Value },
+                        new() { Value = (long)considered },
+                        new() { Value = (long)written.Payouts.Count },
+                        new() { Value = written.Payouts.Sum(p => p.Amount.MinorUnits) },
+                        new() { Value = (long)written.Refused.Count },
+                        new() { Value = _time.GetUtcNow() },
+                    },
+                },
+            },
+        };
+        await batch.ExecuteNonQueryAsync(ct);
     }
 
     internal async Task<PayoutRun> StartAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
-        await using var command = _dataSource.CreateCommand(PayoutSql.StartRun);
-        command.Parameters.Add(new() { Value = Guid.CreateVersion7(now) });
-        command.Parameters.Add(new() { Value = date });
-        command.Parameters.Add(new() { Value = currency.Code });
-        command.Parameters.Add(new() { Value = DbText.Of(_options.RailOf(currency)) });
-        command.Parameters.Add(new() { Value = PayoutRunClock.ExecutionDate(now, currency) });
-        command.Parameters.Add(new() { Value = startedBy });
-        command.Parameters.Add(new() { Value = now });
-        await command.ExecuteNonQueryAsync(ct);
+        var id = Guid.CreateVersion7(now);
+        await using var connection = await _dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var start = new NpgsqlCommand(PayoutSql.StartRun, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = id },
+                new() { Value = date },
+                new() { Value = currency.Code },
+                new() { Value = DbText.Of(_options.RailOf(currency)) },
+                new() { Value = PayoutRunClock.ExecutionDate(now, currency) },
+                new() { Value = startedBy },
+                new() { Value = now },
+            },
+        };
+        if (await start.ExecuteNonQueryAsync(ct) == 1)
+        {
+            await using var lanes = new NpgsqlCommand(PayoutSql.OpenLanes, connection, transaction)
+            {
+                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code } },
+            };
+            await lanes.ExecuteNonQueryAsync(ct);
+        }
+
+        await transaction.CommitAsync(ct);
         return await GetAsync(date, currency, ct) ?? throw new InvalidOperationException($"The run of {date:O} {currency} was not kept.");
     }
 
-    private static async Task<PayoutRun?> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId id, CancellationToken ct)
+    private static async Task<(PayoutRun Run, Guid Cursor, Guid End)?> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId id, int lane, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(PayoutSql.LockRun, connection, transaction) { Parameters = { new() { Value = id.Value } } };
+        await using var command = new NpgsqlCommand(PayoutSql.LockLane, connection, transaction) { Parameters = { new() { Value = id.Value }, new() { Value = lane } } };
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? PayoutRun.Read(reader) : null;
+        return await reader.ReadAsync(ct) ? (PayoutRun.Read(reader), reader.GetGuid(14), reader.GetGuid(15)) : null;
     }
 
-    private async Task<List<PayoutCandidate>> PositionsAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, CancellationToken ct)
+    private async Task<List<PayoutCandidate>> PositionsAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, Guid cursor, Guid end, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.Positions, connection, transaction)
         {
-            Parameters = { new() { Value = run.Currency.Code }, new() { Value = run.Cursor }, new() { Value = _options.ChunkSize } },
+            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize }, new() { Value = end } },
         };
         await using var reader = await command.ExecuteReaderAsync(ct);
         var candidates = new List<PayoutCandidate>(_options.ChunkSize);

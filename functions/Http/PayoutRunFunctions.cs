@@ -9,7 +9,7 @@ using Payments.Domain.Payouts.BankFiles;
 namespace Payments.Functions.Http;
 
 /// <summary>Runs and bank reports: for the platform alone.</summary>
-public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, BankReports reports)
+public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, PayoutFiles files, BankReports reports)
 {
     private const int MaximumReport = 64 * 1024 * 1024;
 
@@ -38,6 +38,17 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Ba
         if (context.RequirePlatform() is { } refusal)
             return Problems.Of(refusal);
         return Api.List(await runs.ListAsync(Api.MaximumLimit, ct), int.MaxValue, PayoutRunResource.Of, PayoutJson.Default.PayoutRunResource);
+    }
+
+    [Function("ListPayoutFiles")]
+    public async Task<IResult> ListFilesAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/{id}/files")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } refusal)
+            return Problems.Of(refusal);
+        return PrefixedId.TryParse<PayoutRunId>(id, out var run)
+            ? Api.List(await files.ListAsync(run, ct), int.MaxValue, file => file, PayoutJson.Default.PayoutFileResource)
+            : Problems.Of(Refusal.NotFound(id));
     }
 
     /// <summary>Takes a bank's file: pain.002, camt.053 or NACHA returns. The same file again changes nothing.</summary>

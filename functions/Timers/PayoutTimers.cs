@@ -8,7 +8,7 @@ namespace Payments.Functions.Timers;
 /// The nightly payouts. The timers only look: what is due is decided by date, so one that comes late, twice, or on several instances does no harm, and one
 /// that never came is made up for by the next.
 /// </summary>
-public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPayout submit)
+public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPayout submit, BankInbox inbox, PayoutChecks checks)
 {
     [Function("ReleaseFunds")]
     public Task ReleaseAsync([TimerTrigger("%Payouts:ReleaseSchedule%")] TimerInfo timer, CancellationToken ct) => release.RunAsync(ct);
@@ -22,4 +22,11 @@ public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPa
 
     [Function("SubmitForgottenPayouts")]
     public Task SweepAsync([TimerTrigger("30 */5 * * * *")] TimerInfo timer, CancellationToken ct) => submit.SweepAsync(500, ct);
+
+    /// <summary>Banks report a few times a day: looking is enough.</summary>
+    [Function("ScanBankInbox")]
+    public Task ScanAsync([TimerTrigger("0 */2 * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
+
+    [Function("CheckPayouts")]
+    public Task CheckAsync([TimerTrigger("0 15 4 * * *")] TimerInfo timer, CancellationToken ct) => checks.RunAsync(ct);
 }

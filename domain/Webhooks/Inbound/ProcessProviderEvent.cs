@@ -74,7 +74,7 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
             result = new ApplyResult(ApplyOutcome.Failed, $"It waited for three days: {result.Detail}");
         if (result.Outcome == ApplyOutcome.Failed)
             InboundLog.Failed(_logger, received.Provider, received.EventId, received.Type, result.Detail);
-        await _endings.SubmitAsync(new Ending(id, attempt, result, _time.GetUtcNow(), System.Diagnostics.Activity.Current?.Id), ct);
+        await _endings.SubmitAsync(new Ending(id, attempt, result, _time.GetUtcNow(), message.TraceParent), ct);
     }
 
     public ValueTask DisposeAsync() => _endings.DisposeAsync();

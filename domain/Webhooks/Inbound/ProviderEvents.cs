@@ -72,7 +72,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         DbText.Parse<ProviderEventStatus>(reader.GetString(4)),
         reader.GetInt32(5),
         reader.IsDBNull(6) ? null : reader.GetString(6),
-        reader.IsDBNull(7) ? null : reader.GetFieldValue<byte[]>(7),
+        reader.IsDBNull(7) ? (ReadOnlyMemory<byte>?)null : reader.GetFieldValue<byte[]>(7),
         reader.GetFieldValue<DateTimeOffset>(8),
         reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
 

@@ -28,9 +28,10 @@ public static partial class EndpointRules
     }
 
     public static EndpointRefusal? CheckEventTypes(IReadOnlyList<string> types) =>
-        types.Count is >= 1 and <= 50 && types.All(type => type.Length <= 100 && EventType().IsMatch(type)) ? null : EndpointRefusal.EventTypesInvalid;
+        types.Count is >= 1 and <= 50 && types.All(type => type is { Length: <= 100 } && EventType().IsMatch(type)) ? null : EndpointRefusal.EventTypesInvalid;
 
-    public static EndpointRefusal? CheckDescription(string? description) => description is { Length: > 500 } ? EndpointRefusal.DescriptionInvalid : null;
+    public static EndpointRefusal? CheckDescription(string? description) =>
+        description is not null && (description.Length > 500 || description.Contains('\0', StringComparison.Ordinal)) ? EndpointRefusal.DescriptionInvalid : null;
 
     [GeneratedRegex(@"^(\*|[a-z_]+\.\*|[a-z_]+(\.[a-z_]+)+)$", RegexOptions.NonBacktracking)]
     private static partial Regex EventType();

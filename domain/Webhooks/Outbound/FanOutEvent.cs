@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
@@ -29,7 +28,7 @@ public sealed class FanOutEvent : IMessageHandler, IAsyncDisposable
     public async Task HandleAsync(Message message, CancellationToken ct)
     {
         await _commits.SubmitAsync(
-            new Item(message.Body.GetProperty("merchant_id").GetGuid(), message.Body.GetProperty("event_id").GetGuid(), Activity.Current?.Id), ct);
+            new Item(message.Body.GetProperty("merchant_id").GetGuid(), message.Body.GetProperty("event_id").GetGuid(), message.TraceParent), ct);
         _signal.Set();
     }
 

@@ -34,6 +34,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
     private readonly GroupCommit<Turn, DateTimeOffset?> _results;
     private readonly ConcurrentDictionary<(Guid Endpoint, Guid Lease), Task> _running = new();
     private int _healthy;
+    private volatile bool _runs;
     private int _troubled;
 
     public WebhookDispatcher(
@@ -53,6 +54,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
     /// <summary>Delivers until cancelled; then finishes the turns under way.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
+        _runs = true;
         while (!ct.IsCancellationRequested)
         {
             var claimed = 0;
@@ -83,12 +85,22 @@ public sealed class WebhookDispatcher : IAsyncDisposable
             }
         }
 
+        _runs = false;
         await Task.WhenAll(_running.Values);
     }
 
-    /// <summary>Delivers what is due now, and returns when nothing is: what a timer calls, as the net under <see cref="RunAsync"/>.</summary>
+    /// <summary>
+    /// Delivers what is due now, and returns when nothing is: what a timer calls, as the net under <see cref="RunAsync"/>. Where that runs, it is
+    /// nudged and left to it.
+    /// </summary>
     public async Task DispatchDueAsync(CancellationToken ct)
     {
+        if (_runs)
+        {
+            _signal.Set();
+            return;
+        }
+
         while (true)
         {
             // Looked at before the claim: a turn that ends in between may have left work due.

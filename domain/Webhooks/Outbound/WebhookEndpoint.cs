@@ -52,7 +52,7 @@ public enum EndpointRefusal
     /// <summary>None, more than 50, or one that is neither a type, a family nor <c>*</c>.</summary>
     EventTypesInvalid,
 
-    /// <summary>Longer than 500 characters.</summary>
+    /// <summary>Longer than 500 characters, or with a NUL.</summary>
     DescriptionInvalid,
 
     /// <summary>The merchant has <see cref="EndpointRules.MaxEndpoints"/> already.</summary>

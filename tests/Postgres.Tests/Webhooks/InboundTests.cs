@@ -171,6 +171,41 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         Assert.Equal("applied", await StatusAsync("evt_1"));
     }
 
+    [Fact]
+    public async Task Purge_PayloadsOfFinishedEvents_GoAndARepetitionIsStillKnown()
+    {
+        await ReceiveAsync("evt_done", """{"type":"known","n":7}""");
+        await DrainAsync();
+        await ReceiveAsync("evt_open", """{"type":"known","n":8}""");
+        _time.Advance(TimeSpan.FromDays(91));
+        var events = new ProviderEvents(_database.App, _signal, _time);
+
+        Assert.Equal(1, await events.PurgeAsync(default));
+        Assert.Equal(0, (await ReceiveAsync("evt_done", """{"type":"known","n":7}""")).Stored);
+        var done = Assert.Single(await events.ListAsync(ProviderEventStatus.Applied, null, null, 10, default));
+        Assert.Null((await events.FindAsync(done.Id, default))!.Payload);
+        Assert.False(await events.ReplayAsync(done.Id, default));
+        await DrainAsync();
+        Assert.Equal([7, 8], _applier.Applied);
+    }
+
+    [Fact]
+    public async Task Replay_RangeOfOneStatus_ProcessesThoseAlone()
+    {
+        await ReceiveAsync("evt_1", """{"type":"known","n":1}""");
+        await DrainAsync();
+        await ReceiveAsync("evt_2", """{"type":"something.else"}""");
+        await DrainAsync();
+        var events = new ProviderEvents(_database.App, _signal, _time);
+        var from = _time.GetUtcNow().AddHours(-1);
+
+        Assert.Equal(0, await events.ReplayAsync(from.AddHours(-1), from, null, default));
+        Assert.Equal(1, await events.ReplayAsync(from, from.AddHours(2), ProviderEventStatus.Applied, default));
+        await DrainAsync();
+        Assert.Equal([1, 1], _applier.Applied);
+        Assert.Equal(("applied", "ignored"), (await StatusAsync("evt_1"), await StatusAsync("evt_2")));
+    }
+
     private async Task<WebhookReceipt> ReceiveAsync(string id, string body)
     {
         var bytes = Encoding.UTF8.GetBytes(body);

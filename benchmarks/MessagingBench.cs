@@ -1,0 +1,241 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using Azure.Messaging.ServiceBus;
+using Azure.Storage.Queues;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+using Payments.Local.ServiceBus;
+
+namespace Payments.Benchmarks;
+
+/// <summary>
+/// Messages from the commit of their outbox row to the commit of their effect, with the inbox, on Service Bus (the double, over AMQP, in this process)
+/// and, where <c>AzureWebJobsStorage</c> names an account, on Storage queues. Beside them a plain consumer: sixteen workers that each take
+/// one row of a table with SKIP LOCKED, have the same effect and delete it, in a transaction for each.
+/// </summary>
+internal static class MessagingBench
+{
+    private const string Queue = QueueNames.PayoutSubmissions;
+    private const int Workers = 16;
+
+    public static async Task RunAsync(BenchRun run)
+    {
+        await run.ExecuteAsync(
+            """
+            CREATE TABLE payments.bench_effects (id uuid PRIMARY KEY, happened_at timestamptz NOT NULL);
+            CREATE TABLE payments.bench_jobs (id uuid PRIMARY KEY, body jsonb NOT NULL, created_at timestamptz NOT NULL);
+            GRANT ALL ON payments.bench_effects, payments.bench_jobs TO payments_app
+            """);
+        var count = run.Quick ? 10_000 : 100_000;
+        var seconds = run.Quick ? 5 : 20;
+        var plain = await PollAsync(run, count);
+        run.Report($"polling a table, {Workers} workers", "throughput", plain, "messages/s");
+
+        await using (var bus = ServiceBusDouble.Start(new ServiceBusDoubleOptions()))
+        {
+            bus.AddQueue(Queue);
+            await using var client = new ServiceBusClient(bus.ConnectionString);
+            await using var sender = new ServiceBusMessageSender(client);
+            await MeasureAsync(run, "service bus", sender, count, seconds, plain, async (handle, stop) =>
+            {
+                await using var processor = client.CreateProcessor(Queue, new ServiceBusProcessorOptions { MaxConcurrentCalls = 128, PrefetchCount = 256 });
+                processor.ProcessMessageAsync += args => handle(args.Message.Body.ToMemory());
+                processor.ProcessErrorAsync += _ => Task.CompletedTask;
+                await processor.StartProcessingAsync(CancellationToken.None);
+                await stop;
+                await processor.StopProcessingAsync(CancellationToken.None);
+            });
+        }
+
+        if (Environment.GetEnvironmentVariable("AzureWebJobsStorage") is { Length: > 0 } account)
+        {
+            var service = new QueueServiceClient(account);
+            var queue = service.GetQueueClient(Queue);
+            await queue.CreateIfNotExistsAsync();
+            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service), count / 5, seconds, plain, async (handle, stop) =>
+                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, handle, stop))));
+        }
+    }
+
+    private static async Task MeasureAsync(
+        BenchRun run, string transport, IMessageSender sender, int count, int seconds, double plain, Func<Func<ReadOnlyMemory<byte>, Task>, Task, Task> consume)
+    {
+        await using var handler = new EffectHandler(run.App);
+        var letters = new DeadLetters(run.App, new OutboxSignal(), TimeProvider.System, NullLogger<DeadLetters>.Instance);
+        var dispatcher = new MessageDispatcher(run.App, [handler], letters, TimeProvider.System, NullLogger<MessageDispatcher>.Instance);
+        var relay = new OutboxRelay(run.App, sender, TimeProvider.System, NullLogger<OutboxRelay>.Instance);
+        var signal = new OutboxSignal();
+        using var service = new OutboxRelayService(relay, signal, TimeProvider.System, NullLogger<OutboxRelayService>.Instance);
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var consumer = consume(raw => dispatcher.DispatchAsync(Queue, raw, CancellationToken.None), stop.Task);
+
+        // Full: all at once, as fast as it goes. The plain consumer finds its rows there as well.
+        for (var left = count; left > 0; left -= 500)
+            await EnqueueAsync(run.App, Math.Min(500, left), handler);
+        await run.ExecuteAsync("ANALYZE payments.outbox");
+        var started = Stopwatch.GetTimestamp();
+        await service.StartAsync(CancellationToken.None);
+        await handler.WaitAsync(count);
+        var top = count / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        run.Report($"{transport}, all at once", "throughput", top, "messages/s", plain);
+
+        // Half of that, evenly: what a message waits when there is room.
+        handler.Forget();
+        var sent = 0;
+        started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started).TotalSeconds < seconds)
+        {
+            var due = (int)(Stopwatch.GetElapsedTime(started).TotalSeconds * top / 2) - sent;
+            if (due > 0)
+            {
+                await EnqueueAsync(run.App, due, handler);
+                signal.Set();
+                sent += due;
+            }
+
+            await Task.Delay(10);
+        }
+
+        await handler.WaitAsync(sent);
+        run.Report($"{transport}, half of the top rate", "p50", handler.Percentile(0.50), "ms");
+        run.Report($"{transport}, half of the top rate", "p99", handler.Percentile(0.99), "ms");
+        await service.StopAsync(CancellationToken.None);
+        stop.SetResult();
+        await consumer;
+    }
+
+    private static async Task EnqueueAsync(NpgsqlDataSource dataSource, int count, EffectHandler handler)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        OutboxMessage[] messages = [.. Enumerable.Range(0, count).Select(i => OutboxMessage.New(
+            Queue, "effect", string.Create(CultureInfo.InvariantCulture, $$"""{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":{{i}}}"""), now))];
+        await using var connection = await dataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await Outbox.EnqueueAsync(connection, transaction, messages, CancellationToken.None);
+        await transaction.CommitAsync();
+        handler.Committed(messages.Select(message => message.Id));
+    }
+
+    private static async Task ReceiveAsync(QueueClient queue, Func<ReadOnlyMemory<byte>, Task> handle, Task stop)
+    {
+        while (!stop.IsCompleted)
+        {
+            var messages = await queue.ReceiveMessagesAsync(32, TimeSpan.FromSeconds(30));
+            if (messages.Value.Length == 0)
+                await Task.WhenAny(stop, Task.Delay(20));
+            await Task.WhenAll(messages.Value.Select(async message =>
+            {
+                await handle(Convert.FromBase64String(message.Body.ToString()));
+                await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+            }));
+        }
+    }
+
+    private static async Task<double> PollAsync(BenchRun run, int count)
+    {
+        await run.ExecuteAsync($$"""
+            INSERT INTO payments.bench_jobs SELECT gen_random_uuid(), '{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":1}', '2026-03-01T00:00:00Z' FROM generate_series(1, {{count}});
+            CREATE INDEX ON payments.bench_jobs (created_at);
+            ANALYZE payments.bench_jobs
+            """);
+        var started = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
+        {
+            await using var connection = await run.App.OpenConnectionAsync();
+            while (await TakeAsync(connection))
+            {
+            }
+        })));
+        return count / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static async Task<bool> TakeAsync(NpgsqlConnection connection)
+    {
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var take = new NpgsqlCommand("SELECT id FROM payments.bench_jobs ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED", connection, transaction);
+        if (await take.ExecuteScalarAsync() is not Guid id)
+            return false;
+        await using var batch = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand("INSERT INTO payments.bench_effects VALUES ($1, $2)") { Parameters = { new() { Value = id }, new() { Value = TimeProvider.System.GetUtcNow().UtcDateTime } } },
+                new NpgsqlBatchCommand("DELETE FROM payments.bench_jobs WHERE id = $1") { Parameters = { new() { Value = id } } },
+            },
+        };
+        await batch.ExecuteNonQueryAsync();
+        await transaction.CommitAsync();
+        return true;
+    }
+
+    /// <summary>Has an effect once, through a group commit, as the app's handlers do.</summary>
+    private sealed class EffectHandler : IMessageHandler, IAsyncDisposable
+    {
+        private readonly GroupCommit<Guid, bool> _commits;
+        private readonly ConcurrentDictionary<Guid, long> _committed = new();
+        private readonly ConcurrentQueue<double> _latencies = new();
+        private int _handled;
+
+        public EffectHandler(NpgsqlDataSource dataSource) => _commits = new("bench-effects", dataSource, WriteAsync, new GroupCommitOptions(), TimeProvider.System);
+
+        public string Queue => MessagingBench.Queue;
+
+        public string Type => "effect";
+
+        public short Version => 1;
+
+        public void Committed(IEnumerable<Guid> ids)
+        {
+            var now = Stopwatch.GetTimestamp();
+            foreach (var id in ids)
+                _committed.TryAdd(id, now);
+        }
+
+        public async Task HandleAsync(Message message, CancellationToken ct)
+        {
+            if (!await _commits.SubmitAsync(message.Id, ct))
+                return;
+
+            // A message may overtake the note of its commit: then it took no time at all.
+            _latencies.Enqueue(_committed.TryGetValue(message.Id, out var at) ? Stopwatch.GetElapsedTime(at).TotalMilliseconds : 0);
+            Interlocked.Increment(ref _handled);
+        }
+
+        public async Task WaitAsync(int count)
+        {
+            while (Volatile.Read(ref _handled) < count)
+                await Task.Delay(5);
+        }
+
+        public void Forget()
+        {
+            _latencies.Clear();
+            _handled = 0;
+        }
+
+        public double Percentile(double share)
+        {
+            var sorted = _latencies.Order().ToArray();
+            return sorted[(int)Math.Min(sorted.Length - 1, share * sorted.Length)];
+        }
+
+        public ValueTask DisposeAsync() => _commits.DisposeAsync();
+
+        private static async ValueTask<IReadOnlyList<bool>> WriteAsync(
+            NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Guid> ids, CancellationToken ct)
+        {
+            var now = TimeProvider.System.GetUtcNow();
+            var fresh = await Inbox.TryRecordAsync(connection, transaction, "bench", [.. ids], now, ct);
+            await using var command = new NpgsqlCommand("INSERT INTO payments.bench_effects SELECT id, $2 FROM unnest($1) AS t (id)", connection, transaction)
+            {
+                Parameters = { new() { Value = fresh.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid }, new() { Value = now.UtcDateTime } },
+            };
+            await command.ExecuteNonQueryAsync(ct);
+            return [.. ids.Select(fresh.Contains)];
+        }
+    }
+}
