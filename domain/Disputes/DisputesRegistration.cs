@@ -29,7 +29,7 @@ public static class DisputesRegistration
         services.AddSingleton(provider => new EvidenceFolder(
             provider.GetRequiredService<NpgsqlDataSource>(),
             provider.GetRequiredService<DisputeReads>(),
-            Blobs(configuration),
+            provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<EvidenceScanner>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IDisputeProvider>(provider =>
