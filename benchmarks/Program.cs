@@ -3,6 +3,7 @@ using Payments.Benchmarks;
 // Every benchmark takes the run's options and prints JSON lines; anything for people goes to the error stream.
 var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task> Run)>(StringComparer.Ordinal)
 {
+    ["disputes-file"] = ("lines a second of a partner's dispute file, first and again, beside COPY of the same file", DisputesFileBench.RunAsync),
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
     ["messaging"] = ("messages a second from the outbox's commit to their effect, on each transport, beside a consumer that polls a table", MessagingBench.RunAsync),
     ["payouts"] = ("a night of payouts: creation, bank files, settlement, beside a plain INSERT ... SELECT", PayoutsBench.RunAsync),

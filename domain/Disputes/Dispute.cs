@@ -1,3 +1,5 @@
+using Payments.Domain.Pricing;
+
 namespace Payments.Domain.Disputes;
 
 /// <summary>How far a dispute has gone, in the order of the card networks. A dispute never goes back a stage.</summary>

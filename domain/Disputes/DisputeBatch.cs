@@ -4,6 +4,7 @@ using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 using Payments.Domain.Messaging;
+using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Disputes;
 

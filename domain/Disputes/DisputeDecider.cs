@@ -1,3 +1,5 @@
+using Payments.Domain.Pricing;
+
 namespace Payments.Domain.Disputes;
 
 /// <summary>What changed of a dispute, as merchants are told.</summary>

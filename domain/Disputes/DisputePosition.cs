@@ -1,14 +1,6 @@
-namespace Payments.Domain.Disputes;
+using Payments.Domain.Pricing;
 
-/// <summary>What a merchant's plan charges for disputes, in minor units of the currency the merchant is charged in.</summary>
-/// <param name="Chargeback">Charged once when the dispute first takes money.</param>
-/// <param name="PreArbitration">Charged in addition once pre-arbitration is reached.</param>
-/// <param name="Arbitration">Charged in addition once arbitration is reached.</param>
-/// <param name="RefundedWhenWon">Whether all of them come back while the dispute stands as won.</param>
-public sealed record DisputeFees(long Chargeback, long PreArbitration, long Arbitration, bool RefundedWhenWon)
-{
-    public static DisputeFees None { get; } = new(0, 0, 0, false);
-}
+namespace Payments.Domain.Disputes;
 
 /// <summary>
 /// What the ledger holds for a dispute. It follows from the state alone, so whatever path led there, the difference between two positions

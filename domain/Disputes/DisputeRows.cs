@@ -1,6 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
+using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Disputes;
 

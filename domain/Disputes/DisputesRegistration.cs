@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Disputes.Files;
 using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Sandbox;
@@ -22,6 +23,18 @@ public static class DisputesRegistration
         services.AddSingleton<DisputeDeadlines>();
         services.AddSingleton<DisputeFileIngestion>();
         services.AddSingleton(new DisputePartners(configuration));
+        services.AddSingleton(provider => new EvidenceScanner(
+            provider.GetRequiredService<IHttpClientFactory>().CreateClient("evidence-scanner"),
+            configuration["Disputes:EvidenceScanner"] is { Length: > 0 } address ? new Uri(address) : null));
+        services.AddSingleton(provider => new EvidenceFolder(
+            provider.GetRequiredService<NpgsqlDataSource>(),
+            provider.GetRequiredService<DisputeReads>(),
+            provider.GetRequiredService<BlobServiceClient>(),
+            provider.GetRequiredService<EvidenceScanner>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IDisputeProvider>(provider =>
+            new SandboxDisputeProvider(provider.GetRequiredService<IHttpClientFactory>().CreateClient(SandboxDisputes.Provider)));
+        services.AddSingleton<RespondToDispute>();
         services.AddSingleton(provider => new DisputeInbox(
             provider.GetRequiredService<BlobServiceClient>(),
             provider.GetRequiredService<DisputeFileIngestion>(),

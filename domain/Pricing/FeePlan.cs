@@ -1,5 +1,3 @@
-using Payments.Domain.Disputes;
-
 namespace Payments.Domain.Pricing;
 
 /// <summary>What one currency costs: a share of the amount plus a fixed part, never below the minimum. Fixed parts are minor units.</summary>

@@ -1,11 +1,12 @@
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain.Disputes;
+using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Disputes.Files;
 
 namespace Payments.Functions.Timers;
 
 /// <summary>What disputes do by themselves as time goes by.</summary>
-public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines deadlines, DisputeInbox inbox)
+public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines deadlines, DisputeInbox inbox, RespondToDispute respond)
 {
     private const int Batch = 1000;
 
@@ -25,4 +26,13 @@ public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines d
     /// <summary>The net under the inbox's blob events.</summary>
     [Function("ScanDisputesInbox")]
     public Task ScanAsync([TimerTrigger("%Disputes:ScanSchedule%")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
+
+    /// <summary>Answers to disputes that a crash or a silent provider left without an outcome.</summary>
+    [Function("ResolveDisputeResponses")]
+    public async Task ResolveAsync([TimerTrigger("%Disputes:MatchSchedule%")] TimerInfo timer, CancellationToken ct)
+    {
+        while (await respond.ResolveAsync(Batch, ct) == Batch)
+        {
+        }
+    }
 }

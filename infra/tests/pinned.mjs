@@ -64,6 +64,7 @@ export const localSettings = ['AzureWebJobsStorage', 'FUNCTIONS_WORKER_RUNTIME',
 export const defaultedSettings = {
     'Logging:Console:Enabled': 'The worker leaves the console to the host.',
     'Disputes:Partners': 'Partners of dispute files are an operator\'s choice; without any, files wait in the inbox.',
+    'Disputes:EvidenceScanner': 'A scanner of evidence files is an operator\'s choice; without one, files are judged by type and size alone.',
     Payouts: 'Payouts go to the bank API of the processor address until rails are chosen.',
     'Providers:Sandbox:ApiKey': 'Read as part of the section Providers:Sandbox.',
     'Providers:Sandbox:BaseAddress': 'Read as part of the section Providers:Sandbox.',

@@ -172,7 +172,7 @@ var hostAlerts = [
     severity: ticket
     window: 'PT1H'
     every: 'PT15M'
-    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'WatchDisputeDeadlines\'', '2')
+    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'ResolveDisputeResponses\', \'WatchDisputeDeadlines\'', '2')
   }
   {
     name: 'timers-silent'
@@ -181,7 +181,7 @@ var hostAlerts = [
     severity: page
     window: 'PT45M'
     every: 'PT15M'
-    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\'')
+    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\'')
   }
 ]
 

@@ -19,6 +19,7 @@ var containers = [
   'disputes-inbox'
   'disputes-rejected'
   'disputes-archive'
+  'dispute-evidence'
   'bank-inbox'
   'bank-rejected'
   'bank-archive'

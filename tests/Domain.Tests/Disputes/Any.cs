@@ -1,5 +1,6 @@
 using Payments.Domain.Disputes;
 using Payments.Domain.Ledger;
+using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Tests.Disputes;
 

@@ -1,5 +1,6 @@
 using Payments.Domain.Balances;
 using Payments.Domain.Disputes;
+using Payments.Domain.Pricing;
 using static Payments.Domain.Disputes.DisputeStage;
 using static Payments.Domain.Disputes.DisputeStatus;
 

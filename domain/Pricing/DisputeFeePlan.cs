@@ -1,7 +1,17 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Payments.Domain.Disputes;
+namespace Payments.Domain.Pricing;
+
+/// <summary>What a merchant's plan charges for disputes, in minor units of the currency the merchant is charged in.</summary>
+/// <param name="Chargeback">Charged once when the dispute first takes money.</param>
+/// <param name="PreArbitration">Charged in addition once pre-arbitration is reached.</param>
+/// <param name="Arbitration">Charged in addition once arbitration is reached.</param>
+/// <param name="RefundedWhenWon">Whether all of them come back while the dispute stands as won.</param>
+public sealed record DisputeFees(long Chargeback, long PreArbitration, long Arbitration, bool RefundedWhenWon)
+{
+    public static DisputeFees None { get; } = new(0, 0, 0, false);
+}
 
 /// <summary>The dispute fees of one currency, in its minor units.</summary>
 /// <param name="Currency">ISO 4217 code; null is the rule for every currency without one of its own.</param>

@@ -1,0 +1,54 @@
+namespace Payments.Domain.Disputes.Evidence;
+
+/// <summary>What may be said and sent, decided before anything is stored.</summary>
+public static class EvidenceRules
+{
+    public const int MaximumText = 20_000;
+    public const int MaximumFields = 50;
+    public const int MaximumFile = 5 * 1024 * 1024;
+    public const int MaximumFiles = 10;
+
+    public static Refusal? CheckDraft(string? text, IReadOnlyDictionary<string, string>? fields)
+    {
+        if (text is { Length: > MaximumText })
+            return Refusal.Invalid("text", $"The text has at most {MaximumText} characters.");
+        if (fields is { Count: > MaximumFields })
+            return Refusal.Invalid("fields", $"There are at most {MaximumFields} fields.");
+        foreach (var (name, value) in fields ?? new Dictionary<string, string>())
+        {
+            if (name.Length is 0 or > 60 || name.Any(c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_')))
+                return Refusal.Invalid("fields", "A field's name has 1 to 60 lower-case letters, digits and underscores.");
+            if (value is null || value.Length > MaximumText || value.Contains('\0', StringComparison.Ordinal))
+                return Refusal.Invalid($"fields.{name}", $"A field has at most {MaximumText} characters.");
+        }
+
+        return text?.Contains('\0', StringComparison.Ordinal) is true ? Refusal.Invalid("text", "The text has a character that cannot be stored.") : null;
+    }
+
+    /// <summary>Whether an answer may be sent now.</summary>
+    public static Refusal? CheckResponse(DisputeState state, DisputeResponseKind kind, EvidencePack evidence)
+    {
+        if (!DisputeTransitions.AwaitsResponse(state.Status))
+            return new Refusal(RefusalCode.StateConflict, $"The dispute is {Database.DbText.Of(state.Status)}: it awaits no response.");
+        return kind switch
+        {
+            DisputeResponseKind.Submit when evidence.IsEmpty => new Refusal(RefusalCode.StateConflict, "There is no evidence to submit: give text, fields or files first."),
+            DisputeResponseKind.Submit => null,
+            DisputeResponseKind.Accept when !DisputeTransitions.Belongs(state.Stage, DisputeStatus.Accepted) =>
+                new Refusal(RefusalCode.StateConflict, "No money has moved yet: there is nothing to accept. A refund may prevent the chargeback."),
+            DisputeResponseKind.Accept => null,
+        };
+    }
+
+    /// <summary>
+    /// The type by the first bytes, whatever the name or the header say: PDF, PNG and JPEG are what providers take. Null for anything else.
+    /// </summary>
+    public static string? TypeOf(ReadOnlySpan<byte> content)
+    {
+        if (content.StartsWith("%PDF-"u8))
+            return "application/pdf";
+        if (content.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
+            return "image/png";
+        return content.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) ? "image/jpeg" : null;
+    }
+}

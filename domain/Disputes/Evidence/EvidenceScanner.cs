@@ -1,0 +1,34 @@
+using System.Net;
+
+namespace Payments.Domain.Disputes.Evidence;
+
+/// <summary>
+/// The hook for a virus scanner: where <c>Disputes:EvidenceScanner</c> names an address, every file is posted to it before it is stored. 204 lets it
+/// pass, 422 refuses it; without a clear answer nothing is stored. Without an address every file passes.
+/// </summary>
+public sealed class EvidenceScanner(HttpClient http, Uri? address)
+{
+    public async Task<Refusal?> ScanAsync(byte[] content, CancellationToken ct)
+    {
+        if (address is null)
+            return null;
+        try
+        {
+            using var body = new ByteArrayContent(content);
+            using var response = await http.PostAsync(address, body, ct);
+            return response.StatusCode switch
+            {
+                HttpStatusCode.NoContent => null,
+                HttpStatusCode.UnprocessableEntity => Refusal.Invalid("file", "The file was refused by the scanner."),
+                _ => Unavailable(),
+            };
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return Unavailable();
+        }
+    }
+
+    private static Refusal Unavailable() =>
+        new(RefusalCode.Overloaded, "The file cannot be scanned at the moment; nothing was stored.", RetryAfter: TimeSpan.FromSeconds(30));
+}
