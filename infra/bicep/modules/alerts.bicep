@@ -121,6 +121,15 @@ var hostAlerts = [
     query: format(failing, '1d', '\'CheckPayouts\'', '1')
   }
   {
+    name: 'ledger'
+    text: 'The ledger does not verify, is not sealed, or nobody could look.'
+    runbook: 'docs/runbooks/ledger.md'
+    severity: page
+    window: 'P1D'
+    every: 'PT1H'
+    query: format(failing, '1d', '\'VerifyLedger\', \'SealLedger\'', '1')
+  }
+  {
     name: 'provider-events'
     text: 'Events of partners cannot be applied: what they know of payments, disputes and payouts does not arrive in ours.'
     runbook: 'docs/runbooks/dead-letters.md'

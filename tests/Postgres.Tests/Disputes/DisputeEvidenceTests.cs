@@ -193,7 +193,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         new(database.App, world.Reads, blobs ?? new BlobServiceClient(new Uri("http://127.0.0.1:1/none")), new EvidenceScanner(new HttpClient(), null), world.Clock);
 
     private RespondToDispute Respond(DisputeWorld world, Acquirer acquirer) => new(
-        database.App, world.Ingestion, world.Reads, new IdempotencyStore(database.App, world.Clock), [new SandboxDisputeProvider(acquirer.Client)], new OutboxSignal(), world.Clock,
+        database.App, world.Ingestion, world.Reads, new IdempotencyStore(database.App, new Payments.Domain.Secrets.SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), world.Clock), [new SandboxDisputeProvider(acquirer.Client)], new OutboxSignal(), world.Clock,
         NullLogger<RespondToDispute>.Instance);
 
     private static IdempotentRequest Request(DisputeWorld world, string key) => new(world.Merchant, new IdempotencyKey(key), SHA256.HashData(Encoding.UTF8.GetBytes(key)));
