@@ -56,6 +56,7 @@ internal static class LedgerBench
         }
 
         await ReportBytesAsync(run);
+        await FillAsync(run, posting, 50_000 + await run.ScalarAsync<long>("SELECT count(*) FROM ledger.transfers"));
         var memory = Memory();
         await FillAsync(run, posting, history);
         foreach (var (name, pick) in Shapes)

@@ -125,6 +125,9 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
             {
                 await CommitAsync(batch);
                 batch.Clear();
+
+                // Those who were answered go first: what they ask next shares the batch of those who waited, instead of half of each turn's.
+                await Task.Yield();
             }
         }
     }
