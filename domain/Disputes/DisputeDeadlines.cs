@@ -32,6 +32,8 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
         INSERT INTO payments.dispute_reminders (merchant_id, dispute_id, evidence_due_by, days, reminded_at)
         SELECT merchant_id, dispute_id, evidence_due_by, $4, $5
         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS t (merchant_id, dispute_id, evidence_due_by)
+        ON CONFLICT DO NOTHING
+        RETURNING dispute_id
         """;
 
     // An inquiry that is not answered stays open: no money has moved, and the provider says what becomes of it.
@@ -90,25 +92,27 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
 
         if (due.Count == 0)
             return 0;
-        await using var writes = new NpgsqlBatch(connection, transaction)
+        // A row that another instance reminded of between our snapshot and our lock looks due to us: the insert tells it apart.
+        var remembered = new HashSet<Guid>();
+        await using (var remember = new NpgsqlCommand(Remember, connection, transaction)
         {
-            BatchCommands =
+            Parameters =
             {
-                new NpgsqlBatchCommand(Remember)
-                {
-                    Parameters =
-                    {
-                        Columns.Of(due, d => d.Merchant.Value, NpgsqlDbType.Uuid),
-                        Columns.Of(due, d => d.Id.Value, NpgsqlDbType.Uuid),
-                        Columns.Of(due, d => d.State.EvidenceDueBy!.Value.UtcDateTime, NpgsqlDbType.TimestampTz),
-                        Small(days),
-                        Time(now),
-                    },
-                },
-                EventLog.Append([.. due.SelectMany(d => DisputeResource.Events(d, [DisputeEventKind.DueSoon], now))]),
+                Columns.Of(due, d => d.Merchant.Value, NpgsqlDbType.Uuid),
+                Columns.Of(due, d => d.Id.Value, NpgsqlDbType.Uuid),
+                Columns.Of(due, d => d.State.EvidenceDueBy!.Value.UtcDateTime, NpgsqlDbType.TimestampTz),
+                Small(days),
+                Time(now),
             },
-        };
-        await writes.ExecuteNonQueryAsync(ct);
+        })
+        {
+            await using var reader = await remember.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                remembered.Add(reader.GetGuid(0));
+        }
+
+        await EventLog.AppendAsync(
+            connection, transaction, [.. due.Where(d => remembered.Contains(d.Id.Value)).SelectMany(d => DisputeResource.Events(d, [DisputeEventKind.DueSoon], now))], ct);
         await transaction.CommitAsync(ct);
         outbox.Set();
         return due.Count;

@@ -71,7 +71,7 @@ var settings = {
   Disputes__MatchSchedule: '*/30 * * * * *'
   Disputes__DeadlineSchedule: '0 */15 * * * *'
   Disputes__ScanSchedule: '30 */5 * * * *'
-  Ledger__SealSchedule: '*/30 * * * * *'
+  Ledger__SealSchedule: '*/10 * * * * *'
   Ledger__VerifySchedule: '0 23 4 * * *'
   Payouts__ReleaseSchedule: '0 * * * * *'
   Payouts__Schedule: '0 */10 * * * *'

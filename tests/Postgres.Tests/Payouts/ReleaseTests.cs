@@ -46,10 +46,10 @@ public sealed class ReleaseTests(TestDatabase database) : IClassFixture<TestData
 
         // Half past midnight on the 21st in Frankfurt is still the 20th in New York.
         world.Clock.Now = new DateTimeOffset(2026, 11, 20, 23, 30, 0, TimeSpan.Zero);
-        Assert.Equal(1, await world.Release.RunAsync(default));
+        await world.Release.RunAsync(default);
         Assert.Equal(1, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur)));
         world.Clock.Now = new DateTimeOffset(2026, 11, 21, 5, 0, 0, TimeSpan.Zero);
-        Assert.Equal(1, await world.Release.RunAsync(default));
+        await world.Release.RunAsync(default);
         Assert.Equal(2, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Usd)));
     }
 

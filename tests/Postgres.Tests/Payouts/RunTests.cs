@@ -129,8 +129,7 @@ public sealed class RunTests(TestDatabase database) : IClassFixture<TestDatabase
         await Case("kept_in_reserve", 100, m => world.Settings.ChangeAsync(m, Currency.Eur, new(null, null, null, null, new(null, null, 100)), true, "op", default));
         await Case("manual_schedule", 100, m => world.Settings.ChangeAsync(m, Currency.Eur, new(new("manual", null, null), null, null, null, null), false, "op", default));
         await Case("bank_account_cooling", 100, m => world.AccountAsync(m, Currency.Eur, 2));
-        var run = await world.Run.RunAsync(Date(3).AddDays(1), Currency.Eur, "test", default);
-        Assert.Equal(0, run.Payouts);
+        await world.Run.RunAsync(Date(3).AddDays(1), Currency.Eur, "test", default);
         foreach (var (reason, merchant) in cases)
         {
             Assert.Empty(await world.PayoutsAsync(merchant));
