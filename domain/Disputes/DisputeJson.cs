@@ -69,6 +69,7 @@ public sealed record DisputeResource(
 }
 
 /// <summary>One entry of a dispute's history: what was said, by whom, and when it reached us.</summary>
+/// <param name="Cursor">Of an update that waits for its charge: the next page starts after it.</param>
 public sealed record DisputeUpdateResource(
     string Object,
     string Provider,
@@ -79,13 +80,17 @@ public sealed record DisputeUpdateResource(
     long? Amount,
     string? Currency,
     long? ReturnedAmount,
+    long? MerchantAmount,
+    string? MerchantCurrency,
     string? Network,
     string? NetworkReasonCode,
+    string? Reason,
     DateTimeOffset? EvidenceDueBy,
     DateTimeOffset OccurredAt,
     DateTimeOffset ReceivedAt,
     string Source,
-    string SourceReference)
+    string SourceReference,
+    string? Cursor = null)
 {
     public static DisputeUpdateResource Of(DisputeHistoryEntry entry) => new(
         "dispute_update",
@@ -97,16 +102,21 @@ public sealed record DisputeUpdateResource(
         entry.Update.Amount?.MinorUnits,
         entry.Update.Amount?.Currency.Code,
         entry.Update.Returned?.MinorUnits,
+        entry.Update.MerchantAmount?.MinorUnits,
+        entry.Update.MerchantAmount?.Currency.Code,
         entry.Update.Network,
         entry.Update.NetworkReasonCode,
+        entry.Update.Reason is { } reason ? DbText.Of(reason) : null,
         entry.Update.EvidenceDueBy,
         entry.Update.OccurredAt,
         entry.ReceivedAt,
         DbText.Of(entry.Update.Source),
         entry.Update.SourceReference);
+
+    public static DisputeUpdateResource Waiting(DisputeHistoryEntry entry) => Of(entry) with { Cursor = UnmatchedCursor.After(entry).ToString() };
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(DisputeResource))]
 [JsonSerializable(typeof(IReadOnlyList<DisputeResource>))]
 [JsonSerializable(typeof(ImportDisputesRequest))]

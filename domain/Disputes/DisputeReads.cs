@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
@@ -7,6 +8,29 @@ namespace Payments.Domain.Disputes;
 /// <summary>One entry of a dispute's history.</summary>
 /// <param name="ReceivedAt">UTC, when it reached us.</param>
 public sealed record DisputeHistoryEntry(DisputeUpdate Update, DateTimeOffset ReceivedAt);
+
+/// <summary>Where a page of updates that wait for their charge ends: those that came later, and at the same instant by their content.</summary>
+public readonly record struct UnmatchedCursor(DateTimeOffset ReceivedAt, Guid Fingerprint)
+{
+    public static UnmatchedCursor After(DisputeHistoryEntry entry) => new(entry.ReceivedAt, entry.Update.Fingerprint());
+
+    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
+    public static bool TryParse(string? text, out UnmatchedCursor cursor)
+    {
+        cursor = default;
+        var parts = text?.Split('-');
+        if (parts is not [var ticks, var fingerprint] || !long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var utc)
+            || utc > DateTimeOffset.MaxValue.UtcTicks || !Guid.TryParseExact(fingerprint, "N", out var id))
+        {
+            return false;
+        }
+
+        cursor = new UnmatchedCursor(new DateTimeOffset(utc, TimeSpan.Zero), id);
+        return true;
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{ReceivedAt.UtcTicks}-{Fingerprint:N}");
+}
 
 /// <summary>Reads of disputes; none of them changes anything.</summary>
 public sealed class DisputeReads(NpgsqlDataSource dataSource)
@@ -54,11 +78,13 @@ public sealed class DisputeReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>For operators: updates that wait for their charge, oldest first.</summary>
-    public async Task<IReadOnlyList<DisputeHistoryEntry>> ListUnmatchedAsync(string? provider, int limit, CancellationToken ct)
+    public async Task<IReadOnlyList<DisputeHistoryEntry>> ListUnmatchedAsync(string? provider, UnmatchedCursor? after, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(DisputeSql.ListUnmatched);
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)provider ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after?.ReceivedAt.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(Uuid(after?.Fingerprint));
         return await ReadAsync(command, ReadEntry, ct);
     }
 

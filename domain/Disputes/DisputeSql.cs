@@ -191,8 +191,8 @@ internal static class DisputeSql
         $"""
         SELECT u.provider, u.provider_dispute_id, {UpdateColumns}, u.received_at
         FROM payments.unmatched_dispute_updates u
-        WHERE $1::text IS NULL OR u.provider = $1
-        ORDER BY u.received_at, u.provider_dispute_id, u.fingerprint
+        WHERE ($1::text IS NULL OR u.provider = $1) AND ($3::timestamptz IS NULL OR (u.received_at, u.fingerprint) > ($3, $4::uuid))
+        ORDER BY u.received_at, u.fingerprint
         LIMIT $2
         """;
 }

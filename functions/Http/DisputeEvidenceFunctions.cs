@@ -39,6 +39,11 @@ public sealed class DisputeEvidenceFunctions(EvidenceFolder folder, RespondToDis
             request, id, context, (merchant, dispute) => folder.AddFileAsync(merchant, dispute, request.Query["purpose"].ToString(), request.Query["name"].ToString(), content, ct));
     }
 
+    [Function("RemoveDisputeEvidenceFile")]
+    public Task<IResult> RemoveFileAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "v1/disputes/{id}/evidence/files/{hash}")] HttpRequest request, string id, string hash, FunctionContext context,
+        CancellationToken ct) => ShowAsync(request, id, context, (merchant, dispute) => folder.RemoveFileAsync(merchant, dispute, hash, ct));
+
     [Function("SubmitDisputeEvidence")]
     public Task<IResult> SubmitAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/disputes/{id}/submit")] HttpRequest request, string id, FunctionContext context, CancellationToken ct) =>

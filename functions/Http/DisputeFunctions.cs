@@ -32,15 +32,9 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
             status = value;
         }
 
-        DateTimeOffset? dueBefore = null;
-        if (request.Query.TryGetValue("due_before", out var before))
-        {
-            if (!DateTimeOffset.TryParse(before, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var value))
-                return Problems.Of(Refusal.Invalid("due_before", "A time is written as in RFC 3339."));
-            dueBefore = value;
-        }
-
-        var rows = await reads.ListByDueDateAsync(merchant, page.StartingAfter, status, dueBefore, page.Limit + 1, ct);
+        if (!Api.Time(request, "due_before").TryGet(out var dueBefore, out refusal))
+            return Problems.Of(refusal);
+        var rows = await reads.ListByDueDateAsync(merchant, page.StartingAfter, status, dueBefore.At, page.Limit + 1, ct);
         return Api.List(rows, page.Limit, DisputeResource.Of, DisputeJson.Default.DisputeResource);
     }
 
@@ -82,10 +76,18 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        if (!Api.Page<DisputeId>(request).TryGet(out var page, out var refusal))
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal))
             return Problems.Of(refusal);
-        var rows = await reads.ListUnmatchedAsync(request.Query["provider"], page.Limit + 1, ct);
-        return Api.List(rows, page.Limit, DisputeUpdateResource.Of, DisputeJson.Default.DisputeUpdateResource);
+        UnmatchedCursor? after = null;
+        if (request.Query.TryGetValue("starting_after", out var text))
+        {
+            if (!UnmatchedCursor.TryParse(text, out var cursor))
+                return Problems.Of(Refusal.Invalid("starting_after", "The cursor is that of the last update of the page before."));
+            after = cursor;
+        }
+
+        var rows = await reads.ListUnmatchedAsync(request.Query["provider"], after, limit + 1, ct);
+        return Api.List(rows, limit, DisputeUpdateResource.Waiting, DisputeJson.Default.DisputeUpdateResource);
     }
 
     [Function("ListDisputeFiles")]
@@ -94,9 +96,54 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        if (!Api.Page<DisputeId>(request).TryGet(out var page, out var refusal))
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal))
             return Problems.Of(refusal);
-        var rows = await files.ListAsync(request.Query["partner"], page.Limit + 1, ct);
-        return Api.List(rows, page.Limit, DisputeFileResource.Of, DisputeFileJson.Default.DisputeFileResource);
+        (string, byte[])? after = null;
+        if (request.Query.TryGetValue("starting_after", out var text))
+        {
+            var slash = text.ToString().IndexOf('/', StringComparison.Ordinal);
+            if (slash < 0 || Hash(text.ToString()[(slash + 1)..]) is not { } hash)
+                return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the id of the last file of the page before."));
+            after = (text.ToString()[..slash], hash);
+        }
+
+        var rows = await files.ListAsync(request.Query["partner"], after, limit + 1, ct);
+        return Api.List(rows, limit, DisputeFileResource.Of, DisputeFileJson.Default.DisputeFileResource);
     }
+
+    [Function("GetDisputeFile")]
+    public async Task<IResult> FileAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/dispute_files/{partner}/{hash}")] HttpRequest request, string partner, string hash, FunctionContext context,
+        CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        return Hash(hash) is { } bytes && await files.GetAsync(partner, bytes, ct) is { } file
+            ? Api.Json(DisputeFileResource.Of(file), DisputeFileJson.Default.DisputeFileResource)
+            : Problems.Of(Refusal.NotFound($"{partner}/{hash}"));
+    }
+
+    /// <summary>The same that lies in <c>disputes-rejected</c>.</summary>
+    [Function("ListDisputeFileRejects")]
+    public async Task<IResult> RejectsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/dispute_files/{partner}/{hash}/rejects")] HttpRequest request, string partner, string hash, FunctionContext context,
+        CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal))
+            return Problems.Of(refusal);
+        var after = 0L;
+        if (request.Query.TryGetValue("starting_after", out var text) && !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after))
+            return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the number of the last line of the page before."));
+        if (Hash(hash) is not { } bytes || await files.GetAsync(partner, bytes, ct) is null)
+            return Problems.Of(Refusal.NotFound($"{partner}/{hash}"));
+        var rows = new List<DisputeFileReject>();
+        await foreach (var reject in files.RejectsAsync(partner, bytes, after, limit + 1, ct))
+            rows.Add(reject);
+        return Api.List(rows, limit, DisputeFileRejectResource.Of, DisputeFileJson.Default.DisputeFileRejectResource);
+    }
+
+    /// <summary>The SHA-256 that the text spells in hexadecimal, or null.</summary>
+    private static byte[]? Hash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit) ? Convert.FromHexString(text) : null;
 }

@@ -206,7 +206,7 @@ export function check(root, changes = {}) {
 
         const isDisabled = name => /^AzureWebJobs\.(\w+)\.Disabled$/.exec(name)?.[1];
         for (const name of Object.keys(sample)) {
-            if (isDisabled(name) || pinned.localSettings.includes(name)) continue;
+            if (isDisabled(name) || pinned.localSettings.includes(name) || pinned.localSections.some(section => name.startsWith(section))) continue;
             if (!set.some(setting => setting === name || (setting.endsWith('__') && name.startsWith(setting)))) report(file, `local.settings.sample.json sets ${name}, this does not`);
         }
         for (const path of single) {

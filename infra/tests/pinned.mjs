@@ -60,6 +60,9 @@ export const forbiddenSettings = /^(FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION
 /** Settings of the sample that mean something on one machine only, or have another shape on Azure. */
 export const localSettings = ['AzureWebJobsStorage', 'FUNCTIONS_WORKER_RUNTIME', 'ServiceBus'];
 
+/** Sections of the sample that mean something on one machine only: the files of the sandbox processor. */
+export const localSections = ['Disputes__Partners__sandbox__'];
+
 /** Settings that the code reads and that Azure leaves at their defaults: the reason stands beside each. */
 export const defaultedSettings = {
     'Logging:Console:Enabled': 'The worker leaves the console to the host.',

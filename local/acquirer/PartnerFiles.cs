@@ -39,7 +39,7 @@ internal static class PartnerFiles
     public static string? Dispute(JournalEntry entry) => entry.Type is EntryType.Dispute or EntryType.DisputeChange
         ? string.Join(
             ',', entry.Id, entry.Version, entry.PaymentId, Quoted(entry.PaymentReference), JsonText.Of(entry.Stage!.Value), JsonText.Of(entry.DisputeStatus!.Value),
-            Quoted(entry.Code), entry.Currency, entry.Amount, Time(entry.EvidenceDueBy!.Value), entry.Withdrawn, entry.Reinstated, Time(entry.At))
+            Quoted(entry.Code), entry.Currency, entry.Amount, Exact(entry.EvidenceDueBy!.Value), entry.Withdrawn, entry.Reinstated, Exact(entry.At))
         : null;
 
     /// <summary>Rounded half up to a whole minor unit, never more than the capture.</summary>
@@ -52,6 +52,9 @@ internal static class PartnerFiles
         entry.Currency, gross, cost, gross - cost, Time(entry.At));
 
     private static string Time(DateTime at) => at.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>As finely as the webhook of the same change says it, so that both tell of one instant.</summary>
+    private static string Exact(DateTime at) => at.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 
     private static string Quoted(string? text) =>
         text is null ? "" : text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;

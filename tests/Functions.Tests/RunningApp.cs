@@ -89,16 +89,20 @@ public sealed class RunningApp : IAsyncLifetime
     }
 
     /// <summary>Asks the acquirer: its control API, or what it really did.</summary>
-    public async Task<JsonNode?> AcquirerAsync(HttpMethod method, string path, object? body = null)
+    public async Task<JsonNode?> AcquirerAsync(HttpMethod method, string path, object? body = null) =>
+        await AcquirerTextAsync(path, method, body) is { Length: > 0 } text ? JsonNode.Parse(text) : null;
+
+    /// <summary>The same where the answer is no JSON, as the processor's files are.</summary>
+    public async Task<string> AcquirerTextAsync(string path, HttpMethod? method = null, object? body = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(AcquirerAddress, path));
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, new Uri(AcquirerAddress, path));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", AcquirerKey);
         if (body is not null)
             request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
         using var response = await _http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, $"The acquirer answered {(int)response.StatusCode} to {method} {path}: {text}");
-        return text.Length == 0 ? null : JsonNode.Parse(text);
+        return text;
     }
 
     /// <summary>Looks again and again until it holds; what happens between is another process's.</summary>

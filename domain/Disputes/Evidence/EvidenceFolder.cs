@@ -8,8 +8,8 @@ using NpgsqlTypes;
 namespace Payments.Domain.Disputes.Evidence;
 
 /// <param name="Text">Replaces the text where it is given.</param>
-/// <param name="Fields">Each replaces the field of its name.</param>
-public sealed record SaveEvidenceRequest(string? Text, IReadOnlyDictionary<string, string>? Fields);
+/// <param name="Fields">Each replaces the field of its name; null takes it away.</param>
+public sealed record SaveEvidenceRequest(string? Text, IReadOnlyDictionary<string, string?>? Fields);
 
 /// <summary>
 /// What a merchant collects for a dispute until it is submitted. Saving the same again changes nothing: fields go by their names and files by their content.
@@ -31,10 +31,12 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         command.Parameters.Add(Uuid(merchant.Value));
         command.Parameters.Add(Uuid(id.Value));
         command.Parameters.Add(Text(request.Text));
-        command.Parameters.Add(Text(JsonSerializer.Serialize(new Dictionary<string, string>(request.Fields ?? new Dictionary<string, string>()), EvidenceJson.Default.DictionaryStringString)));
+        command.Parameters.Add(Text(JsonSerializer.Serialize(new Dictionary<string, string?>(request.Fields ?? new Dictionary<string, string?>())!, EvidenceJson.Default.DictionaryStringString)));
         command.Parameters.Add(Time());
-        await command.ExecuteNonQueryAsync(ct);
-        return await LoadAsync(dataSource, merchant, id, ct);
+        command.Parameters.Add(new NpgsqlParameter { Value = EvidenceRules.MaximumFields, NpgsqlDbType = NpgsqlDbType.Integer });
+        return await command.ExecuteNonQueryAsync(ct) == 0
+            ? Refusal.Invalid("fields", $"There are at most {EvidenceRules.MaximumFields} fields, those saved before included.")
+            : await LoadAsync(dataSource, merchant, id, ct);
     }
 
     /// <summary>Stores a file under its hash after its type, its size and the scanner have let it pass.</summary>
@@ -72,6 +74,18 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         command.Parameters.Add(Time());
         await command.ExecuteNonQueryAsync(ct);
         return await LoadAsync(dataSource, merchant, id, ct);
+    }
+
+    /// <summary>Takes a file out of the draft. What was submitted with it keeps it, so its content stays in storage.</summary>
+    public async Task<Result<EvidencePack>> RemoveFileAsync(MerchantId merchant, DisputeId id, string hash, CancellationToken ct)
+    {
+        if (await OpenAsync(merchant, id, ct) is { } closed)
+            return closed;
+        await using var command = dataSource.CreateCommand(EvidenceSql.RemoveFile);
+        command.Parameters.Add(Uuid(merchant.Value));
+        command.Parameters.Add(Uuid(id.Value));
+        command.Parameters.Add(Text(hash));
+        return await command.ExecuteNonQueryAsync(ct) == 0 ? Refusal.NotFound(hash) : await LoadAsync(dataSource, merchant, id, ct);
     }
 
     /// <summary>

@@ -8,17 +8,17 @@ public static class EvidenceRules
     public const int MaximumFile = 5 * 1024 * 1024;
     public const int MaximumFiles = 10;
 
-    public static Refusal? CheckDraft(string? text, IReadOnlyDictionary<string, string>? fields)
+    public static Refusal? CheckDraft(string? text, IReadOnlyDictionary<string, string?>? fields)
     {
         if (text is { Length: > MaximumText })
             return Refusal.Invalid("text", $"The text has at most {MaximumText} characters.");
         if (fields is { Count: > MaximumFields })
             return Refusal.Invalid("fields", $"There are at most {MaximumFields} fields.");
-        foreach (var (name, value) in fields ?? new Dictionary<string, string>())
+        foreach (var (name, value) in fields ?? new Dictionary<string, string?>())
         {
             if (name.Length is 0 or > 60 || name.Any(c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_')))
                 return Refusal.Invalid("fields", "A field's name has 1 to 60 lower-case letters, digits and underscores.");
-            if (value is null || value.Length > MaximumText || value.Contains('\0', StringComparison.Ordinal))
+            if (value is not null && (value.Length > MaximumText || value.Contains('\0', StringComparison.Ordinal)))
                 return Refusal.Invalid($"fields.{name}", $"A field has at most {MaximumText} characters.");
         }
 

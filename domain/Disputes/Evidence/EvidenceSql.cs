@@ -9,13 +9,14 @@ internal static class EvidenceSql
         WHERE e.merchant_id = $1 AND e.dispute_id = $2
         """;
 
-    /// <summary>A field that is given replaces the one of its name; the others stay.</summary>
+    /// <summary>A field that is given replaces the one of its name, null takes it away, and the others stay. No row when there would be too many.</summary>
     public const string SaveDraft =
         """
         INSERT INTO payments.dispute_evidence (merchant_id, dispute_id, text, fields, updated_at)
-        VALUES ($1, $2, $3, $4::jsonb, $5)
+        VALUES ($1, $2, $3, jsonb_strip_nulls($4::jsonb), $5)
         ON CONFLICT (merchant_id, dispute_id) DO UPDATE
-        SET text = coalesce(EXCLUDED.text, payments.dispute_evidence.text), fields = payments.dispute_evidence.fields || EXCLUDED.fields, updated_at = EXCLUDED.updated_at
+        SET text = coalesce(EXCLUDED.text, payments.dispute_evidence.text), fields = jsonb_strip_nulls(payments.dispute_evidence.fields || $4::jsonb), updated_at = EXCLUDED.updated_at
+        WHERE (SELECT count(*) FROM jsonb_object_keys(jsonb_strip_nulls(payments.dispute_evidence.fields || $4::jsonb))) <= $6
         """;
 
     public const string Files =
@@ -32,6 +33,8 @@ internal static class EvidenceSql
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT DO NOTHING
         """;
+
+    public const string RemoveFile = "DELETE FROM payments.dispute_evidence_files WHERE merchant_id = $1 AND dispute_id = $2 AND encode(hash, 'hex') = $3";
 
     public const string LockDispute =
         $"""

@@ -209,7 +209,7 @@ public sealed record EvidenceResource(string Object, string Dispute, string? Tex
     public static EvidenceResource Of(DisputeId dispute, EvidencePack pack) => new("dispute_evidence", dispute.ToString(), pack.Text, pack.Fields, pack.Files);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(EvidencePack))]
 [JsonSerializable(typeof(EvidenceResource))]
 [JsonSerializable(typeof(SaveEvidenceRequest))]

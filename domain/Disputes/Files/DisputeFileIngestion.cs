@@ -80,11 +80,14 @@ public sealed partial class DisputeFileIngestion(
     }
 
     /// <summary>The files of one partner or of all, the latest first.</summary>
-    public async Task<IReadOnlyList<DisputeFile>> ListAsync(string? partner, int limit, CancellationToken ct)
+    /// <param name="after">The last file of the page before, by its partner and hash.</param>
+    public async Task<IReadOnlyList<DisputeFile>> ListAsync(string? partner, (string Partner, byte[] Hash)? after, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(DisputeFileSql.List);
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)partner ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after?.Partner ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after?.Hash ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea });
         await using var row = await command.ExecuteReaderAsync(ct);
         var files = new List<DisputeFile>();
         while (await row.ReadAsync(ct))
@@ -93,10 +96,13 @@ public sealed partial class DisputeFileIngestion(
     }
 
     /// <summary>The lines of a file that were not applied, by number.</summary>
+    /// <param name="after">The line after which to begin.</param>
     public async IAsyncEnumerable<DisputeFileReject> RejectsAsync(
-        string partner, byte[] hash, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+        string partner, byte[] hash, long after, int limit, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
         await using var command = Command(DisputeFileSql.Rejects, new FileKey(partner, hash));
+        command.Parameters.Add(Long(after));
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         await using var row = await command.ExecuteReaderAsync(ct);
         while (await row.ReadAsync(ct))
             yield return new DisputeFileReject(row.GetInt64(0), row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.IsDBNull(3) ? null : row.GetString(3));

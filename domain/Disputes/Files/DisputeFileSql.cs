@@ -44,8 +44,9 @@ internal static class DisputeFileSql
         """
         SELECT partner, hash, name, status, lines_done, applied, duplicate, unmatched, rejected, arrivals, started_at, finished_at
         FROM payments.dispute_files
-        WHERE $1::text IS NULL OR partner = $1
-        ORDER BY started_at DESC, hash
+        WHERE ($1::text IS NULL OR partner = $1)
+          AND ($3::text IS NULL OR (started_at, hash, partner) < (SELECT a.started_at, a.hash, a.partner FROM payments.dispute_files a WHERE a.partner = $3 AND a.hash = $4))
+        ORDER BY started_at DESC, hash DESC, partner DESC
         LIMIT $2
         """;
 
@@ -53,7 +54,8 @@ internal static class DisputeFileSql
         """
         SELECT line, reason, detail, content
         FROM payments.dispute_file_rejects
-        WHERE partner = $1 AND hash = $2
+        WHERE partner = $1 AND hash = $2 AND line > $3
         ORDER BY line
+        LIMIT $4
         """;
 }

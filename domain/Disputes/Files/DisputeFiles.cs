@@ -39,8 +39,16 @@ public sealed record DisputeFile(
 /// <param name="Content">The line, with digits that may be a card number masked, and no longer than 1000 characters.</param>
 public sealed record DisputeFileReject(long Line, string Reason, string? Detail, string? Content);
 
+/// <summary>A rejected line as the API shows it.</summary>
+public sealed record DisputeFileRejectResource(string Object, long Line, string Reason, string? Detail, string? Content)
+{
+    public static DisputeFileRejectResource Of(DisputeFileReject reject) => new("dispute_file_reject", reject.Line, reject.Reason, reject.Detail, reject.Content);
+}
+
 /// <summary>The summary of a file as the API and the event show it.</summary>
+/// <param name="Id">The partner and the hash, <c>acme/9f86...</c>: where the file lies in the archive.</param>
 public sealed record DisputeFileResource(
+    string Id,
     string Object,
     string Partner,
     string Hash,
@@ -56,6 +64,7 @@ public sealed record DisputeFileResource(
     DateTimeOffset? FinishedAt)
 {
     public static DisputeFileResource Of(DisputeFile file) => new(
+        $"{file.Partner}/{Convert.ToHexStringLower(file.Hash)}",
         "dispute_file",
         file.Partner,
         Convert.ToHexStringLower(file.Hash),
@@ -71,7 +80,7 @@ public sealed record DisputeFileResource(
         file.FinishedAt);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(DisputeFileResource))]
-[JsonSerializable(typeof(IReadOnlyList<DisputeFileResource>))]
+[JsonSerializable(typeof(DisputeFileRejectResource))]
 public sealed partial class DisputeFileJson : JsonSerializerContext;

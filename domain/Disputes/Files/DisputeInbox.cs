@@ -113,7 +113,7 @@ public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion f
         await container.CreateIfNotExistsAsync(cancellationToken: ct);
         await using var stream = await container.GetBlobClient(name).OpenWriteAsync(overwrite: true, cancellationToken: ct);
         await using var json = new Utf8JsonWriter(stream);
-        await foreach (var reject in files.RejectsAsync(file.Partner, file.Hash, ct))
+        await foreach (var reject in files.RejectsAsync(file.Partner, file.Hash, after: 0, limit: int.MaxValue, ct))
         {
             json.WriteStartObject();
             json.WriteNumber("line", reject.Line);

@@ -84,7 +84,10 @@ public sealed class DisputeLineParser
             return Bad(badAmount, fields, DisputeField.Amount, out detail);
         if (amount is null)
             return Missing(DisputeField.Amount, out detail);
-        if (ReadAmount(fields, DisputeField.ReturnedAmount, currency, out var returned) is { } badReturned)
+
+        // What a partner gives back before the verdict corrects the amount, which the line states; only a verdict returns a part.
+        Money? returned = null;
+        if (status == DisputeStatus.Won && ReadAmount(fields, DisputeField.ReturnedAmount, currency, out returned) is { } badReturned)
             return Bad(badReturned, fields, DisputeField.ReturnedAmount, out detail);
         Money? merchantAmount = null;
         if (Text(fields, DisputeField.MerchantAmount) is not null)

@@ -24,7 +24,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await using var acquirer = await Acquirer.StartAsync();
         var world = await DisputeWorld.CreateAsync(database.App);
         var dispute = await OpenAsync(world, "ev1");
-        await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("It was delivered.", new Dictionary<string, string> { ["tracking_number"] = "1Z" }), CancellationToken.None);
+        await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("It was delivered.", new Dictionary<string, string?> { ["tracking_number"] = "1Z" }), CancellationToken.None);
         var respond = Respond(world, acquirer);
 
         var first = Stored(await respond.HandleAsync(Request(world, "k1"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None));
@@ -172,6 +172,39 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         var stored = await blobs.GetBlobContainerClient(EvidenceFolder.Container).GetBlobClient($"{world.Merchant}/{dispute.Id}/{file.Hash}").DownloadContentAsync();
         Assert.Equal(pdf, stored.Value.Content.ToArray());
         Assert.Equal("file", Refused(await folder.AddFileAsync(world.Merchant, dispute.Id, "receipt", "receipt.pdf", "MZ not a pdf"u8.ToArray(), CancellationToken.None)).Param);
+    }
+
+    [Theory]
+    [InlineData(204, null)]
+    [InlineData(422, RefusalCode.ParameterInvalid)]
+    [InlineData(500, RefusalCode.Overloaded)]
+    public async Task AddFile_Scanned_IsStoredOnlyIfTheScannerLetsItPass(int answer, RefusalCode? refusal)
+    {
+        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
+        if (string.IsNullOrEmpty(connection))
+            Assert.Skip("PAYMENTS_TEST_STORAGE is not set, so there is no blob storage to test on.");
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        await using var scanner = builder.Build();
+        scanner.Urls.Add("http://127.0.0.1:0");
+        var scanned = 0L;
+        scanner.MapPost("/scan", async context =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            scanned = body.Length;
+            context.Response.StatusCode = answer;
+        });
+        await scanner.StartAsync();
+        using var http = new HttpClient();
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var dispute = await OpenAsync(world, $"scan{answer}");
+        var folder = new EvidenceFolder(database.App, world.Reads, new BlobServiceClient(connection), new EvidenceScanner(http, new Uri(scanner.Urls.Single() + "/scan")), world.Clock);
+        var result = await folder.AddFileAsync(world.Merchant, dispute.Id, "receipt", "receipt.pdf", "%PDF-1.7 receipt"u8.ToArray(), CancellationToken.None);
+        Assert.Equal(refusal, result.Match(_ => (RefusalCode?)null, r => r.Code));
+        Assert.Equal(16, scanned);
+        var stored = (await folder.GetAsync(world.Merchant, dispute.Id, CancellationToken.None)).Match(pack => pack.Files.Count, _ => -1);
+        Assert.Equal(refusal is null ? 1 : 0, stored);
     }
 
     private static async Task ResolveAllAsync(RespondToDispute respond)

@@ -78,7 +78,7 @@ public sealed class DisputeFileIngestionTests(TestDatabase database) : IClassFix
         var opened = 0;
         await Assert.ThrowsAsync<IOException>(() => files.ApplyAsync(
             "acme-broken", Dialect, "march.csv", _ => Task.FromResult<Stream>(++opened == 2 ? new BreakingStream(bytes, bytes.Length / 2) : new MemoryStream(bytes)), CancellationToken.None));
-        var before = Assert.Single(await files.ListAsync("acme-broken", 10, CancellationToken.None));
+        var before = Assert.Single(await files.ListAsync("acme-broken", null, 10, CancellationToken.None));
         Assert.Equal(DisputeFileStatus.Processing, before.Status);
         Assert.InRange(before.LinesDone, 1, 2000);
 
@@ -97,7 +97,7 @@ public sealed class DisputeFileIngestionTests(TestDatabase database) : IClassFix
             text.Append(Line($"crowd{i}", "needs_response", 1));
         var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => ApplyAsync(world, "acme-crowd", text.ToString(), batchSize: 50))));
         Assert.Contains(runs, run => run is { Status: DisputeFileStatus.Completed });
-        var file = Assert.Single(await Files(world).ListAsync("acme-crowd", 10, CancellationToken.None));
+        var file = Assert.Single(await Files(world).ListAsync("acme-crowd", null, 10, CancellationToken.None));
         Assert.Equal((1, 500, 0, 0), (file.Applied, file.Unmatched, file.Duplicate, file.Rejected));
         Assert.Equal([("dispute", -10000), ("dispute_fee", -1500)], await world.TransactionsAsync((await world.SingleAsync(charge)).Id));
     }
@@ -137,7 +137,7 @@ public sealed class DisputeFileIngestionTests(TestDatabase database) : IClassFix
     private async Task<List<DisputeFileReject>> RejectsAsync(DisputeWorld world, DisputeFile file)
     {
         var rejects = new List<DisputeFileReject>();
-        await foreach (var reject in Files(world).RejectsAsync(file.Partner, file.Hash, CancellationToken.None))
+        await foreach (var reject in Files(world).RejectsAsync(file.Partner, file.Hash, 0, int.MaxValue, CancellationToken.None))
             rejects.Add(reject);
         return rejects;
     }

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.Configuration;
@@ -62,11 +63,92 @@ public sealed class DisputeInboxTests(TestDatabase database) : IClassFixture<Tes
     }
 
     [Fact]
+    public async Task Handle_FileReplacedWhileItIsRead_AppliesTheWholeOneToo()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob4");
+        var (inbox, blobs, partner) = Inbox(world);
+        var whole = Header + Line("blob4", "needs_response") + Line("blob4", "lost");
+
+        // The partner writes the file in two goes under one name; we see the first.
+        var blob = await DropAsync(blobs, $"{partner}/growing.csv", whole[..^11]);
+        var half = await inbox.HandleAsync(blob.Name, CancellationToken.None);
+        Assert.Equal((1, 1), (half!.Applied, half.Rejected));
+        await DropAsync(blobs, $"{partner}/growing.csv", whole);
+        var file = await inbox.HandleAsync(blob.Name, CancellationToken.None);
+        Assert.Equal((1, 1, 0), (file!.Applied, file.Duplicate, file.Rejected));
+        Assert.Equal((DisputeStatus.Lost, 2), await world.SingleAsync(charge) is var dispute ? (dispute.State.Status, dispute.Version) : default);
+        Assert.False(await blob.ExistsAsync());
+    }
+
+    [Fact]
+    public async Task Handle_CrashedBeforeTheArchive_IsFinishedByTheScan()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob5");
+        var (inbox, blobs, partner) = Inbox(world);
+        var text = Header + Line("blob5", "lost") + "bad\n";
+        var blob = await DropAsync(blobs, $"{partner}/crashed.csv", text);
+
+        // All lines were applied and nothing else was done: the file is still in the inbox.
+        var files = new DisputeFileIngestion(database.App, world.Ingestion, new OutboxSignal(), world.Clock, NullLogger<DisputeFileIngestion>.Instance);
+        await files.ApplyAsync(partner, Dialect(), "crashed.csv", async ct => await blob.OpenReadAsync(cancellationToken: ct), CancellationToken.None);
+        Assert.True(await blob.ExistsAsync());
+
+        var file = await inbox.HandleAsync(blob.Name, CancellationToken.None);
+        var kept = $"{partner}/{Convert.ToHexStringLower(file!.Hash)}/crashed.csv";
+        Assert.Equal(text, (await Blob(blobs, DisputeInbox.ArchiveContainer, kept).DownloadContentAsync()).Value.Content.ToString());
+        Assert.True(await Blob(blobs, DisputeInbox.RejectedContainer, $"{kept}.rejects.jsonl").ExistsAsync());
+        Assert.False(await blob.ExistsAsync());
+        Assert.Equal(1, (await world.SingleAsync(charge)).Version);
+    }
+
+    [Fact]
+    public async Task Handle_CompressedInAnotherEncoding_IsArchivedAsItCame()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("blob6");
+        var (inbox, blobs, partner) = Inbox(world);
+        using var compressed = new MemoryStream();
+        using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(Header + Line("blob6", "lost")));
+            gzip.Write(Encoding.Latin1.GetBytes(Line("blöb6", "lost")));
+        }
+
+        var container = blobs.GetBlobContainerClient(DisputeInbox.InboxContainer);
+        await container.CreateIfNotExistsAsync();
+        var blob = container.GetBlobClient($"{partner}/march.csv.gz");
+        await blob.UploadAsync(BinaryData.FromBytes(compressed.ToArray()), overwrite: true);
+        var file = await inbox.HandleAsync(blob.Name, CancellationToken.None);
+        Assert.Equal((1, 1), (file!.Applied, file.Rejected));
+        Assert.Equal(DisputeStatus.Lost, (await world.SingleAsync(charge)).State.Status);
+        var kept = $"{partner}/{Convert.ToHexStringLower(file.Hash)}/march.csv.gz";
+        Assert.Equal(compressed.ToArray(), (await Blob(blobs, DisputeInbox.ArchiveContainer, kept).DownloadContentAsync()).Value.Content.ToArray());
+        Assert.Contains("\"reason\":\"bad_encoding\"", (await Blob(blobs, DisputeInbox.RejectedContainer, $"{kept}.rejects.jsonl").DownloadContentAsync()).Value.Content.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Partners_BrokenEntry_IsNamedAtTheStart()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["Disputes:Partners:acme:Provider"] = "sandbox" }).Build();
         Assert.Contains("Disputes__Partners__acme", Assert.Throws<InvalidOperationException>(() => new DisputePartners(configuration)).Message, StringComparison.Ordinal);
     }
+
+    private static DisputeFileDialect Dialect() => new()
+    {
+        Provider = "sandbox",
+        Columns = new()
+        {
+            [DisputeField.DisputeId] = "case",
+            [DisputeField.ChargeReference] = "payment",
+            [DisputeField.Stage] = "stage",
+            [DisputeField.Status] = "status",
+            [DisputeField.Amount] = "amount",
+            [DisputeField.Currency] = "currency",
+            [DisputeField.OccurredAt] = "at",
+        },
+    };
 
     private static string Line(string reference, string status) => $"d_{reference},{reference},chargeback,{status},10000,EUR,2026-03-05\n";
 
