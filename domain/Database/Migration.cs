@@ -8,7 +8,7 @@ namespace Payments.Domain.Database;
 /// <summary>One numbered step of the schema, embedded in this assembly as <c>Migrations/NNNN_name/up.sql</c>.</summary>
 /// <param name="Number">The order of application; unique.</param>
 /// <param name="Name">The folder's name after the number.</param>
-/// <param name="Sql">The script, applied once in one transaction.</param>
+/// <param name="Sql">The script, applied once, in one transaction unless it says otherwise.</param>
 public sealed partial record Migration(int Number, string Name, string Sql)
 {
     private static readonly Lazy<IReadOnlyList<Migration>> LazyEmbedded = new(Load);
@@ -19,6 +19,12 @@ public sealed partial record Migration(int Number, string Name, string Sql)
     /// <summary>SHA-256 of the script in hexadecimal, blind to how line ends were checked out.</summary>
     public string Checksum { get; } =
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
+
+    /// <summary>
+    /// Whether the script's first line is <c>-- migrate: no transaction</c>: it is one statement that Postgres runs outside of a transaction, such as
+    /// CREATE INDEX CONCURRENTLY IF NOT EXISTS, and that may be run again after it was cut off.
+    /// </summary>
+    public bool OutsideTransaction { get; } = Sql.StartsWith("-- migrate: no transaction", StringComparison.Ordinal);
 
     public override string ToString() => $"{Number:0000}_{Name}";
 

@@ -10,12 +10,20 @@ public sealed record MigrationState(Migration Migration, DateTimeOffset? Applied
 public sealed class MigrationException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// Brings a database to this build's schema. Each pending migration runs once, in number order, in its own transaction; several
+/// Brings a database to this build's schema while others write to it. Each pending migration runs once, in number order, in its own transaction; several
 /// instances may start at once, an advisory lock lets one work. Running it again does nothing.
 /// </summary>
+/// <remarks>
+/// A migration waits two seconds for a lock, so that nobody waits longer behind it; then it is rolled back and tried again, up to <see cref="Tries"/> times.
+/// </remarks>
 /// <param name="owner">Connects as a member of <c>payments_owner</c>, which ends up owning every object.</param>
 public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
 {
+    /// <summary>How often a migration is tried that does not get its locks.</summary>
+    public const int Tries = 20;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
     // Any constant will do, as long as every build uses the same one.
     private const long AdvisoryLock = 0x7061_796D_656E_7473;
 
@@ -32,7 +40,7 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             .ToArray();
         foreach (var migration in pending)
         {
-            await ApplyAsync(connection, migration, ct);
+            await TryAsync(connection, migration, ct);
         }
 
         return pending;
@@ -69,8 +77,46 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             appliedAt.TryGetValue(migration.Number, out var at) ? new DateTimeOffset(at, TimeSpan.Zero) : null))];
     }
 
+    /// <summary>Applies what is pending up to a number: for tests that look at one migration at a time.</summary>
+    internal async Task ApplyAsync(int number, CancellationToken ct)
+    {
+        await using var connection = await ConnectAsync(ct);
+        await connection.ExecuteAsync(new CommandDefinition(MigratorSql.CreateHistory, cancellationToken: ct));
+        foreach (var state in Compare(Migration.Embedded, await HistoryAsync(connection, ct)).Where(state => state.AppliedAt is null && state.Migration.Number <= number))
+            await TryAsync(connection, state.Migration, ct);
+    }
+
+    /// <summary>Applies one that no build has: for tests.</summary>
+    internal async Task ApplyAsync(Migration migration, CancellationToken ct)
+    {
+        await using var connection = await ConnectAsync(ct);
+        await TryAsync(connection, migration, ct);
+    }
+
+    private async Task TryAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await ApplyAsync(connection, migration, ct);
+                return;
+            }
+            catch (MigrationException e) when (tries < Tries && e.InnerException is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected })
+            {
+                await Task.Delay(Pause, time, ct);
+            }
+        }
+    }
+
     private async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
     {
+        if (migration.OutsideTransaction)
+        {
+            await ApplyOutsideAsync(connection, migration, ct);
+            return;
+        }
+
         await using var transaction = await connection.BeginTransactionAsync(ct);
         try
         {
@@ -87,6 +133,26 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             transaction,
             cancellationToken: ct));
         await transaction.CommitAsync(ct);
+    }
+
+    // Cut off between the two statements it runs again, which its own IF NOT EXISTS allows.
+    private async Task ApplyOutsideAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
+    {
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(MigratorSql.Unbounded, cancellationToken: ct));
+            await connection.ExecuteAsync(new CommandDefinition(migration.Sql, commandTimeout: 0, cancellationToken: ct));
+            await connection.ExecuteAsync(new CommandDefinition(MigratorSql.Session, cancellationToken: ct));
+        }
+        catch (PostgresException e)
+        {
+            throw new MigrationException($"Migration {migration} failed: {e.SqlState} {e.MessageText}", e);
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition(
+            MigratorSql.Record,
+            new { number = migration.Number, name = migration.Name, checksum = migration.Checksum, now = time.GetUtcNow().UtcDateTime },
+            cancellationToken: ct));
     }
 
     private async Task<NpgsqlConnection> ConnectAsync(CancellationToken ct)
