@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Payments.Domain.Ledger;
@@ -11,6 +12,14 @@ public static class LedgerRegistration
         services.AddSingleton<LedgerReads>();
         services.AddSingleton<LedgerSealing>();
         services.AddSingleton<LedgerVerification>();
+        return services;
+    }
+
+    /// <summary>Needs a <c>BlobServiceClient</c> beside the ledger.</summary>
+    public static IServiceCollection AddSealArchive(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(configuration.GetSection("Ledger:SealArchive").Get<SealArchiveOptions>() ?? new SealArchiveOptions());
+        services.AddSingleton<SealArchive>();
         return services;
     }
 }

@@ -5,15 +5,19 @@ using Payments.Domain.Ledger;
 namespace Payments.Functions.Timers;
 
 /// <summary>Seals what was posted, and proves every night that nothing sealed or posted was altered.</summary>
-public sealed class LedgerTimers(LedgerSealing sealing, LedgerVerification verification, TimeProvider time, ILogger<LedgerTimers> log)
+public sealed class LedgerTimers(LedgerSealing sealing, SealArchive archive, LedgerVerification verification, TimeProvider time, ILogger<LedgerTimers> log)
 {
     [Function("SealLedger")]
     public Task SealAsync([TimerTrigger("%Ledger:SealSchedule%")] TimerInfo timer, CancellationToken ct) => sealing.SealAsync(time.GetUtcNow(), ct);
 
+    /// <summary>Keeps the seals where the database's owner cannot change them; fails when what is kept and the ledger disagree.</summary>
+    [Function("KeepSeals")]
+    public Task KeepAsync([TimerTrigger("15 */5 * * * *")] TimerInfo timer, CancellationToken ct) => archive.KeepAsync(ct);
+
     [Function("VerifyLedger")]
     public async Task VerifyAsync([TimerTrigger("%Ledger:VerifySchedule%")] TimerInfo timer, CancellationToken ct)
     {
-        var verdict = await verification.RunAsync(null, ct);
+        var verdict = await verification.RunAsync(await archive.LastAsync(ct), ct);
         if (!verdict.IsWhole)
         {
             foreach (var finding in verdict.Findings)

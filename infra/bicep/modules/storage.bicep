@@ -6,6 +6,12 @@ param tags object
 param name string
 param zoneRedundant bool
 param privateNetwork bool
+
+@description('Copies the account to its paired region as well.')
+param geoRedundant bool
+
+@description('How long a seal of the ledger cannot be removed, in days from when it was written.')
+param sealRetentionDays int
 param endpointSubnetId string
 param blobZoneId string
 param queueZoneId string
@@ -26,6 +32,9 @@ var containers = [
   'payout-files'
 ]
 
+// Blobs in it can be added to and neither altered nor removed, by whoever, until their time is over.
+var sealContainer = 'ledger-seals'
+
 // The host keeps leases, schedules and keys in containers that it makes itself, and the blob trigger uses queues of its own:
 // that is why these two roles are on the account. It holds nothing of any other app.
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -36,7 +45,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
+  sku: { name: zoneRedundant ? (geoRedundant ? 'Standard_GZRS' : 'Standard_ZRS') : (geoRedundant ? 'Standard_GRS' : 'Standard_LRS') }
   properties: {
     accessTier: 'Hot'
     allowSharedKeyAccess: false
@@ -94,6 +103,20 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
           }
         ]
       }
+    }
+  }
+}
+
+resource seals 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: account::blobs
+  name: sealContainer
+
+  // Unlocked until an operator locks it, which cannot be taken back: docs/deploy.md. The app's role is one of data, which does not reach it either way.
+  resource kept 'immutabilityPolicies' = {
+    name: 'default'
+    properties: {
+      immutabilityPeriodSinceCreationInDays: sealRetentionDays
+      allowProtectedAppendWrites: true
     }
   }
 }
