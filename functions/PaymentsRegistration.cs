@@ -10,6 +10,7 @@ using Payments.Domain.Disputes;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 using Payments.Domain.Payouts;
 using Payments.Domain.Providers;
 using Payments.Domain.Storage;
@@ -27,6 +28,7 @@ internal static class PaymentsRegistration
         services.AddSingleton<NpgsqlDataSource>(_ => CreateDataSource(configuration));
         services.AddSingleton(_ => BlobStorage.Connect(configuration));
         services.AddLedger();
+        services.AddSealArchive(configuration);
         services.AddBalances();
         services.AddMessaging(configuration);
         services.AddWebhooks(configuration);
@@ -35,6 +37,7 @@ internal static class PaymentsRegistration
         services.AddCharges();
         services.AddDisputes(configuration);
         services.AddPayouts(configuration);
+        services.AddObservability();
         services.AddSingleton<Readiness>();
         return services;
     }

@@ -1,11 +1,17 @@
+using Azure.Identity;
+using Azure.Monitor.OpenTelemetry.Exporter;
 using Microsoft.Azure.Functions.Worker.OpenTelemetry;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 
 namespace Payments.Functions;
 
-/// <summary>Traces and metrics, sent by OTLP where a collector is named in <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>.</summary>
+/// <summary>
+/// Traces, metrics and logs: to Application Insights by the app's identity where <c>APPLICATIONINSIGHTS_CONNECTION_STRING</c> names it, and by OTLP where
+/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names a collector. Both may be set.
+/// </summary>
 internal static class TelemetryRegistration
 {
     public static IServiceCollection AddTelemetry(this IServiceCollection services, IConfiguration configuration)
@@ -14,8 +20,27 @@ internal static class TelemetryRegistration
         telemetry.UseFunctionsWorkerDefaults();
         telemetry.WithTracing(traces => traces.AddSource("Payments.*").AddSource("Npgsql").AddSource("System.Net.Http"));
         telemetry.WithMetrics(metrics => metrics.AddMeter("Payments.*").AddMeter("Npgsql"));
+        services.Configure<OpenTelemetryLoggerOptions>(logs =>
+        {
+            // The request's id stands in a scope; the text of a message is made of its template and values, which is what is searched by.
+            logs.IncludeScopes = true;
+            logs.IncludeFormattedMessage = true;
+        });
         if (!string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             telemetry.UseOtlpExporter();
+        if (configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"] is { Length: > 0 } connectionString)
+        {
+            telemetry.UseAzureMonitorExporter(options =>
+            {
+                options.ConnectionString = connectionString;
+                options.Credential = new DefaultAzureCredential();
+
+                // A payment that is looked for must be there: nothing is sampled away.
+                options.SamplingRatio = 1F;
+                options.TracesPerSecond = null;
+            });
+        }
+
         return services;
     }
 }

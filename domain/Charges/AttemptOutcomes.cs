@@ -26,7 +26,10 @@ public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
 /// <param name="Changed">False when the answer told nothing new.</param>
 /// <param name="Contradicts">True when the answer cannot be reconciled with what is recorded.</param>
 /// <param name="Response">What the caller of the API is told, now and on every repeat.</param>
-public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null);
+public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null)
+{
+    public PaymentOperation Operation { get; init; }
+}
 
 /// <summary>
 /// Records what providers answered. In one transaction for everything that waits: the attempts, their charges and refunds, the ledger, the
@@ -60,8 +63,14 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
         var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, new FeePlanTerms(merchant.FeePlan, merchant.PayoutDelayDays)), ct);
+        if (outcome is { Changed: true, Charge: { } charge })
+            ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Contradicts)
+        {
+            ChargeMetrics.Contradicted(outcome.Charge?.Provider ?? "");
             ChargeLog.Contradiction(_log, reference.Attempt, answer.Result, answer.Detail);
+        }
+
         if (outcome.Changed)
             _signal.Set();
         return outcome;

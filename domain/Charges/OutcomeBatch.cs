@@ -64,7 +64,7 @@ internal sealed class OutcomeBatch
         }
 
         _attempts[answer.Reference] = (after.Attempt, after.Refund, response, row.PayoutDelayDays);
-        return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response);
+        return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response) { Operation = after.Attempt.Operation };
     }
 
     public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Npgsql;
 
@@ -91,6 +92,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
             throw new OverloadedException(_name, _options.RetryAfter);
         }
 
+        if (GroupCommitMetrics.Activities.HasListeners() && Activity.Current is not null)
+            return new(TracedAsync(entry, ct));
         return ct.CanBeCanceled ? new(WithdrawableAsync(entry, ct)) : new(entry.Task);
     }
 
@@ -99,6 +102,13 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
     {
         _queue.Writer.TryComplete();
         await _loop;
+    }
+
+    // The batch belongs to none of its items' traces; each shows how long it waited for its result.
+    private async Task<TResult> TracedAsync(Entry entry, CancellationToken ct)
+    {
+        using var activity = GroupCommitMetrics.Activities.StartActivity($"commit {_name}");
+        return ct.CanBeCanceled ? await WithdrawableAsync(entry, ct) : await entry.Task;
     }
 
     private static async Task<TResult> WithdrawableAsync(Entry entry, CancellationToken ct)

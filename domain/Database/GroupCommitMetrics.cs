@@ -1,11 +1,14 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Payments.Domain.Database;
 
-/// <summary>What a group commit tells the meter <c>Payments.GroupCommit</c>; every instrument carries the queue's name.</summary>
+/// <summary>What a group commit tells the meter and the activity source <c>Payments.GroupCommit</c>; every instrument carries the queue's name.</summary>
 internal sealed class GroupCommitMetrics(string queue)
 {
     public const string MeterName = "Payments.GroupCommit";
+
+    public static readonly ActivitySource Activities = new(MeterName);
 
     private static readonly Meter Meter = new(MeterName);
     private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("payments.group_commit.batch_size", "{item}");

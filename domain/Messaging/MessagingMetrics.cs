@@ -20,8 +20,16 @@ public static class MessagingMetrics
     static MessagingMetrics() =>
         Meter.CreateObservableGauge("payments.outbox.oldest", () => Volatile.Read(ref _oldest), "s", "How long the oldest due message has been waiting");
 
-    internal static void Sent(string queue, TimeSpan age)
+    /// <param name="traceParent">The trace that the message was written in; sending it shows there.</param>
+    /// <param name="started">When its batch was begun.</param>
+    internal static void Sent(string queue, string type, string? traceParent, DateTimeOffset started, TimeSpan age)
     {
+        if (Activities.HasListeners() && ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent))
+        {
+            using var activity = Activities.StartActivity($"send {type}", ActivityKind.Producer, parent, startTime: started);
+            activity?.SetTag("messaging.destination.name", queue);
+        }
+
         SentMessages.Add(1, new KeyValuePair<string, object?>("queue", queue));
         Ages.Record(age.TotalSeconds, new KeyValuePair<string, object?>("queue", queue));
     }

@@ -52,6 +52,7 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         if (rows.Count == 0)
             return (0, 0);
 
+        var started = time.GetUtcNow();
         var sent = new List<Guid>(rows.Count);
         var failed = new List<(Row Row, string Error)>();
         foreach (var queue in rows.GroupBy(row => row.Queue))
@@ -76,7 +77,7 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         }
 
         foreach (var row in rows.ExceptBy(failed.Select(f => f.Row.Envelope.Id), row => row.Envelope.Id))
-            MessagingMetrics.Sent(row.Queue, now - row.DueAt);
+            MessagingMetrics.Sent(row.Queue, row.Envelope.Type, row.Envelope.Traceparent, started, now - row.DueAt);
         return (rows.Count, sent.Count);
     }
 

@@ -118,7 +118,7 @@ public interface IPaymentProvider
 /// <summary>The providers of this installation by name.</summary>
 public sealed class PaymentProviders(IEnumerable<IPaymentProvider> providers)
 {
-    private readonly Dictionary<string, IPaymentProvider> _byName = providers.ToDictionary(provider => provider.Name, StringComparer.Ordinal);
+    private readonly Dictionary<string, IPaymentProvider> _byName = providers.ToDictionary(provider => provider.Name, IPaymentProvider (provider) => new MeasuredProvider(provider), StringComparer.Ordinal);
 
     /// <exception cref="InvalidOperationException">A stored row names a provider that is not configured here.</exception>
     public IPaymentProvider Get(string name) =>

@@ -29,6 +29,9 @@ param scale {
   poolSize: int
 }
 
+@description('Requests a second that one key may send to one instance; more are refused with 429. None where 0.')
+param requestsPerSecond int = 200
+
 @description('The database server.')
 param database {
   version: '16' | '17' | '18'
@@ -39,8 +42,17 @@ param database {
   geoRedundantBackup: bool
 }
 
-@description('Region of a read replica to fail over to; none where empty. It needs a tier above Burstable.')
+@description('Region to fail over to: a read replica of the database, a paired Service Bus and copies of the files. None where empty. It needs a tier above Burstable.')
 param replicaLocation string = ''
+
+@description('Address ranges of the network; a second region\'s must not overlap if the two are to be peered.')
+param addressPrefix string = '10.40'
+
+@description('How long a seal of the ledger cannot be removed, in days.')
+param sealRetentionDays int = environmentName == 'prod' ? 3650 : 7
+
+@description('Puts PgBouncer between the app and the database. Only where instances outgrow the server\'s connections: docs/deploy.md, "Connections".')
+param pgBouncer bool = false
 
 @description('Who administers the database and reads the secrets: a group or a service principal of Microsoft Entra.')
 param operators {
@@ -61,7 +73,7 @@ param budgetStart string
 @description('The address of the card processor, and of the bank where payouts do not go out as files.')
 param processorAddress string
 
-@description('OTLP endpoint that gets the traces, metrics and logs of the worker; none where empty. The alerts on the app\'s own metrics need a collector that passes them on to Application Insights.')
+@description('OTLP endpoint that gets the traces, metrics and logs of the worker beside Application Insights; none where empty.')
 param otlpEndpoint string = ''
 
 @description('Name of the key that secrets in the database are sealed with; its value is the Key Vault secret secrets-key-NAME.')
@@ -111,6 +123,7 @@ module network 'modules/network.bicep' = {
     location: location
     tags: tags
     name: 'vnet-payments-${environmentName}'
+    addressPrefix: addressPrefix
   }
 }
 
@@ -123,6 +136,8 @@ module storage 'modules/storage.bicep' = {
     name: 'stpay${token}'
     zoneRedundant: zoneRedundant
     privateNetwork: privateNetwork
+    geoRedundant: !empty(replicaLocation)
+    sealRetentionDays: sealRetentionDays
     endpointSubnetId: network.outputs.endpointSubnetId
     blobZoneId: network.outputs.blobZoneId
     queueZoneId: network.outputs.queueZoneId
@@ -139,6 +154,7 @@ module serviceBus 'modules/servicebus.bicep' = {
     tags: tags
     name: 'sb-payments-${environmentName}-${token}'
     privateNetwork: privateNetwork
+    pairLocation: replicaLocation
     endpointSubnetId: network.outputs.endpointSubnetId
     zoneId: network.outputs.serviceBusZoneId
     appPrincipalId: identity.outputs.principalId
@@ -178,6 +194,7 @@ module postgres 'modules/postgres.bicep' = {
     geoRedundantBackup: database.geoRedundantBackup
     zoneRedundant: zoneRedundant
     replicaLocation: replicaLocation
+    pgBouncer: pgBouncer
     privateNetwork: privateNetwork
     endpointSubnetId: network.outputs.endpointSubnetId
     zoneId: network.outputs.postgresZoneId
@@ -201,6 +218,7 @@ module functionApp 'modules/functionapp.bicep' = {
     alwaysReadyHttp: scale.alwaysReadyHttp
     alwaysReadyQueue: scale.alwaysReadyQueue
     requestsPerInstance: scale.requestsPerInstance
+    requestsPerSecond: requestsPerSecond
     poolSize: scale.poolSize
     subnetId: network.outputs.appSubnetId
     identityId: identity.outputs.id
@@ -210,6 +228,7 @@ module functionApp 'modules/functionapp.bicep' = {
     packageContainerUri: storage.outputs.packageContainerUri
     serviceBusHost: serviceBus.outputs.host
     postgresHost: postgres.outputs.host
+    pgBouncer: pgBouncer
     vaultUri: keyVault.outputs.uri
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     processorAddress: processorAddress
@@ -242,7 +261,6 @@ module alerts 'modules/alerts.bicep' = {
     insightsId: monitoring.outputs.insightsId
     serviceBusId: serviceBus.outputs.id
     postgresId: postgres.outputs.id
-    workerMetrics: !empty(otlpEndpoint)
   }
 }
 

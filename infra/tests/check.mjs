@@ -170,7 +170,7 @@ export function check(root, changes = {}) {
     function checkFiles() {
         const file = 'infra/bicep/modules/storage.bicep';
         const named = [...code.matchAll(/const string \w*Container = "([^"]+)"/g)].map(match => match[1]);
-        same(file, 'container', strings(file, 'containers').filter(name => name !== 'app-package'), named);
+        same(file, 'container', strings(file, 'containers').filter(name => name !== 'app-package').concat(literal(templates.get(file).vars.get('sealContainer').value)), named);
         // A blob function that no event reaches runs only when its inbox is scanned.
         const events = templates.get('infra/bicep/events.bicep');
         const containers = Object.fromEntries([...code.matchAll(/class (\w+)\((?:(?!\bclass\b)[^])*?InboxContainer = "([^"]+)"/g)].map(match => [match[1], match[2]]));
@@ -239,13 +239,23 @@ export function check(root, changes = {}) {
                     if (!functions.has(each)) report(file, `the alert '${name}' watches '${each}', which is no function`);
                     if (query.startsWith('format(failing')) watched.add(each);
                 }
-                for (const [, metric] of query.matchAll(/name == '([^']+)'/g)) if (!code.includes(`"${metric}"`)) report(file, `the alert '${name}' watches ${metric}, which nothing measures`);
+                for (const [, metric] of query.matchAll(/(?:name == '|\\?'(?=payments\.))([a-z_.]+)'/g)) if (!code.includes(`"${metric}"`)) report(file, `the alert '${name}' watches ${metric}, which nothing measures`);
             }
         }
 
         for (const { content: { title, query } } of JSON.parse(read('infra/bicep/modules/workbook.json')).items) {
             for (const [, metric] of (query ?? '').matchAll(/name == '([^']+)'/g)) if (!code.includes(`"${metric}"`)) report('infra/bicep/modules/workbook.json', `'${title}' shows ${metric}, which nothing measures`);
         }
+
+        // What is measured is explained, and watched or shown.
+        const page = read('docs/observability.md');
+        const shown = template.text + read('infra/bicep/modules/workbook.json');
+        const measured = new Set([...code.matchAll(/\b(?:Gauge|Age|Create\w+(?:<\w+>)?)\(\s*"(payments\.[a-z_.]+)"/g)].map(match => match[1]));
+        for (const metric of measured) {
+            if (!page.includes(`\`${metric}\``)) report('docs/observability.md', `it does not explain ${metric}`);
+            if (!shown.includes(`'${metric}'`)) report(file, `${metric} is measured, and neither an alert nor the workbook looks at it`);
+        }
+        for (const [, metric] of page.matchAll(/`(payments\.[a-z_.]+)`/g)) if (!measured.has(metric)) report('docs/observability.md', `it explains ${metric}, which nothing measures`);
 
         // Nobody waits for the answer of these, so nobody would notice.
         for (const [, name, trigger] of code.matchAll(/Function\("(\w+)"\)\][^;]*?\[(Timer|Blob|ServiceBus)Trigger\(/g)) {

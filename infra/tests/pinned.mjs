@@ -27,8 +27,10 @@ export const apiVersions = {
     'Microsoft.OperationalInsights/workspaces': '2025-02-01',
     'Microsoft.Resources/resourceGroups': '2024-03-01',
     'Microsoft.ServiceBus/namespaces': '2024-01-01',
+    'Microsoft.ServiceBus/namespaces/disasterRecoveryConfigs': '2024-01-01',
     'Microsoft.ServiceBus/namespaces/queues': '2024-01-01',
     'Microsoft.Storage/storageAccounts': '2025-06-01',
+    'Microsoft.Storage/storageAccounts/blobServices/containers': '2025-06-01',
     'Microsoft.Web/serverfarms': '2025-03-01',
     'Microsoft.Web/sites': '2025-03-01',
 };
@@ -68,6 +70,7 @@ export const defaultedSettings = {
     'Logging:Console:Enabled': 'The worker leaves the console to the host.',
     'Disputes:Partners': 'Partners of dispute files are an operator\'s choice; without any, files wait in the inbox.',
     'Disputes:EvidenceScanner': 'A scanner of evidence files is an operator\'s choice; without one, files are judged by type and size alone.',
+    'Ledger:SealArchive': 'Seals are kept in one record until a restored database needs a new one (docs/runbooks/restore.md).',
     Payouts: 'Payouts go to the bank API of the processor address until rails are chosen.',
     'Providers:Sandbox:ApiKey': 'Read as part of the section Providers:Sandbox.',
     'Providers:Sandbox:BaseAddress': 'Read as part of the section Providers:Sandbox.',
@@ -81,6 +84,7 @@ export const reservedConnections = 30;
 export const required = [
     ['Microsoft.Storage/storageAccounts', 'allowSharedKeyAccess: false'],
     ['Microsoft.Storage/storageAccounts', 'allowBlobPublicAccess: false'],
+    ['Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies', 'allowProtectedAppendWrites: true'],
     ['Microsoft.ServiceBus/namespaces', 'disableLocalAuth: true'],
     ['Microsoft.Insights/components', 'DisableLocalAuth: true'],
     ['Microsoft.Insights/components', 'SamplingPercentage: 100'],

@@ -26,7 +26,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         var attempt = await TrySendAsync(url, keys, apiVersion, happened, started, timeout.Token);
         activity?.SetTag("http.response.status_code", attempt.StatusCode);
         activity?.SetTag("webhook.outcome", attempt.Outcome.ToString());
-        OutboundMetrics.Attempted(attempt);
+        OutboundMetrics.Attempted(attempt, time.GetUtcNow() - happened.CreatedAt);
         return attempt;
     }
 

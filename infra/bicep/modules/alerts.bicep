@@ -8,9 +8,6 @@ param insightsId string
 param serviceBusId string
 param postgresId string
 
-@description('Whether a collector passes the worker\'s own metrics on to Application Insights.')
-param workerMetrics bool
-
 var page = 1
 var ticket = 3
 
@@ -127,7 +124,7 @@ var hostAlerts = [
     severity: page
     window: 'P1D'
     every: 'PT1H'
-    query: format(failing, '1d', '\'VerifyLedger\', \'SealLedger\'', '1')
+    query: format(failing, '1d', '\'VerifyLedger\', \'SealLedger\', \'KeepSeals\'', '1')
   }
   {
     name: 'provider-events'
@@ -155,6 +152,15 @@ var hostAlerts = [
     window: 'P1D'
     every: 'PT1H'
     query: format(failing, '1d', '\'PurgeMessages\', \'PurgeWebhooks\', \'PurgeIdempotencyKeys\'', '1')
+  }
+  {
+    name: 'measuring'
+    text: 'What is open in the database is not measured: the alerts on it are blind.'
+    runbook: 'docs/runbooks/timers.md'
+    severity: ticket
+    window: 'PT30M'
+    every: 'PT15M'
+    query: format(failing, '30m', '\'MeasureState\'', '5')
   }
   {
     name: 'outbox'
@@ -190,11 +196,182 @@ var hostAlerts = [
     severity: page
     window: 'PT45M'
     every: 'PT15M'
-    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\'')
+    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\', \'MeasureState\', \'KeepSeals\'')
   }
 ]
 
+// Arguments: window, metric, how much is too much. The least of the values is taken where a state has to last, the highest where it need not.
+var above = '''
+customMetrics
+| where timestamp > ago({0}) and name == '{1}'
+| summarize highest = max(valueMax) by tostring(customDimensions)
+| where highest > {2}
+'''
+
+var staysAbove = '''
+customMetrics
+| where timestamp > ago({0}) and name == '{1}'
+| summarize least = min(valueMin), points = count() by tostring(customDimensions)
+| where points > 1 and least > {2}
+'''
+
+var added = '''
+customMetrics
+| where timestamp > ago({0}) and name == '{1}'
+| summarize total = sum(valueSum)
+| where total > {2}
+'''
+
 var workerAlerts = [
+  {
+    name: 'unknown-age'
+    text: 'A processor has not told for a quarter of an hour what became of an operation.'
+    runbook: 'docs/runbooks/unknown-charges.md'
+    severity: page
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(above, '15m', 'payments.attempts.oldest', '900')
+  }
+  {
+    name: 'unknown-many'
+    text: 'More than fifty operations have an unknown outcome, and it does not get better.'
+    runbook: 'docs/runbooks/unknown-charges.md'
+    severity: page
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(staysAbove, '15m', 'payments.attempts.open', '50')
+  }
+  {
+    name: 'contradictions'
+    text: 'A processor says otherwise than is recorded: somebody has to compare the two.'
+    runbook: 'docs/runbooks/unknown-charges.md'
+    severity: page
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(added, '15m', 'payments.charges.contradictions', '0')
+  }
+  {
+    name: 'authorization-rate'
+    text: 'A processor authorizes less than seven of ten charges over half an hour, where it decided at least fifty.'
+    runbook: 'docs/runbooks/authorization-rate.md'
+    severity: page
+    window: 'PT30M'
+    every: 'PT10M'
+    query: '''
+customMetrics
+| where timestamp > ago(30m) and name == 'payments.charges.outcomes'
+| where tostring(customDimensions.operation) == 'charge'
+| extend result = tostring(customDimensions.result)
+| where result in ('authorized', 'succeeded', 'declined')
+| summarize authorized = sumif(valueSum, result != 'declined'), decided = sum(valueSum) by provider = tostring(customDimensions.provider)
+| where decided >= 50 and authorized / decided < 0.7
+'''
+  }
+  {
+    name: 'provider-slow'
+    text: 'A processor takes longer than five seconds on average, over a quarter of an hour.'
+    runbook: 'docs/runbooks/slow-answers.md'
+    severity: ticket
+    window: 'PT15M'
+    every: 'PT5M'
+    query: '''
+customMetrics
+| where timestamp > ago(15m) and name == 'payments.provider.latency'
+| summarize mean = sum(valueSum) / sum(valueCount), calls = sum(valueCount) by provider = tostring(customDimensions.provider)
+| where calls >= 20 and mean > 5
+'''
+  }
+  {
+    name: 'webhook-delay'
+    text: 'Merchants hear of events more than five minutes late on average, over half an hour.'
+    runbook: 'docs/runbooks/webhooks.md'
+    severity: ticket
+    window: 'PT30M'
+    every: 'PT15M'
+    query: '''
+customMetrics
+| where timestamp > ago(30m) and name == 'payments.webhooks.delay'
+| summarize mean = sum(valueSum) / sum(valueCount), deliveries = sum(valueCount)
+| where deliveries >= 20 and mean > 300
+'''
+  }
+  {
+    name: 'dispute-deadline'
+    text: 'A dispute waits for a response that is due within a day, or was.'
+    runbook: 'docs/runbooks/disputes.md'
+    severity: ticket
+    window: 'PT1H'
+    every: 'PT1H'
+    query: '''
+customMetrics
+| where timestamp > ago(1h) and name == 'payments.disputes.due' and tostring(customDimensions.within) in ('overdue', 'day')
+| summarize due = max(valueMax) by within = tostring(customDimensions.within)
+| where due > 0
+'''
+  }
+  {
+    name: 'disputes-unmatched'
+    text: 'Partners speak of disputes whose payment is not known here.'
+    runbook: 'docs/runbooks/disputes.md'
+    severity: ticket
+    window: 'PT6H'
+    every: 'PT1H'
+    query: format(staysAbove, '6h', 'payments.disputes.unmatched', '0')
+  }
+  {
+    name: 'payout-invariants'
+    text: 'What payouts must add up to does not.'
+    runbook: 'docs/runbooks/payouts.md'
+    severity: page
+    window: 'P1D'
+    every: 'PT1H'
+    query: format(above, '1d', 'payments.payouts.broken_invariants', '0')
+  }
+  {
+    name: 'payout-run-open'
+    text: 'A payout run has not reached the bank for two hours.'
+    runbook: 'docs/runbooks/payouts.md'
+    severity: page
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(above, '15m', 'payments.payout_runs.oldest', '7200')
+  }
+  {
+    name: 'payout-run-refused'
+    text: 'Merchants of the newest payout run could not be paid.'
+    runbook: 'docs/runbooks/payouts.md'
+    severity: ticket
+    window: 'PT1H'
+    every: 'PT1H'
+    query: format(staysAbove, '1h', 'payments.payout_runs.refused', '0')
+  }
+  {
+    name: 'events-waiting'
+    text: 'An event of a partner has been waiting for a quarter of an hour to be applied.'
+    runbook: 'docs/runbooks/dead-letters.md'
+    severity: page
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(above, '15m', 'payments.provider_events.oldest', '900')
+  }
+  {
+    name: 'letters-waiting'
+    text: 'Messages that were given up wait for an operator.'
+    runbook: 'docs/runbooks/dead-letters.md'
+    severity: ticket
+    window: 'PT1H'
+    every: 'PT1H'
+    query: format(staysAbove, '1h', 'payments.dead_letters.waiting', '0')
+  }
+  {
+    name: 'unsealed'
+    text: 'Postings have not been sealed for ten minutes: a transaction holds the sealing up, or nobody seals.'
+    runbook: 'docs/runbooks/ledger.md'
+    severity: ticket
+    window: 'PT15M'
+    every: 'PT5M'
+    query: format(above, '15m', 'payments.ledger.unsealed', '600')
+  }
   {
     name: 'outbox-age'
     text: 'A message has been waiting in the outbox for more than two minutes.'
@@ -271,7 +448,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
 }
 
 resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for alert in concat(hostAlerts, workerMetrics ? workerAlerts : []): {
+  for alert in concat(hostAlerts, workerAlerts): {
     name: 'payments-${environmentName}-${alert.name}'
     location: location
     tags: tags

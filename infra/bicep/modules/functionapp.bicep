@@ -8,6 +8,7 @@ param maximumInstances int
 param alwaysReadyHttp int
 param alwaysReadyQueue int
 param requestsPerInstance int
+param requestsPerSecond int
 param poolSize int
 param subnetId string
 param identityId string
@@ -17,6 +18,7 @@ param storageName string
 param packageContainerUri string
 param serviceBusHost string
 param postgresHost string
+param pgBouncer bool
 param vaultUri string
 param insightsConnectionString string
 param processorAddress string
@@ -54,13 +56,14 @@ var settings = {
   AzureWebJobsStorage__tableServiceUri: 'https://${storageName}.table.${storageHost}'
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  ConnectionStrings__Postgres: 'Host=${postgresHost};Port=5432;Database=payments;Username=${identityName};SSL Mode=VerifyFull;Maximum Pool Size=${poolSize}'
+  ConnectionStrings__Postgres: 'Host=${postgresHost};Port=${pgBouncer ? '6432;No Reset On Close=true' : '5432'};Database=payments;Username=${identityName};SSL Mode=VerifyFull;Maximum Pool Size=${poolSize}'
   Database__EntraAuthentication: 'true'
   Messaging__Transport: 'servicebus'
   Messaging__RelaySchedule: '*/10 * * * * *'
   ServiceBus__credential: 'managedidentity'
   ServiceBus__clientId: identityClientId
   ServiceBus__fullyQualifiedNamespace: serviceBusHost
+  Http__RequestsPerSecond: string(requestsPerSecond)
   Platform__ApiKeyHashes: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/platform-api-key-hashes)'
   Providers__Sandbox__BaseAddress: processorAddress
   Providers__Sandbox__ApiKey: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/processor-api-key)'

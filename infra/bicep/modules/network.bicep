@@ -3,6 +3,9 @@ param location string
 param tags object
 param name string
 
+@description('The first two numbers of the addresses, such as 10.40.')
+param addressPrefix string
+
 var zoneNames = {
   blob: 'privatelink.blob.${environment().suffixes.storage}'
   queue: 'privatelink.queue.${environment().suffixes.storage}'
@@ -35,12 +38,12 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   location: location
   tags: tags
   properties: {
-    addressSpace: { addressPrefixes: ['10.40.0.0/16'] }
+    addressSpace: { addressPrefixes: ['${addressPrefix}.0.0/16'] }
     subnets: [
       {
         name: 'app'
         properties: {
-          addressPrefix: '10.40.0.0/24'
+          addressPrefix: '${addressPrefix}.0.0/24'
           natGateway: { id: outbound.id }
           delegations: [
             {
@@ -53,7 +56,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: '10.40.1.0/26'
+          addressPrefix: '${addressPrefix}.1.0/26'
           privateEndpointNetworkPolicies: 'Enabled'
         }
       }

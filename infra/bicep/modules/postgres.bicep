@@ -10,6 +10,7 @@ param backupDays int
 param geoRedundantBackup bool
 param zoneRedundant bool
 param replicaLocation string
+param pgBouncer bool
 param privateNetwork bool
 param endpointSubnetId string
 param zoneId string
@@ -17,6 +18,35 @@ param adminObjectId string
 param adminName string
 param adminType string
 param workspaceId string
+
+// In transaction mode a server's connection changes hands between transactions. The app keeps nothing in a session but prepared statements, and those
+// PgBouncer carries over, as many as Npgsql prepares (PaymentsDataSource).
+var poolerParameters = [
+  {
+    name: 'pgbouncer.enabled'
+    value: 'true'
+  }
+  {
+    name: 'pgbouncer.pool_mode'
+    value: 'transaction'
+  }
+  {
+    name: 'pgbouncer.default_pool_size'
+    value: '100'
+  }
+  {
+    name: 'pgbouncer.max_client_conn'
+    value: '5000'
+  }
+  {
+    name: 'pgbouncer.max_prepared_statements'
+    value: '200'
+  }
+  {
+    name: 'pgbouncer.query_wait_timeout'
+    value: '20'
+  }
+]
 
 var parameters = [
   {
@@ -100,7 +130,7 @@ resource admin 'Microsoft.DBforPostgreSQL/flexibleServers/administrators@2025-08
 // The server takes one change at a time.
 @batchSize(1)
 resource configuration 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2025-08-01' = [
-  for parameter in parameters: {
+  for parameter in concat(parameters, pgBouncer ? poolerParameters : []): {
     parent: server
     name: parameter.name
     properties: {

@@ -3,6 +3,9 @@ param location string
 param tags object
 param name string
 param privateNetwork bool
+
+@description('Region of a second namespace that this one is paired with; none where empty. Pairing is a thing of the Premium tier.')
+param pairLocation string
 param endpointSubnetId string
 param zoneId string
 param appPrincipalId string
@@ -37,6 +40,33 @@ resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
     minimumTlsVersion: '1.2'
     publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
   }
+}
+
+// The pair holds the queues and no messages: what was in flight is in the outbox, or is sent again by who sent it.
+var paired = privateNetwork && !empty(pairLocation)
+
+resource pair 'Microsoft.ServiceBus/namespaces@2024-01-01' = if (paired) {
+  name: '${name}-2'
+  location: empty(pairLocation) ? location : pairLocation
+  tags: tags
+  sku: {
+    name: 'Premium'
+    tier: 'Premium'
+    capacity: 1
+  }
+  properties: {
+    disableLocalAuth: true
+    minimumTlsVersion: '1.2'
+    publicNetworkAccess: 'Disabled'
+  }
+}
+
+// The app keeps to its namespace's own name: roles and private endpoints are the namespace's, and a failover is a deployment (docs/runbooks/restore.md).
+resource pairing 'Microsoft.ServiceBus/namespaces/disasterRecoveryConfigs@2024-01-01' = if (paired) {
+  parent: bus
+  name: '${name}-pair'
+  properties: { partnerNamespace: pair.id }
+  dependsOn: [queues]
 }
 
 resource queues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [

@@ -1,0 +1,63 @@
+namespace Payments.Domain.Observability;
+
+/// <summary>
+/// Each statement answers a few rows from an index that holds what is open, so that asking every minute costs the same however much history there is.
+/// </summary>
+internal static class StateSql
+{
+    public const string Attempts =
+        """
+        SELECT provider, operation, count(*), min(created_at)
+        FROM payments.attempts
+        WHERE next_check_at IS NOT NULL AND status IN ('started', 'unknown')
+        GROUP BY provider, operation
+        """;
+
+    /// <summary>$1: now. Only those whose day comes within a week or has passed.</summary>
+    public const string Disputes =
+        """
+        SELECT CASE WHEN evidence_due_by <= $1 THEN 'overdue' WHEN evidence_due_by <= $1 + interval '24 hours' THEN 'day' ELSE 'week' END, count(*), min(evidence_due_by)
+        FROM payments.disputes
+        WHERE status IN ('needs_response', 'warning_needs_response') AND evidence_due_by <= $1 + interval '7 days'
+        GROUP BY 1
+        """;
+
+    public const string UnmatchedDisputes = "SELECT provider, count(*), min(received_at) FROM payments.unmatched_dispute_updates GROUP BY provider";
+
+    public const string ProviderEvents =
+        """
+        SELECT provider, status, count(*), min(received_at)
+        FROM payments.provider_events
+        WHERE status IN ('received', 'waiting', 'failed')
+        GROUP BY provider, status
+        """;
+
+    public const string DeadLetters = "SELECT queue, count(*), min(dead_at) FROM payments.dead_letters WHERE replayed_at IS NULL GROUP BY queue";
+
+    /// <summary>$1: today. The newest run of each currency of the last week, and the oldest that has not reached the bank.</summary>
+    public const string PayoutRuns =
+        """
+        SELECT currency, amount, payouts, refused FROM (
+            SELECT DISTINCT ON (currency) currency, amount, payouts, refused FROM payments.payout_runs WHERE date > $1::date - 7 ORDER BY currency, date DESC) AS newest
+        """;
+
+    public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted'";
+
+    /// <summary>What processors owe and have not settled, and what nobody has explained: each account over its stripes.</summary>
+    public const string Unreconciled =
+        """
+        SELECT a.name, a.currency, sum(b.balance)::bigint
+        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+        WHERE a.name = 'platform/suspense' OR (a.name > 'processor/' AND a.name < 'processor0')
+        GROUP BY a.name, a.currency
+        """;
+
+    /// <summary>The first posting that no seal covers yet.</summary>
+    public const string Unsealed =
+        """
+        SELECT recorded_at FROM ledger.transfers
+        WHERE journal_id > coalesce((SELECT to_journal FROM ledger.seals ORDER BY number DESC LIMIT 1), 0)
+        ORDER BY journal_id
+        LIMIT 1
+        """;
+}

@@ -1,0 +1,11 @@
+using Microsoft.Azure.Functions.Worker;
+using Payments.Domain.Observability;
+
+namespace Payments.Functions.Timers;
+
+/// <summary>Has one instance ask every minute what is open; its gauges tell alerts and the workbook.</summary>
+public sealed class StateTimers(StateMetrics metrics)
+{
+    [Function("MeasureState")]
+    public Task MeasureAsync([TimerTrigger("40 * * * * *")] TimerInfo timer, CancellationToken ct) => metrics.MeasureAsync(ct);
+}
