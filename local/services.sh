@@ -88,7 +88,7 @@ write_settings() {
         console.log(JSON.stringify(settings, null, 2));' "$root/local.settings.sample.json" \
         "AzureWebJobsStorage=$storage" \
         "ConnectionStrings__Postgres=$postgres_app" \
-        "Platform__ApiKeyHashes=$platform_key_hash" \
+        "Platform__ApiKeyHashes=${platform_key_name:-local}:$platform_key_hash" \
         "Providers__Sandbox__BaseAddress=http://127.0.0.1:$acquirer_port" \
         "Providers__Sandbox__ApiKey=$acquirer_key" \
         "Webhooks__Inbound__sandbox__Secret=$webhook_secret" \

@@ -109,3 +109,13 @@ public readonly record struct BalanceTransactionId(Guid Value) : IPrefixedId<Bal
 
     public override string ToString() => PrefixedId.Format(this);
 }
+
+/// <summary>An entry of the audit log.</summary>
+public readonly record struct AuditEntryId(Guid Value) : IPrefixedId<AuditEntryId>
+{
+    public static string Prefix => "aud_";
+
+    public static AuditEntryId From(Guid value) => new(value);
+
+    public override string ToString() => PrefixedId.Format(this);
+}

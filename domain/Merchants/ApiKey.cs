@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Payments.Domain.Audit;
 
 namespace Payments.Domain.Merchants;
 
@@ -18,11 +19,15 @@ public enum ApiKeyScope
 
 /// <summary>Who sent a request: the platform itself, or one merchant through one of its keys.</summary>
 /// <param name="Merchant">Null for the platform.</param>
-public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, ApiKeyMode Mode, bool CanWrite)
+/// <param name="Operator">The name of the platform key; null for a merchant's.</param>
+public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, ApiKeyMode Mode, bool CanWrite, string? Operator = null)
 {
     public bool IsPlatform => Merchant is null;
 
-    public static Caller Platform { get; } = new(null, null, ApiKeyMode.Live, CanWrite: true);
+    public static Caller Platform(string name, bool canWrite = true) => new(null, null, ApiKeyMode.Live, canWrite, name);
+
+    /// <summary>Who this is, as the audit log keeps it.</summary>
+    public Actor ActorOf(string? requestId = null) => Key is { } key ? new Actor(key.ToString(), requestId) : Actor.Platform(Operator!, requestId);
 }
 
 /// <summary>A key of a merchant as it is stored: everything but the key.</summary>

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 
@@ -13,7 +13,7 @@ namespace Payments.Domain.Merchants;
 public sealed class PlatformOptions
 {
     /// <summary>
-    /// SHA-256 of each valid platform key, in hexadecimal, separated by commas: two while a key is being replaced. The key itself is in no setting.
+    /// The valid platform keys by name and hash, as <see cref="PlatformKeys"/> reads them. The keys themselves are in no setting.
     /// </summary>
     public string ApiKeyHashes { get; set; } = "";
 }
@@ -25,9 +25,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
 {
     private const int CacheCapacity = 50_000;
 
-    private readonly byte[][] _platformHashes = [.. platform.Value.ApiKeyHashes
-        .Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)
-        .Select(Convert.FromHexString)];
+    private readonly PlatformKeys _platform = PlatformKeys.Parse(platform.Value.ApiKeyHashes);
 
     private readonly ConcurrentDictionary<string, (ApiKey Key, long ReadAt)> _keys = new(StringComparer.Ordinal);
 
@@ -38,8 +36,8 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     public async ValueTask<Caller?> AuthenticateAsync(string secret, CancellationToken ct)
     {
         var hash = ApiKeySecret.Hash(secret);
-        if (_platformHashes.Any(known => CryptographicOperations.FixedTimeEquals(known, hash)))
-            return Caller.Platform;
+        if (_platform.Find(hash) is { } known)
+            return known;
         if (!secret.StartsWith(ApiKeySecret.TestPrefix, StringComparison.Ordinal) && !secret.StartsWith(ApiKeySecret.LivePrefix, StringComparison.Ordinal))
             return null;
         var key = await FindAsync(hash, ct);
@@ -51,7 +49,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     /// <summary>
     /// Issues a key. Its secret is in the answer and in its repeats, which are kept encrypted; of the key itself only a hash is stored.
     /// </summary>
-    public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, CancellationToken ct)
+    public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, Actor actor, CancellationToken ct)
     {
         if (!DbText.TryParse<ApiKeyMode>(input.Mode ?? "test", out var mode))
             return Refusal.Invalid("mode", "The mode of a key is test or live.");
@@ -96,6 +94,8 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
                 return Refusal.NotFound(merchant.ToString());
             }
 
+            var detail = AuditEntry.Details(("mode", DbText.Of(mode)), ("scopes", scopes.Select(DbText.Of)), ("hint", key.Hint), ("expires_at", key.ExpiresAt));
+            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.created", "api_key", key.Id.ToString(), merchant, detail), now, ct);
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource)) { HoldsSecret = true };
         }, ct);
     }
@@ -108,11 +108,16 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     /// <summary>Revokes a key; revoking it again changes nothing.</summary>
-    public async Task<ApiKey?> RevokeAsync(MerchantId merchant, ApiKeyId id, CancellationToken ct)
+    public async Task<ApiKey?> RevokeAsync(MerchantId merchant, ApiKeyId id, Actor actor, CancellationToken ct)
     {
+        var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
         var row = await connection.QuerySingleOrDefaultAsync<ApiKeyRow>(
-            new CommandDefinition(MerchantSql.RevokeKey, new { merchant = merchant.Value, id = id.Value, now = time.GetUtcNow() }, cancellationToken: ct));
+            new CommandDefinition(MerchantSql.RevokeKey, new { merchant = merchant.Value, id = id.Value, now }, transaction, cancellationToken: ct));
+        if (row is not null)
+            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.revoked", "api_key", id.ToString(), merchant, AuditEntry.Details(("hint", row.Hint))), now, ct);
+        await transaction.CommitAsync(ct);
         _keys.Clear();
         return row?.ToKey();
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dapper;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Pricing;
@@ -27,7 +28,7 @@ public sealed record CreateMerchantRequest(string? Name, string? Country, FeePla
 /// <summary>Takes a business onto the platform. Idempotent by the request's key.</summary>
 public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider time)
 {
-    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, CreateMerchantRequest input, CancellationToken ct)
+    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, CreateMerchantRequest input, Actor actor, CancellationToken ct)
     {
         if (input.Validate() is { } refusal)
             return refusal;
@@ -52,6 +53,8 @@ public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider ti
                 },
                 transaction,
                 cancellationToken: ct));
+            var detail = AuditEntry.Details(("name", merchant.Name), ("country", merchant.Country), ("payout_delay_days", (int)merchant.PayoutDelayDays));
+            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "merchant.created", "merchant", merchant.Id.ToString(), merchant.Id, detail), now, ct);
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(MerchantResource.Of(merchant), MerchantJson.Default.MerchantResource));
         }, ct);
     }

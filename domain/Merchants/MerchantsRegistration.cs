@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Payments.Domain.Audit;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Secrets;
 
@@ -16,6 +17,7 @@ public static class MerchantsRegistration
         services.AddSingleton<MerchantReads>();
         services.AddSingleton<CreateMerchant>();
         services.AddSingleton<ApiKeys>();
+        services.AddSingleton<AuditLog>();
         return services;
     }
 }

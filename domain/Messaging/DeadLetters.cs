@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Payments.Domain.Audit;
 
 namespace Payments.Domain.Messaging;
 
@@ -57,12 +58,12 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
     }
 
     /// <summary>Puts one back on its queue. False when it is not there, was replayed before, or is no message of ours.</summary>
-    public async Task<bool> ReplayAsync(Guid id, CancellationToken ct) => await ReplayAsync(id, default, default, ct) == 1;
+    public async Task<bool> ReplayAsync(Guid id, Actor actor, CancellationToken ct) => await ReplayAsync(id, default, default, actor, ct) == 1;
 
     /// <summary>Puts back all that died in the time range; answers how many.</summary>
-    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken ct) => ReplayAsync(null, from, until, ct);
+    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct) => ReplayAsync(null, from, until, actor, ct);
 
-    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, CancellationToken ct)
+    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -85,6 +86,11 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
             await Outbox.PutBackAsync(connection, transaction, queue, envelope, now, ct);
         }
 
+        var entry = id is { } one
+            ? new AuditEntry(actor, "dead_letter.replayed", "dead_letter", one.ToString("N"))
+            : new AuditEntry(actor, "dead_letters.replayed", "dead_letter", "range", Detail: AuditEntry.Details(("from", from), ("to", until), ("replayed", letters.Count)));
+        if (id is null || letters.Count > 0)
+            await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
         await transaction.CommitAsync(ct);
         signal.Set();
         return letters.Count;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
@@ -366,22 +367,11 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
 /// <summary>Who changed what about payouts.</summary>
 internal static class PayoutAudit
 {
-    public static async Task WriteAsync(
+    public static Task WriteAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string actor, string action, string subject, string detail, DateTimeOffset now, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(PayoutSettingsSql.Audit, connection, transaction)
-        {
-            Parameters =
-            {
-                new() { Value = merchant.Value },
-                new() { Value = Guid.CreateVersion7(now) },
-                new() { Value = actor },
-                new() { Value = action },
-                new() { Value = subject },
-                new() { Value = detail },
-                new() { Value = now },
-            },
-        };
-        await command.ExecuteNonQueryAsync(ct);
+        var type = action.StartsWith("payout_", StringComparison.Ordinal) ? "payout" : "payout_settings";
+        var name = action.StartsWith("payout_", StringComparison.Ordinal) ? action["payout_".Length..] : action;
+        return AuditLog.WriteAsync(connection, transaction, new AuditEntry(new Actor(actor), $"{type}.{name}", type, subject, merchant, detail), now, ct);
     }
 }

@@ -51,7 +51,4 @@ internal static class PayoutSettingsSql
 
     public const string GetAccount =
         "SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code, verified_at IS NOT NULL, usable_from FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2";
-
-    public const string Audit =
-        "INSERT INTO payments.payout_audit (merchant_id, id, actor, action, object_id, detail, created_at) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7)";
 }

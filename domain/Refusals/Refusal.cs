@@ -56,6 +56,9 @@ public enum RefusalCode
     /// <summary>A webhook's signature is missing, wrong, or too old.</summary>
     SignatureInvalid,
 
+    /// <summary>The caller sends more requests than are allowed; the same request may succeed shortly.</summary>
+    RateLimited,
+
     /// <summary>More is waiting than can be taken on; the same request may succeed shortly.</summary>
     Overloaded,
 }

@@ -15,7 +15,7 @@ public sealed class MerchantFunctions(CreateMerchant create, MerchantReads reads
         if (context.RequirePlatform() is { } refusal)
             return Problems.Of(refusal);
         return await Api.PostAsync(
-            request, Api.NoMerchant, MerchantJson.Default.CreateMerchantRequest, (idempotent, input) => create.HandleAsync(idempotent, input, ct), ct);
+            request, Api.NoMerchant, MerchantJson.Default.CreateMerchantRequest, (idempotent, input) => create.HandleAsync(idempotent, input, context.Actor(), ct), ct);
     }
 
     [Function("ListMerchants")]
@@ -50,7 +50,7 @@ public sealed class MerchantFunctions(CreateMerchant create, MerchantReads reads
         if (!PrefixedId.TryParse<MerchantId>(id, out var merchant))
             return Problems.Of(Refusal.NotFound(id));
         return await Api.PostAsync(
-            request, Api.NoMerchant, MerchantJson.Default.CreateApiKeyRequest, (idempotent, input) => keys.CreateAsync(idempotent, merchant, input, ct), ct);
+            request, Api.NoMerchant, MerchantJson.Default.CreateApiKeyRequest, (idempotent, input) => keys.CreateAsync(idempotent, merchant, input, context.Actor(), ct), ct);
     }
 
     [Function("ListApiKeys")]
@@ -74,7 +74,7 @@ public sealed class MerchantFunctions(CreateMerchant create, MerchantReads reads
             return Problems.Of(refusal);
         if (!PrefixedId.TryParse<MerchantId>(id, out var merchant) || !PrefixedId.TryParse<ApiKeyId>(key, out var keyId))
             return Problems.Of(Refusal.NotFound(key));
-        return await keys.RevokeAsync(merchant, keyId, ct) is { } revoked
+        return await keys.RevokeAsync(merchant, keyId, context.Actor(), ct) is { } revoked
             ? Api.Json(ApiKeyResource.Of(revoked), MerchantJson.Default.ApiKeyResource)
             : Problems.Of(Refusal.NotFound(key));
     }

@@ -68,7 +68,7 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        return Guid.TryParseExact(id, "N", out var key) && await providerEvents.ReplayAsync(key, ct)
+        return Guid.TryParseExact(id, "N", out var key) && await providerEvents.ReplayAsync(key, context.Actor(), ct)
             ? Replayed(1)
             : Problems.Of(Refusal.NotFound($"provider event '{id}' with its payload"));
     }
@@ -81,7 +81,7 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
             return Problems.Of(forbidden);
         if (!(await RangeAsync(request, ct)).TryGet(out var range, out var refusal) || !Status(range.Status).TryGet(out var status, out refusal))
             return Problems.Of(refusal);
-        return Replayed(await providerEvents.ReplayAsync(range.From!.Value, range.To!.Value, status.Value, ct));
+        return Replayed(await providerEvents.ReplayAsync(range.From!.Value, range.To!.Value, status.Value, context.Actor(), ct));
     }
 
     [Function("ListDeadLetters")]
@@ -102,7 +102,7 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        return Guid.TryParseExact(id, "N", out var key) && await deadLetters.ReplayAsync(key, ct)
+        return Guid.TryParseExact(id, "N", out var key) && await deadLetters.ReplayAsync(key, context.Actor(), ct)
             ? Replayed(1)
             : Problems.Of(Refusal.NotFound($"dead letter '{id}' that can be replayed"));
     }
@@ -114,7 +114,7 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         return (await RangeAsync(request, ct)).TryGet(out var range, out var refusal)
-            ? Replayed(await deadLetters.ReplayAsync(range.From!.Value, range.To!.Value, ct))
+            ? Replayed(await deadLetters.ReplayAsync(range.From!.Value, range.To!.Value, context.Actor(), ct))
             : Problems.Of(refusal);
     }
 

@@ -13,13 +13,13 @@ public sealed class PayoutFunctions(PayoutReads reads, ManualPayouts manual)
     [Function("CreatePayout")]
     public Task<IResult> CreateAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payouts")] HttpRequest request, FunctionContext context, CancellationToken ct) =>
-        Api.PostAsync(request, context, PayoutJson.Default.CreatePayoutRequest, (idempotent, input) => manual.CreateAsync(idempotent, input, context.Actor(), ct), ct);
+        Api.PostAsync(request, context, PayoutJson.Default.CreatePayoutRequest, (idempotent, input) => manual.CreateAsync(idempotent, input, context.Actor().Name, ct), ct);
 
     [Function("CancelPayout")]
     public async Task<IResult> CancelAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payouts/{id}/cancel")] HttpRequest request, string id, FunctionContext context, CancellationToken ct) =>
         PrefixedId.TryParse<PayoutId>(id, out var payout)
-            ? await Api.PostAsync(request, context, PayoutJson.Default.CancelPayoutRequest, (idempotent, _) => manual.CancelAsync(idempotent, payout, context.Actor(), ct), ct)
+            ? await Api.PostAsync(request, context, PayoutJson.Default.CancelPayoutRequest, (idempotent, _) => manual.CancelAsync(idempotent, payout, context.Actor().Name, ct), ct)
             : Problems.Of(Refusal.NotFound(id));
 
     [Function("ListPayouts")]

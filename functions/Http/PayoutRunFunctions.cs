@@ -28,7 +28,7 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
             return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
         await release.RunAsync(ct);
-        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor(), ct)), PayoutJson.Default.PayoutRunResource);
+        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
     }
 
     [Function("ListPayoutRuns")]

@@ -23,7 +23,7 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "v1/payout_settings/{currency}")] HttpRequest request, string currency, FunctionContext context, CancellationToken ct) =>
         WriteAsync(
             request, currency, context, PayoutJson.Default.PayoutSettingsRequest,
-            (merchant, of, input) => settings.ChangeAsync(merchant, of, input, context.Caller().IsPlatform, context.Actor(), ct), ct);
+            (merchant, of, input) => settings.ChangeAsync(merchant, of, input, context.Caller().IsPlatform, context.Actor().Name, ct), ct);
 
     [Function("SetBankAccount")]
     public Task<IResult> SetAccountAsync(
@@ -31,7 +31,7 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
         CancellationToken ct) =>
         WriteAsync(
             request, currency, context, PayoutJson.Default.BankAccountRequest,
-            (merchant, of, input) => settings.SetAccountAsync(merchant, of, input, context.Caller().IsPlatform, context.Actor(), ct), ct);
+            (merchant, of, input) => settings.SetAccountAsync(merchant, of, input, context.Caller().IsPlatform, context.Actor().Name, ct), ct);
 
     [Function("VerifyBankAccount")]
     public async Task<IResult> VerifyAsync(
@@ -40,7 +40,7 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
         context.RequirePlatform() is { } refusal
             ? Problems.Of(refusal)
             : await WriteAsync(
-                request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.VerifyAccountAsync(merchant, of, context.Actor(), ct), ct);
+                request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.VerifyAccountAsync(merchant, of, context.Actor().Name, ct), ct);
 
     [Function("HoldPayouts")]
     public async Task<IResult> HoldAsync(
@@ -48,14 +48,14 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
         context.RequirePlatform() is { } refusal
             ? Problems.Of(refusal)
             : await WriteAsync(
-                request, currency, context, PayoutJson.Default.HoldPayoutsRequest, (merchant, of, input) => settings.HoldAsync(merchant, of, input.Reason ?? "", context.Actor(), ct), ct);
+                request, currency, context, PayoutJson.Default.HoldPayoutsRequest, (merchant, of, input) => settings.HoldAsync(merchant, of, input.Reason ?? "", context.Actor().Name, ct), ct);
 
     [Function("ReleasePayouts")]
     public async Task<IResult> ReleaseAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/release")] HttpRequest request, string currency, FunctionContext context, CancellationToken ct) =>
         context.RequirePlatform() is { } refusal
             ? Problems.Of(refusal)
-            : await WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.HoldAsync(merchant, of, null, context.Actor(), ct), ct);
+            : await WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.HoldAsync(merchant, of, null, context.Actor().Name, ct), ct);
 
     // Stating the same twice is the same, so these need no Idempotency-Key.
     private static async Task<IResult> WriteAsync<T>(

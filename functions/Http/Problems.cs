@@ -52,6 +52,7 @@ internal static class Problems
         RefusalCode.MerchantInactive => (403, "Merchant inactive"),
         RefusalCode.InsufficientFunds => (422, "Insufficient funds"),
         RefusalCode.SignatureInvalid => (401, "Invalid signature"),
+        RefusalCode.RateLimited => (429, "Too many requests"),
         RefusalCode.Overloaded => (503, "Overloaded"),
     };
 

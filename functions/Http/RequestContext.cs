@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
+using Payments.Domain.Audit;
 using Payments.Domain.Merchants;
 
 namespace Payments.Functions.Http;
@@ -19,8 +20,8 @@ internal static class RequestContext
 
     public static void SetCaller(this FunctionContext context, Caller caller) => context.Items[CallerKey] = caller;
 
-    /// <summary>Who asks, as audits keep it: the key's id, or the platform.</summary>
-    public static string Actor(this FunctionContext context) => context.Caller().Key?.ToString() ?? "platform";
+    /// <summary>Who asks, as the audit log keeps it: the merchant's key, or the platform's by its name.</summary>
+    public static Actor Actor(this FunctionContext context) => context.Caller().ActorOf(context.GetHttpContext()?.RequestId());
 
     public static string RequestId(this HttpContext http) => http.Items.TryGetValue(RequestIdKey, out var id) ? (string)id! : http.TraceIdentifier;
 

@@ -63,7 +63,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/webhook_endpoints")] HttpRequest request, FunctionContext context, CancellationToken ct) =>
         Api.PostAsync(request, context, WebhookJson.Default.WebhookEndpointRequest, (idempotent, input) => idempotency.RunAsync(idempotent, async (connection, transaction) =>
         {
-            var made = await endpoints.CreateAsync(connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, ct);
+            var made = await endpoints.CreateAsync(connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, context.Actor(), ct);
             return Answer(made, StatusCodes.Status201Created);
         }, ct), ct);
 
@@ -102,7 +102,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             status = wanted;
         }
 
-        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, ct);
+        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, context.Actor(), ct);
         return Api.Stored(Answer(changed, StatusCodes.Status200OK));
     }
 
@@ -112,7 +112,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
     {
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal))
             return Problems.Of(refusal);
-        return await endpoints.DeleteAsync(key.Merchant, key.Id, ct)
+        return await endpoints.DeleteAsync(key.Merchant, key.Id, context.Actor(), ct)
             ? Api.Json(new DeletedResource(id, "webhook_endpoint", Deleted: true), WebhookJson.Default.DeletedResource)
             : Problems.Of(Refusal.NotFound(id));
     }
@@ -124,7 +124,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal))
             return Problems.Of(refusal);
         return await Api.PostAsync(request, key.Merchant, WebhookJson.Default.WebhookEndpointRequest, (idempotent, _) => idempotency.RunAsync(idempotent, async (connection, transaction) =>
-            Answer(await endpoints.RotateSecretAsync(connection, transaction, key.Merchant, key.Id, ct), StatusCodes.Status200OK), ct), ct);
+            Answer(await endpoints.RotateSecretAsync(connection, transaction, key.Merchant, key.Id, context.Actor(), ct), StatusCodes.Status200OK), ct), ct);
     }
 
     [Function("SendTestWebhook")]
@@ -173,7 +173,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
     {
         if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
             return Problems.Of(refusal);
-        return PrefixedId.TryParse<DeliveryId>(id, out var delivery) && await deliveries.ResendAsync(merchant, delivery, ct)
+        return PrefixedId.TryParse<DeliveryId>(id, out var delivery) && await deliveries.ResendAsync(merchant, delivery, context.Actor(), ct)
             ? Api.Json(new ResentResource("webhook_resend", 1), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted)
             : Problems.Of(Refusal.NotFound($"delivery {id} of an enabled endpoint"));
     }
@@ -186,7 +186,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             return Problems.Of(refusal);
         if (body.Value is not { From: { } from, To: { } to } || from >= to)
             return Problems.Of(Refusal.Invalid("from", "Give the time range to send again: from, and a later to."));
-        var resent = await deliveries.ResendAsync(key.Merchant, key.Id, from, to, body.Value.IncludeDelivered ?? false, ct);
+        var resent = await deliveries.ResendAsync(key.Merchant, key.Id, from, to, body.Value.IncludeDelivered ?? false, context.Actor(), ct);
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
     }
 

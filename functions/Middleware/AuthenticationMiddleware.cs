@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Middleware;
+using Microsoft.Extensions.Configuration;
 using Payments.Domain;
 using Payments.Domain.Merchants;
 using Payments.Functions.Http;
@@ -9,24 +10,26 @@ namespace Payments.Functions.Middleware;
 
 /// <summary>
 /// Lets only callers with a valid key at <c>/v1</c>. Partners prove themselves by their webhooks' signatures, and the health endpoints tell nothing
-/// that is not for everyone. A key that may only read is stopped here at whatever would change something.
+/// that is not for everyone. A key that may only read is stopped here at whatever would change something, and so is whoever asks too often: a key by
+/// <c>Http:RequestsPerSecond</c>, an address that tries wrong keys by a limit of its own.
 /// </summary>
-internal sealed class AuthenticationMiddleware(ApiKeys keys) : IFunctionsWorkerMiddleware
+internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration configuration, TimeProvider time) : IFunctionsWorkerMiddleware
 {
+    // A burst is what two seconds fill: clients that work off a queue send in bursts.
+    private readonly RequestBudget _requests = new(
+        configuration.GetValue("Http:RequestsPerSecond", 0.0), 2 * configuration.GetValue("Http:RequestsPerSecond", 0.0), time);
+
+    // Nobody finds a key of 256 bits by trying; this keeps the trying from the database.
+    private readonly RequestBudget _wrongKeys = new(perSecond: 5, burst: 50, time);
+
     public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)
     {
         if (context.GetHttpContext() is { } http && http.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase))
         {
-            if (await AuthenticateAsync(http.Request, http.RequestAborted) is not { } caller)
+            var (caller, refusal) = await AdmitAsync(http.Request, http.RequestAborted);
+            if (caller is null)
             {
-                context.GetInvocationResult().Value = Problems.Of(
-                    new Refusal(RefusalCode.Unauthenticated, "Send a valid key: Authorization: Bearer sk_...."));
-                return;
-            }
-
-            if (!caller.CanWrite && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method))
-            {
-                context.GetInvocationResult().Value = Problems.Of(new Refusal(RefusalCode.Forbidden, "This key may only read."));
+                context.GetInvocationResult().Value = Problems.Of(refusal!);
                 return;
             }
 
@@ -36,12 +39,40 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys) : IFunctionsWorkerM
         await next(context);
     }
 
-    private async ValueTask<Caller?> AuthenticateAsync(HttpRequest request, CancellationToken ct)
+    private async ValueTask<(Caller? Caller, Refusal? Refusal)> AdmitAsync(HttpRequest request, CancellationToken ct)
     {
         const string Scheme = "Bearer ";
+        var address = AddressOf(request);
+        if (_wrongKeys.Look(address) is { } wait)
+            return (null, TooMany("Too many requests with wrong keys came from this address.", wait));
         string? header = request.Headers.Authorization;
-        return header is { Length: > 7 and < 512 } && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        var caller = header is { Length: > 7 and < 512 } && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
             ? await keys.AuthenticateAsync(header[Scheme.Length..].Trim(), ct)
             : null;
+        if (caller is null)
+        {
+            _wrongKeys.Take(address);
+            return (null, new Refusal(RefusalCode.Unauthenticated, "Send a valid key: Authorization: Bearer sk_...."));
+        }
+
+        if (_requests.Take(caller.ActorOf().Name) is { } later)
+            return (null, TooMany("This key sends more requests than are allowed. Nothing was done.", later));
+        if (!caller.CanWrite && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+            return (null, new Refusal(RefusalCode.Forbidden, "This key may only read."));
+        return (caller, null);
+    }
+
+    private static Refusal TooMany(string detail, TimeSpan wait) => new(RefusalCode.RateLimited, detail, RetryAfter: wait);
+
+    // The platform's front end appends the address that it saw; what stands before it is the caller's own word.
+    private static string AddressOf(HttpRequest request)
+    {
+        var forwarded = request.Headers["X-Forwarded-For"].ToString();
+        var last = forwarded[(forwarded.LastIndexOf(',') + 1)..].Trim();
+        return last.Length is > 0 and <= 64 ? WithoutPort(last) : request.HttpContext.Connection.RemoteIpAddress?.ToString() ?? "";
+
+        // 203.0.113.7:51234 and [2001:db8::1]:51234, and either without its port.
+        static string WithoutPort(string text) => text.IndexOf(']', StringComparison.Ordinal) is var end and > 0 ? text[..(end + 1)]
+            : text.IndexOf(':', StringComparison.Ordinal) is var port and > 0 && text.LastIndexOf(':') == port ? text[..port] : text;
     }
 }

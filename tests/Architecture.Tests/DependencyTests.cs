@@ -14,12 +14,13 @@ public sealed partial class DependencyTests
         ["Refusals"] = [],
         ["Time"] = [],
         ["Database"] = [],
+        ["Audit"] = ["Database"],
         ["Secrets"] = ["Database"],
         ["Ledger"] = ["Database"],
         ["Idempotency"] = ["Database", "Secrets"],
         ["Pricing"] = ["Database"],
         ["Balances"] = ["Database", "Ledger", "Messaging"],
-        ["Messaging"] = ["Database"],
+        ["Messaging"] = ["Audit", "Database"],
     };
 
     [Fact]

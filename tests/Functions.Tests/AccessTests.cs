@@ -80,6 +80,19 @@ public sealed class AccessTests(RunningApp app)
     }
 
     [Fact]
+    public async Task WrongKeys_OneAfterTheOther_AreStoppedForTheirAddressAndForNoOther()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        var answers = new List<Answer>();
+        for (var i = 0; i < 90 && answers.All(answer => answer.Status == 401); i++)
+            answers.Add(await app.SendAsync(HttpMethod.Get, "/v1/charges", "sk_test_" + RunningApp.NewKey(), headers: ("X-Forwarded-For", "198.51.100.7:4711")));
+
+        Assert.Equal((429, "rate_limited"), (answers[^1].Status, answers[^1].Code));
+        Assert.True(int.Parse(answers[^1].Headers["Retry-After"], System.Globalization.CultureInfo.InvariantCulture) >= 1);
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Get, "/v1/charges", merchant.Key, headers: ("X-Forwarded-For", "198.51.100.7, 198.51.100.8"))).Status);
+    }
+
+    [Fact]
     public async Task RequestId_FromTheCaller_ComesBackInHeaderAndProblem()
     {
         var given = await app.SendAsync(HttpMethod.Get, "/v1/charges", null, headers: ("X-Request-Id", "order-77"));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 
@@ -36,11 +37,11 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
     }
 
     /// <summary>Has one processed again, whatever became of it. False when it is not there, or its payload is no longer kept.</summary>
-    public async Task<bool> ReplayAsync(Guid id, CancellationToken ct) => await ReplayAsync(id, default, default, null, ct) == 1;
+    public async Task<bool> ReplayAsync(Guid id, Actor actor, CancellationToken ct) => await ReplayAsync(id, default, default, null, actor, ct) == 1;
 
     /// <summary>Has all processed again that were received in the time range, of one status or of any; answers how many.</summary>
-    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, CancellationToken ct) =>
-        ReplayAsync(null, from, until, status, ct);
+    public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, Actor actor, CancellationToken ct) =>
+        ReplayAsync(null, from, until, status, actor, ct);
 
     /// <summary>Drops payloads older than 90 days of events that are done with; answers how many. A timer runs it.</summary>
     public async Task<long> PurgeAsync(CancellationToken ct)
@@ -76,7 +77,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         reader.GetFieldValue<DateTimeOffset>(8),
         reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
 
-    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, CancellationToken ct)
+    private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -96,6 +97,13 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         }
 
         await Outbox.EnqueueAsync(connection, transaction, messages, ct);
+        var entry = id is { } one
+            ? new AuditEntry(actor, "provider_event.replayed", "provider_event", one.ToString("N"))
+            : new AuditEntry(
+                actor, "provider_events.replayed", "provider_event", "range",
+                Detail: AuditEntry.Details(("from", from), ("to", until), ("status", status is { } of ? DbText.Of(of) : null), ("replayed", messages.Count)));
+        if (id is null || messages.Count > 0)
+            await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
         await transaction.CommitAsync(ct);
         signal.Set();
         return messages.Count;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Npgsql;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 
@@ -83,13 +84,13 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
     }
 
     /// <summary>Sends one again at once, whatever became of it, with a fresh schedule. False when there is none, or its endpoint is disabled.</summary>
-    public async Task<bool> ResendAsync(MerchantId merchant, DeliveryId delivery, CancellationToken ct) =>
-        await ResendAsync(merchant, delivery, null, default, default, [], ct) == 1;
+    public async Task<bool> ResendAsync(MerchantId merchant, DeliveryId delivery, Actor actor, CancellationToken ct) =>
+        await ResendAsync(merchant, delivery, null, default, default, [], actor, ct) == 1;
 
     /// <summary>Sends an endpoint again what was made for it in a time range and did not arrive, or everything; answers how many.</summary>
     public Task<long> ResendAsync(
-        MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, CancellationToken ct) =>
-        ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Finished : Undelivered, ct);
+        MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, Actor actor, CancellationToken ct) =>
+        ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Finished : Undelivered, actor, ct);
 
     /// <summary>Sends a <c>webhook_endpoint.test</c> event to one endpoint. Null when there is none, or it is disabled.</summary>
     public async Task<EventId?> SendTestAsync(MerchantId merchant, WebhookEndpointId endpoint, CancellationToken ct)
@@ -131,15 +132,25 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
     }
 
     private async Task<long> ResendAsync(
-        MerchantId merchant, DeliveryId? delivery, WebhookEndpointId? endpoint, DateTimeOffset from, DateTimeOffset until, string[] statuses, CancellationToken ct)
+        MerchantId merchant, DeliveryId? delivery, WebhookEndpointId? endpoint, DateTimeOffset from, DateTimeOffset until, string[] statuses, Actor actor, CancellationToken ct)
     {
-        await using var command = dataSource.CreateCommand(OutboundSql.Resend);
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var command = new NpgsqlCommand(OutboundSql.Resend, connection, transaction);
         command.Parameters.AddRange(new[]
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(delivery?.Value), SqlParameters.Uuid(endpoint?.Value),
-            SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Texts(statuses), SqlParameters.Time(time.GetUtcNow()),
+            SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Texts(statuses), SqlParameters.Time(now),
         });
         var resent = (long)(await command.ExecuteScalarAsync(ct))!;
+        var entry = delivery is { } one
+            ? new AuditEntry(actor, "webhook_delivery.resent", "webhook_delivery", one.ToString(), merchant)
+            : new AuditEntry(
+                actor, "webhook_deliveries.resent", "webhook_endpoint", endpoint.ToString()!, merchant, AuditEntry.Details(("from", from), ("to", until), ("resent", resent)));
+        if (delivery is null || resent > 0)
+            await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
+        await transaction.CommitAsync(ct);
         signal.Set();
         return resent;
     }

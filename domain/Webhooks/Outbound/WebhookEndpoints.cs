@@ -1,6 +1,7 @@
 using System.Text;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 using Payments.Domain.Secrets;
@@ -20,7 +21,8 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     /// <summary>Makes an endpoint in the caller's transaction.</summary>
     /// <param name="eventTypes">Null takes every type.</param>
     public async Task<EndpointResult> CreateAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, Actor actor,
+        CancellationToken ct)
     {
         eventTypes ??= ["*"];
         if ((EndpointRules.CheckUrl(url, options.AllowLoopback) ?? EndpointRules.CheckEventTypes(eventTypes) ?? EndpointRules.CheckDescription(description)) is { } refusal)
@@ -34,10 +36,11 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Text(url), SqlParameters.Text(description), SqlParameters.Texts(eventTypes.Distinct()),
             SqlParameters.Text(StoredEvent.ApiVersion), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now), SqlParameters.Int(EndpointRules.MaxEndpoints),
         });
-        return await command.ExecuteNonQueryAsync(ct) == 1
-            ? new EndpointResult(
-                null, new WebhookEndpoint(id, merchant, url, description, [.. eventTypes.Distinct()], StoredEvent.ApiVersion, EndpointStatus.Enabled, null, null, now, now), secret)
-            : new EndpointResult(EndpointRefusal.TooMany);
+        if (await command.ExecuteNonQueryAsync(ct) == 0)
+            return new EndpointResult(EndpointRefusal.TooMany);
+        var endpoint = new WebhookEndpoint(id, merchant, url, description, [.. eventTypes.Distinct()], StoredEvent.ApiVersion, EndpointStatus.Enabled, null, null, now, now);
+        await AuditLog.WriteAsync(connection, transaction, Entry(actor, "created", merchant, id, ("url", url), ("event_types", endpoint.EventTypes)), now, ct);
+        return new EndpointResult(null, endpoint, secret);
     }
 
     public async Task<WebhookEndpoint?> FindAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
@@ -61,7 +64,8 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
 
     /// <summary>Changes what is given and leaves what is null. An empty description takes it away. Disabling cancels what is still to be delivered.</summary>
     public async Task<EndpointResult> UpdateAsync(
-        MerchantId merchant, WebhookEndpointId id, string? url, string? description, IReadOnlyList<string>? eventTypes, EndpointStatus? status, CancellationToken ct)
+        MerchantId merchant, WebhookEndpointId id, string? url, string? description, IReadOnlyList<string>? eventTypes, EndpointStatus? status, Actor actor,
+        CancellationToken ct)
     {
         var refusal = (url is null ? null : EndpointRules.CheckUrl(url, options.AllowLoopback))
             ?? (eventTypes is null ? null : EndpointRules.CheckEventTypes(eventTypes))
@@ -92,14 +96,18 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
             await reset.ExecuteNonQueryAsync(ct);
         }
 
+        var entry = Entry(
+            actor, "updated", merchant, id, ("url", url), ("description", description), ("event_types", eventTypes), ("status", status is { } given ? DbText.Of(given) : null));
+        await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
         await transaction.CommitAsync(ct);
         signal.Set();
         return new EndpointResult(null, endpoint);
     }
 
     /// <summary>False when there is none. Deliveries of the past stay listed; what is still to be delivered is canceled.</summary>
-    public async Task<bool> DeleteAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+    public async Task<bool> DeleteAsync(MerchantId merchant, WebhookEndpointId id, Actor actor, CancellationToken ct)
     {
+        var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         await using var delete = new NpgsqlCommand(OutboundSql.DeleteEndpoint, connection, transaction)
@@ -108,16 +116,17 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         };
         if (await delete.ExecuteNonQueryAsync(ct) == 0)
             return false;
-        await DisableEndpoint.CancelAsync(connection, transaction, id.Value, time.GetUtcNow(), ct);
+        await DisableEndpoint.CancelAsync(connection, transaction, id.Value, now, ct);
         await using var lane = new NpgsqlCommand(OutboundSql.DeleteLane, connection, transaction) { Parameters = { SqlParameters.Uuid(id.Value) } };
         await lane.ExecuteNonQueryAsync(ct);
+        await AuditLog.WriteAsync(connection, transaction, Entry(actor, "deleted", merchant, id), now, ct);
         await transaction.CommitAsync(ct);
         return true;
     }
 
     /// <summary>Makes a new secret. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in between.</summary>
     public async Task<EndpointResult> RotateSecretAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, WebhookEndpointId id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var secret = StandardWebhooks.NewSecret();
@@ -126,7 +135,10 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now + RotationOverlap), SqlParameters.Time(now),
         });
-        return await ReadOneAsync(command, ct) is { } endpoint ? new EndpointResult(null, endpoint, secret) : new EndpointResult(EndpointRefusal.NotFound);
+        if (await ReadOneAsync(command, ct) is not { } endpoint)
+            return new EndpointResult(EndpointRefusal.NotFound);
+        await AuditLog.WriteAsync(connection, transaction, Entry(actor, "secret_rotated", merchant, id), now, ct);
+        return new EndpointResult(null, endpoint, secret);
     }
 
     /// <summary>Encrypts anew what was sealed with a former key of the key ring; answers how many endpoints. Afterwards the former key can be removed.</summary>
@@ -167,6 +179,9 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
 
     /// <summary>What a sealed secret is bound to.</summary>
     internal static string OwnerOf(WebhookEndpointId id) => $"webhook_endpoint:{id}";
+
+    private static AuditEntry Entry(Actor actor, string verb, MerchantId merchant, WebhookEndpointId id, params ReadOnlySpan<(string, object?)> details) =>
+        new(actor, $"webhook_endpoint.{verb}", "webhook_endpoint", id.ToString(), merchant, AuditEntry.Details(details));
 
     private byte[] Seal(string secret, WebhookEndpointId id) => secrets.Seal(Encoding.UTF8.GetBytes(secret), OwnerOf(id));
 

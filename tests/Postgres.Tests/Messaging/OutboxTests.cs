@@ -1,5 +1,6 @@
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
+using Payments.Domain.Audit;
 using Payments.Domain.Messaging;
 
 namespace Payments.Postgres.Tests.Messaging;
@@ -130,7 +131,7 @@ public sealed class OutboxTests : IClassFixture<TestDatabase>, IAsyncLifetime
 
         var letter = Assert.Single(await Letters().ListAsync(QueueNames.PayoutSubmissions, null, 10, default));
         Assert.Equal("It is no message of this application.", letter.Reason);
-        Assert.False(await Letters().ReplayAsync(letter.Id, default));
+        Assert.False(await Letters().ReplayAsync(letter.Id, Actor.Platform("ada"), default));
     }
 
     [Fact]
@@ -144,8 +145,8 @@ public sealed class OutboxTests : IClassFixture<TestDatabase>, IAsyncLifetime
         await Letters().KeepAsync(QueueNames.PayoutSubmissions, raw, "handler failed 5 times", default);
 
         var letter = Assert.Single(await Letters().ListAsync(null, null, 10, default));
-        Assert.True(await Letters().ReplayAsync(letter.Id, default));
-        Assert.False(await Letters().ReplayAsync(letter.Id, default));
+        Assert.True(await Letters().ReplayAsync(letter.Id, Actor.Platform("ada"), default));
+        Assert.False(await Letters().ReplayAsync(letter.Id, Actor.Platform("ada"), default));
         Assert.Equal(1, await _relay.RelayAsync(default));
         Assert.Equal(message.Id, _sender.Sent.Last().Message.Id);
         Assert.Empty(await Letters().ListAsync(null, null, 10, default));

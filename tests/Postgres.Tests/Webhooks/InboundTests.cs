@@ -4,6 +4,7 @@ using Dapper;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
+using Payments.Domain.Audit;
 using Payments.Domain.Messaging;
 using Payments.Domain.Webhooks;
 using Payments.Domain.Webhooks.Inbound;
@@ -139,7 +140,7 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         _applier.Result = _ => new ApplyResult(ApplyOutcome.Applied);
         var events = new ProviderEvents(_database.App, _signal, _time);
         var failed = Assert.Single(await events.ListAsync(ProviderEventStatus.Failed, "acme", null, 10, default));
-        Assert.True(await events.ReplayAsync(failed.Id, default));
+        Assert.True(await events.ReplayAsync(failed.Id, Actor.Platform("ada"), default));
         await DrainAsync();
         Assert.Equal("applied", await StatusAsync("evt_1"));
     }
@@ -184,7 +185,7 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         Assert.Equal(0, (await ReceiveAsync("evt_done", """{"type":"known","n":7}""")).Stored);
         var done = Assert.Single(await events.ListAsync(ProviderEventStatus.Applied, null, null, 10, default));
         Assert.Null((await events.FindAsync(done.Id, default))!.Payload);
-        Assert.False(await events.ReplayAsync(done.Id, default));
+        Assert.False(await events.ReplayAsync(done.Id, Actor.Platform("ada"), default));
         await DrainAsync();
         Assert.Equal([7, 8], _applier.Applied);
     }
@@ -199,8 +200,8 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         var events = new ProviderEvents(_database.App, _signal, _time);
         var from = _time.GetUtcNow().AddHours(-1);
 
-        Assert.Equal(0, await events.ReplayAsync(from.AddHours(-1), from, null, default));
-        Assert.Equal(1, await events.ReplayAsync(from, from.AddHours(2), ProviderEventStatus.Applied, default));
+        Assert.Equal(0, await events.ReplayAsync(from.AddHours(-1), from, null, Actor.Platform("ada"), default));
+        Assert.Equal(1, await events.ReplayAsync(from, from.AddHours(2), ProviderEventStatus.Applied, Actor.Platform("ada"), default));
         await DrainAsync();
         Assert.Equal([1, 1], _applier.Applied);
         Assert.Equal(("applied", "ignored"), (await StatusAsync("evt_1"), await StatusAsync("evt_2")));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Payments.Domain;
+using Payments.Domain.Audit;
 using Payments.Domain.Messaging;
 using Payments.Domain.Secrets;
 using Payments.Domain.Webhooks;
@@ -14,6 +15,7 @@ namespace Payments.Postgres.Tests.Webhooks;
 
 public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
 {
+    private static readonly Actor Ada = Actor.Platform("ada");
     private readonly TestDatabase _database;
     private readonly TestTime _time = new(new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
     private readonly MerchantId _merchant;
@@ -355,10 +357,10 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         var from = _time.GetUtcNow();
         var happened = await HappenAsync("charge.captured", "{}");
         await DispatchAsync();
-        Assert.True(await _deliveries.ResendAsync(_merchant, (await OnlyDeliveryAsync(endpoint)).Id, default));
+        Assert.True(await _deliveries.ResendAsync(_merchant, (await OnlyDeliveryAsync(endpoint)).Id, Ada, default));
         await DispatchAsync();
-        Assert.Equal(0, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: false, default));
-        Assert.Equal(1, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: true, default));
+        Assert.Equal(0, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: false, Ada, default));
+        Assert.Equal(1, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: true, Ada, default));
         await DispatchAsync();
         Assert.All(_sink.Got, got => Assert.Equal(happened.ToString(), got.Headers["webhook-id"]));
         Assert.Equal(3, _sink.Got.Count);
@@ -366,7 +368,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         Assert.NotNull(await _deliveries.SendTestAsync(_merchant, endpoint, default));
         await DispatchAsync();
         Assert.Equal("webhook_endpoint.test", JsonDocument.Parse(_sink.Got.Last().Body).RootElement.GetProperty("type").GetString());
-        Assert.False(await _deliveries.ResendAsync(PrefixedId.New<MerchantId>(from), (await _deliveries.ListAsync(_merchant, endpoint, null, null, 1, default))[0].Id, default));
+        Assert.False(await _deliveries.ResendAsync(PrefixedId.New<MerchantId>(from), (await _deliveries.ListAsync(_merchant, endpoint, null, null, 1, default))[0].Id, Ada, default));
     }
 
     [Fact]
@@ -374,23 +376,23 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     {
         var (endpoint, _) = await CreateAsync("/hooks");
         await HappenAsync("charge.captured", "{}");
-        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, null, null, null, EndpointStatus.Disabled, default)).Refusal);
+        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, null, null, null, EndpointStatus.Disabled, Ada, default)).Refusal);
         await DispatchAsync();
         Assert.Empty(_sink.Got);
         Assert.Equal(DeliveryStatus.Canceled, (await OnlyDeliveryAsync(endpoint)).Status);
 
-        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, $"{_sink.Address}/new", "", ["refund.*"], EndpointStatus.Enabled, default)).Refusal);
+        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, $"{_sink.Address}/new", "", ["refund.*"], EndpointStatus.Enabled, Ada, default)).Refusal);
         await HappenAsync("charge.captured", "{}");
         await HappenAsync("refund.succeeded", "{}");
         await DispatchAsync();
         Assert.Equal("/new", Assert.Single(_sink.Got).Path);
 
         var late = await AppendAsync("refund.failed", "{}");
-        Assert.True(await _endpoints.DeleteAsync(_merchant, endpoint, default));
+        Assert.True(await _endpoints.DeleteAsync(_merchant, endpoint, Ada, default));
         await FanOutAsync(late);
         await DispatchAsync();
         Assert.Single(_sink.Got);
-        Assert.False(await _endpoints.DeleteAsync(_merchant, endpoint, default));
+        Assert.False(await _endpoints.DeleteAsync(_merchant, endpoint, Ada, default));
         Assert.Equal(EndpointRefusal.NotFound, (await RotateAsync(endpoint)).Refusal);
     }
 
@@ -402,8 +404,8 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
 
         Assert.Null(await _endpoints.FindAsync(other, endpoint, default));
         Assert.Empty(await _endpoints.ListAsync(other, null, 10, default));
-        Assert.False(await _endpoints.DeleteAsync(other, endpoint, default));
-        Assert.Equal(EndpointRefusal.NotFound, (await _endpoints.UpdateAsync(other, endpoint, null, "x", null, null, default)).Refusal);
+        Assert.False(await _endpoints.DeleteAsync(other, endpoint, Ada, default));
+        Assert.Equal(EndpointRefusal.NotFound, (await _endpoints.UpdateAsync(other, endpoint, null, "x", null, null, Ada, default)).Refusal);
     }
 
     [Fact]
@@ -457,10 +459,10 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     private Task<EndpointResult> MakeAsync(MerchantId merchant, string url, params string[] types) => CommitAsync((connection, transaction) =>
-        _endpoints.CreateAsync(connection, transaction, merchant, url, null, types.Length == 0 ? null : types, default));
+        _endpoints.CreateAsync(connection, transaction, merchant, url, null, types.Length == 0 ? null : types, Ada, default));
 
     private Task<EndpointResult> RotateAsync(WebhookEndpointId endpoint) =>
-        CommitAsync((connection, transaction) => _endpoints.RotateSecretAsync(connection, transaction, _merchant, endpoint, default));
+        CommitAsync((connection, transaction) => _endpoints.RotateSecretAsync(connection, transaction, _merchant, endpoint, Ada, default));
 
     private async Task<EndpointResult> CommitAsync(Func<Npgsql.NpgsqlConnection, Npgsql.NpgsqlTransaction, Task<EndpointResult>> work)
     {
