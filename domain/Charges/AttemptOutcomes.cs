@@ -29,6 +29,11 @@ public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
 public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null)
 {
     public PaymentOperation Operation { get; init; }
+
+    internal Attempt? Attempt { get; init; }
+
+    /// <summary>What the objects say now, where no answer is kept.</summary>
+    internal StoredResponse? Now { get; init; }
 }
 
 /// <summary>
@@ -40,15 +45,17 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     private readonly GroupCommit<AttemptAnswer, AttemptOutcome> _commit;
     private readonly LedgerPosting _ledger;
     private readonly MerchantReads _merchants;
+    private readonly IdempotencyStore _idempotency;
     private readonly OutboxSignal _signal;
     private readonly TimeProvider _time;
     private readonly ILogger<AttemptOutcomes> _log;
 
     public AttemptOutcomes(
-        NpgsqlDataSource dataSource, LedgerPosting ledger, MerchantReads merchants, OutboxSignal signal, TimeProvider time, ILogger<AttemptOutcomes> log)
+        NpgsqlDataSource dataSource, LedgerPosting ledger, MerchantReads merchants, IdempotencyStore idempotency, OutboxSignal signal, TimeProvider time, ILogger<AttemptOutcomes> log)
     {
         _ledger = ledger;
         _merchants = merchants;
+        _idempotency = idempotency;
         _signal = signal;
         _time = time;
         _log = log;
@@ -73,7 +80,12 @@ public sealed class AttemptOutcomes : IAsyncDisposable
 
         if (outcome.Changed)
             _signal.Set();
-        return outcome;
+        if (outcome is not { Found: true, Response: null })
+            return outcome;
+
+        // Somebody else recorded it a moment ago, perhaps after the batch had looked for the answer that is kept: that one counts.
+        var kept = outcome.Attempt?.IdempotencyKey is { } key ? await _idempotency.FindAsync(reference.Merchant, key, ct) : null;
+        return outcome with { Response = kept ?? outcome.Now };
     }
 
     public ValueTask DisposeAsync() => _commit.DisposeAsync();

@@ -23,7 +23,7 @@ public enum ChargeStatus
     /// <summary>Captured, in full or as far as it ever will be.</summary>
     Captured,
 
-    /// <summary>Given back before anything was captured.</summary>
+    /// <summary>Given back, or given up, before anything was captured.</summary>
     Canceled,
 
     /// <summary>Refused; nothing was moved.</summary>
@@ -40,8 +40,8 @@ public enum CaptureMethod
 }
 
 /// <summary>
-/// A payment taken for a merchant. All amounts are of <see cref="Currency"/>. What is being captured or refunded counts against the limits
-/// from the moment it is asked for.
+/// A payment taken for a merchant. All amounts are of <see cref="Currency"/>. What is being captured, canceled or refunded counts against the
+/// limits from the moment it is asked for.
 /// </summary>
 public sealed record Charge(
     MerchantId Merchant,
@@ -70,11 +70,14 @@ public sealed record Charge(
     DateTimeOffset UpdatedAt,
     DateTimeOffset? ExpiresAt)
 {
+    /// <summary>What is being given back: asked for, its end not known.</summary>
+    public Money Canceling { get; init; } = Money.Zero(Amount.Currency);
+
     public Currency Currency => Amount.Currency;
 
     /// <summary>What can still be captured or canceled.</summary>
     public Money Capturable => Status is ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured
-        ? Authorized - Captured - Capturing - Canceled
+        ? Authorized - Captured - Capturing - Canceled - Canceling
         : Money.Zero(Currency);
 
     /// <summary>What can still be refunded.</summary>
@@ -123,6 +126,12 @@ public sealed record Attempt(
     DateTimeOffset CreatedAt,
     DateTimeOffset? FinishedAt)
 {
+    /// <summary>What a final capture gives back of the authorization besides what it takes.</summary>
+    public Money Released { get; init; } = Money.Zero(Amount.Currency);
+
+    /// <summary>A cancel because the authorization has lapsed: the charge then is expired, not canceled.</summary>
+    public bool IsExpiry { get; init; }
+
     public AttemptReference Reference => new(Merchant, Id);
 
     public bool IsSettled => Status is AttemptStatus.Succeeded or AttemptStatus.Declined or AttemptStatus.Failed;

@@ -12,6 +12,19 @@ public sealed record DeclineResource(string Code, bool IsRetryable, string Messa
     public static DeclineResource? Of(DeclineCode? code) => code is { } c ? new(DbText.Of(c), c.IsRetryable(), c.Message()) : null;
 }
 
+/// <summary>What a capture or cancel came to: in the answer to it and in the events that tell of it, not when the charge is read.</summary>
+/// <param name="Type"><c>capture</c> or <c>cancel</c>.</param>
+/// <param name="Status"><c>succeeded</c>, <c>processing</c>, <c>pending</c>, <c>declined</c> by the processor, or <c>failed</c>, which is certain not to have reached it.</param>
+/// <param name="Amount">Minor units of the charge's currency.</param>
+public sealed record OperationResource(string Type, string Status, long Amount, DeclineResource? Decline)
+{
+    public static OperationResource? Of(Attempt? attempt) => attempt is { Operation: PaymentOperation.Capture or PaymentOperation.Cancel }
+        ? new(DbText.Of(attempt.Operation), Text(attempt.Status), attempt.Amount.MinorUnits, DeclineResource.Of(attempt.Decline))
+        : null;
+
+    private static string Text(AttemptStatus status) => status is AttemptStatus.Started or AttemptStatus.Unknown ? "processing" : DbText.Of(status);
+}
+
 public sealed record NextActionResource(string Type, string RedirectUrl);
 
 /// <summary>A charge as the API, its events and its webhooks show it. Amounts are minor units of <see cref="Currency"/>.</summary>
@@ -28,6 +41,7 @@ public sealed record ChargeResource(
     long AmountCaptured,
     long AmountCanceled,
     long AmountRefunded,
+    long AmountRefundable,
     long Fee,
     string Provider,
     string? ProviderReference,
@@ -40,25 +54,30 @@ public sealed record ChargeResource(
     JsonElement Metadata,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt,
-    DateTimeOffset? ExpiresAt)
+    DateTimeOffset? ExpiresAt,
+    OperationResource? Operation)
 {
-    public static ChargeResource Of(Charge charge)
+    public static ChargeResource Of(Charge charge) => Of(charge, null);
+
+    /// <param name="attempt">The attempt that the answer or event is about.</param>
+    public static ChargeResource Of(Charge charge, Attempt? attempt)
     {
         using var metadata = JsonDocument.Parse(charge.MetadataJson);
         return new(
             charge.Id.ToString(), "charge", charge.Merchant.ToString(), DbText.Of(charge.Status), charge.Amount.MinorUnits, charge.Currency.Code,
             DbText.Of(charge.CaptureMethod), charge.Authorized.MinorUnits, charge.Capturable.MinorUnits, charge.Captured.MinorUnits, charge.Canceled.MinorUnits,
-            charge.Refunded.MinorUnits, charge.Fee.MinorUnits, charge.Provider, charge.ProviderReference, DeclineResource.Of(charge.Decline),
+            charge.Refunded.MinorUnits, charge.Refundable.MinorUnits, charge.Fee.MinorUnits, charge.Provider, charge.ProviderReference, DeclineResource.Of(charge.Decline),
             charge is { Status: ChargeStatus.RequiresAction, RedirectUrl: { } url } ? new NextActionResource("redirect", url) : null, charge.Card, charge.Customer,
-            charge.Description, charge.StatementDescriptor, metadata.RootElement.Clone(), charge.CreatedAt, charge.UpdatedAt, charge.ExpiresAt);
+            charge.Description, charge.StatementDescriptor, metadata.RootElement.Clone(), charge.CreatedAt, charge.UpdatedAt, charge.ExpiresAt,
+            OperationResource.Of(attempt));
     }
 
-    public static byte[] Json(Charge charge) => JsonSerializer.SerializeToUtf8Bytes(Of(charge), ChargeJson.Default.ChargeResource);
+    public static byte[] Json(Charge charge, Attempt? attempt = null) => JsonSerializer.SerializeToUtf8Bytes(Of(charge, attempt), ChargeJson.Default.ChargeResource);
 }
 
 /// <summary>A refund as the API, its events and its webhooks show it.</summary>
 public sealed record RefundResource(
-    string Id, string Object, string Charge, string Status, long Amount, string Currency, string? Reason, string? FailureCode, string? ProviderReference, JsonElement Metadata,
+    string Id, string Object, string Charge, string Status, long Amount, string Currency, string? Reason, DeclineResource? Failure, string? ProviderReference, JsonElement Metadata,
     DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     public static RefundResource Of(Refund refund)
@@ -66,8 +85,10 @@ public sealed record RefundResource(
         using var metadata = JsonDocument.Parse(refund.MetadataJson);
         return new(
             refund.Id.ToString(), "refund", refund.Charge.ToString(), DbText.Of(refund.Status), refund.Amount.MinorUnits, refund.Amount.Currency.Code,
-            refund.Reason is { } reason ? DbText.Of(reason) : null, refund.FailureCode, refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt);
+            refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode), refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt);
     }
+
+    private static DeclineResource? Failed(string? code) => code is null ? null : DeclineResource.Of(DbText.Parse<DeclineCode>(code));
 
     public static byte[] Json(Refund refund) => JsonSerializer.SerializeToUtf8Bytes(Of(refund), ChargeJson.Default.RefundResource);
 }
@@ -79,5 +100,8 @@ public sealed record RefundResource(
 [JsonSerializable(typeof(IReadOnlyList<RefundResource>))]
 [JsonSerializable(typeof(CardDetails))]
 [JsonSerializable(typeof(CreateChargeRequest))]
+[JsonSerializable(typeof(CaptureChargeRequest))]
+[JsonSerializable(typeof(CancelChargeRequest))]
+[JsonSerializable(typeof(CreateRefundRequest))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class ChargeJson : JsonSerializerContext;

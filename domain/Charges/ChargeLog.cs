@@ -13,4 +13,10 @@ internal static partial class ChargeLog
 
     [LoggerMessage(3003, LogLevel.Error, "The outcome of the attempt {Attempt} could not be recorded; it is answered as unknown and will be asked about.")]
     public static partial void OutcomeNotRecorded(ILogger log, AttemptId attempt, Exception exception);
+
+    [LoggerMessage(3004, LogLevel.Warning, "The lapsed charge {Charge} could not be ended; it will be looked at again.")]
+    public static partial void ExpiryFailed(ILogger log, ChargeId charge, Exception exception);
+
+    [LoggerMessage(3005, LogLevel.Warning, "What became of the lapsed charge {Charge} is not known: {Detail}. It will be looked at again.")]
+    public static partial void ExpiryUnclear(ILogger log, ChargeId charge, string? detail);
 }

@@ -9,8 +9,8 @@ namespace Payments.Domain.Charges;
 /// <summary>Reads rows whose columns stand in the order of <see cref="ChargeSql"/>.</summary>
 internal static class ChargeRows
 {
-    public const int ChargeWidth = 26;
-    public const int AttemptWidth = 13;
+    public const int ChargeWidth = 27;
+    public const int AttemptWidth = 15;
     public const int RefundWidth = 9;
 
     public static Charge ReadCharge(NpgsqlDataReader row)
@@ -41,7 +41,10 @@ internal static class ChargeRows
             row.GetString(22),
             Time(row, 23)!.Value,
             Time(row, 24)!.Value,
-            Time(row, 25));
+            Time(row, 25))
+        {
+            Canceling = new Money(row.GetInt64(26), currency),
+        };
     }
 
     public static Attempt ReadAttempt(NpgsqlDataReader row, Charge charge, int at) => new(
@@ -59,16 +62,22 @@ internal static class ChargeRows
         row.GetInt32(at + 9),
         Time(row, at + 10),
         Time(row, at + 11)!.Value,
-        Time(row, at + 12));
+        Time(row, at + 12))
+    {
+        Released = new Money(row.GetInt64(at + 13), charge.Currency),
+        IsExpiry = row.GetBoolean(at + 14),
+    };
 
-    public static Refund? ReadRefund(NpgsqlDataReader row, Charge charge, int at) => row.IsDBNull(at)
+    public static Refund? ReadRefund(NpgsqlDataReader row, Charge charge, int at) => ReadRefund(row, charge.Merchant, charge.Id, charge.Currency, at);
+
+    public static Refund? ReadRefund(NpgsqlDataReader row, MerchantId merchant, ChargeId charge, Currency currency, int at) => row.IsDBNull(at)
         ? null
         : new Refund(
-            charge.Merchant,
+            merchant,
             new RefundId(row.GetGuid(at)),
-            charge.Id,
+            charge,
             DbText.Parse<RefundStatus>(row.GetString(at + 1)),
-            new Money(row.GetInt64(at + 2), charge.Currency),
+            new Money(row.GetInt64(at + 2), currency),
             Text(row, at + 3) is { } reason ? DbText.Parse<RefundReason>(reason) : null,
             Text(row, at + 4),
             Text(row, at + 5),

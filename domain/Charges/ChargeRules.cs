@@ -40,6 +40,12 @@ public static class ChargeRules
     /// <summary>How long after its start an attempt that the provider has never heard of counts as never carried out.</summary>
     public static readonly TimeSpan NeverArrived = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// How long an authorization, or a payment that awaits its cardholder, is kept when the provider does not say: what the card schemes give most
+    /// merchants. Then the timer asks the provider, and gives back what is still held.
+    /// </summary>
+    public static readonly TimeSpan AuthorizationLifetime = TimeSpan.FromDays(7);
+
     private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
     /// <summary>When to ask next after so many fruitless checks: 5 s, doubling to an hour.</summary>
@@ -51,8 +57,10 @@ public static class ChargeRules
 
     public static ChargeEffect Apply(ChargeState state, PaymentAnswer answer, SettlementTerms terms, DateTimeOffset now)
     {
+        if (answer.Result is PaymentResult.Canceled or PaymentResult.Expired)
+            return Lapse(state, answer, now);
         if (state.Attempt.IsSettled)
-            return Repeat(state, answer);
+            return Repeat(state, answer, now);
         return answer.Result switch
         {
             PaymentResult.Unknown => Unsettled(state, AttemptStatus.Unknown, answer, now),
@@ -62,18 +70,31 @@ public static class ChargeRules
             PaymentResult.NotSent => Fail(state, AttemptStatus.Failed, DeclineCode.ProviderUnavailable, answer, now),
             PaymentResult.Authorized => Authorized(state, answer, now),
             PaymentResult.Succeeded => Succeed(state, answer, terms, now),
+            PaymentResult.Canceled or PaymentResult.Expired => throw new InvalidOperationException("It was handled above."),
         };
     }
 
-    private static ChargeEffect Repeat(ChargeState state, PaymentAnswer answer)
+    private static ChargeEffect Repeat(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {
-        var contradicts = answer.Result switch
+        var attempt = state.Attempt;
+        if (attempt is { Operation: PaymentOperation.Refund, Status: AttemptStatus.Succeeded } && answer.Result is PaymentResult.Declined)
+            return TakeBackRefund(state, answer, now);
+        return answer.Result switch
         {
-            PaymentResult.Succeeded or PaymentResult.Authorized => state.Attempt.Status is not AttemptStatus.Succeeded,
-            PaymentResult.Declined => state.Attempt.Status is AttemptStatus.Succeeded && state.Attempt.Operation is not PaymentOperation.Refund,
-            PaymentResult.NotSent or PaymentResult.Unknown or PaymentResult.Pending or PaymentResult.RequiresAction => false,
+            // A refund that the provider failed had perhaps succeeded before: that it did is old news when it comes late. One that was refused never began.
+            PaymentResult.Succeeded when attempt.Operation is PaymentOperation.Refund => attempt.Status switch
+            {
+                AttemptStatus.Declined when attempt.ProviderReference is not null => Nothing(state),
+                AttemptStatus.Succeeded => Nothing(state),
+                _ => Contradiction(state),
+            },
+
+            // So it is with an authorization whose end was told before its beginning.
+            PaymentResult.Authorized when state.Charge.Status is ChargeStatus.Canceled or ChargeStatus.Expired => Nothing(state),
+            PaymentResult.Succeeded or PaymentResult.Authorized => attempt.Status is AttemptStatus.Succeeded ? Nothing(state) : Contradiction(state),
+            PaymentResult.Declined => attempt.Status is AttemptStatus.Succeeded ? Contradiction(state) : Nothing(state),
+            PaymentResult.NotSent or PaymentResult.Unknown or PaymentResult.Pending or PaymentResult.RequiresAction or PaymentResult.Canceled or PaymentResult.Expired => Nothing(state),
         };
-        return new ChargeEffect(state, Changed: false, Contradicts: contradicts);
     }
 
     private static ChargeEffect Unsettled(ChargeState state, AttemptStatus status, PaymentAnswer answer, DateTimeOffset now)
@@ -90,18 +111,25 @@ public static class ChargeRules
             && attempt.Status is AttemptStatus.Unknown or AttemptStatus.Pending
             ? Move(state.Charge, ChargeStatus.Processing, now) with { ProviderReference = answer.Reference ?? state.Charge.ProviderReference }
             : state.Charge;
-        var refund = state.Refund is { Status: RefundStatus.Pending } pending && attempt.Status is AttemptStatus.Unknown
-            ? pending with { Status = RefundStatus.Processing, UpdatedAt = now }
-            : state.Refund;
-        return new ChargeEffect(
-            new ChargeState(charge, attempt, refund), Changed: true, Event: charge.Status != state.Charge.Status ? "charge.processing" : null);
+        var refund = state.Refund;
+        if (refund is { Status: RefundStatus.Pending or RefundStatus.Processing })
+        {
+            var to = attempt.Status is AttemptStatus.Pending ? RefundStatus.Pending : RefundStatus.Processing;
+            if (refund.Status != to || answer.Reference is not null)
+                refund = refund with { Status = to, ProviderReference = answer.Reference ?? refund.ProviderReference, UpdatedAt = now };
+        }
+
+        var name = charge.Status != state.Charge.Status ? "charge.processing" : refund?.Status != state.Refund?.Status ? $"refund.{Database.DbText.Of(refund!.Status)}" : null;
+        return new ChargeEffect(new ChargeState(charge, attempt, refund), Changed: true, Event: name);
     }
 
     private static ChargeEffect RequiresAction(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {
         if (state.Attempt.Operation is not PaymentOperation.Charge)
-            return new ChargeEffect(state, Changed: false, Contradicts: true);
-        if (state.Attempt.Status is AttemptStatus.RequiresAction)
+            return Contradiction(state);
+
+        // It waits already, or it is over here and the provider is still to hear of it.
+        if (state.Attempt.Status is AttemptStatus.RequiresAction || !CanMove(state.Charge, ChargeStatus.RequiresAction))
             return new ChargeEffect(state with { Attempt = state.Attempt with { Checks = state.Attempt.Checks + 1, NextCheckAt = NextCheck(state.Attempt.Checks, now) } }, Changed: true);
         var attempt = state.Attempt with
         {
@@ -114,6 +142,7 @@ public static class ChargeRules
             RedirectUrl = answer.RedirectUrl,
             ProviderReference = answer.Reference ?? state.Charge.ProviderReference,
             Card = answer.Card ?? state.Charge.Card,
+            ExpiresAt = answer.ExpiresAt ?? now + AuthorizationLifetime,
         };
         return new ChargeEffect(state with { Charge = charge, Attempt = attempt }, Changed: true, Event: "charge.requires_action");
     }
@@ -121,13 +150,37 @@ public static class ChargeRules
     private static ChargeEffect Authorized(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {
         if (state.Attempt.Operation is not PaymentOperation.Charge)
-            return new ChargeEffect(state, Changed: false, Contradicts: true);
+            return Contradiction(state);
 
         // Of a charge that is captured at once, the authorization is only half the way: its capture is still to be told.
         if (state.Charge.CaptureMethod is CaptureMethod.Automatic)
             return Unsettled(state, AttemptStatus.Pending, answer, now);
-        var charge = Approved(state.Charge, answer, ChargeStatus.Authorized, now);
+        if (!CanMove(state.Charge, ChargeStatus.Authorized))
+            return Contradiction(state);
+        var charge = Approved(state.Charge, answer, ChargeStatus.Authorized, now) with { ExpiresAt = answer.ExpiresAt ?? now + AuthorizationLifetime };
         return new ChargeEffect(state with { Charge = charge, Attempt = Settle(state.Attempt, AttemptStatus.Succeeded, answer, null, now) }, Changed: true, Event: "charge.authorized");
+    }
+
+    /// <summary>The provider holds nothing for the charge any more: it lapsed, or somebody gave it back there.</summary>
+    private static ChargeEffect Lapse(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
+    {
+        var charge = state.Charge;
+        if (state.Attempt.Operation is not PaymentOperation.Charge)
+            return state.Attempt.IsSettled ? Nothing(state) : Contradiction(state);
+        var (to, name) = answer.Result is PaymentResult.Expired ? (ChargeStatus.Expired, "charge.expired") : (ChargeStatus.Canceled, "charge.canceled");
+        if (!state.Attempt.IsSettled)
+        {
+            var attempt = Settle(state.Attempt, AttemptStatus.Failed, answer, null, now);
+            return charge.Status is ChargeStatus.Pending or ChargeStatus.Processing or ChargeStatus.RequiresAction
+                ? new ChargeEffect(state with { Charge = Ended(Move(charge, to, now), answer), Attempt = attempt }, Changed: true, Event: name)
+                : new ChargeEffect(state with { Attempt = attempt }, Changed: true);
+        }
+
+        // While a capture or a cancel is under way, its own end decides what is left; the timer comes back to the rest.
+        if (charge.Status is not (ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured) || !charge.Capturing.IsZero || !charge.Canceling.IsZero)
+            return Nothing(state);
+        charge = Move(charge, charge.Captured.IsZero ? to : ChargeStatus.Captured, now) with { Canceled = charge.Authorized - charge.Captured };
+        return new ChargeEffect(state with { Charge = charge }, Changed: true, Event: name);
     }
 
     private static ChargeEffect Succeed(ChargeState state, PaymentAnswer answer, SettlementTerms terms, DateTimeOffset now)
@@ -137,34 +190,37 @@ public static class ChargeRules
         {
             case PaymentOperation.Charge:
                 {
-                    var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount };
+                    if (!CanMove(state.Charge, ChargeStatus.Captured))
+                        return Contradiction(state);
+                    var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount, ExpiresAt = null };
                     return Captured(state with { Charge = approved, Attempt = attempt }, attempt.Amount, terms, now);
                 }
 
             case PaymentOperation.Capture:
                 {
                     var captured = state.Charge.Captured + attempt.Amount;
-                    var complete = captured + state.Charge.Canceled == state.Charge.Authorized;
+                    var canceled = state.Charge.Canceled + attempt.Released;
+                    if (captured + canceled > state.Charge.Authorized || !CanMove(state.Charge, ChargeStatus.Captured))
+                        return Contradiction(state);
+                    var complete = captured + canceled == state.Charge.Authorized;
                     var charge = Move(state.Charge, complete ? ChargeStatus.Captured : ChargeStatus.PartiallyCaptured, now) with
                     {
                         Captured = captured,
                         Capturing = state.Charge.Capturing - attempt.Amount,
+                        Canceled = canceled,
+                        Canceling = state.Charge.Canceling - attempt.Released,
                     };
                     return Captured(state with { Charge = charge, Attempt = attempt }, attempt.Amount, terms, now);
                 }
 
             case PaymentOperation.Cancel:
-                {
-                    var rest = state.Charge.Authorized - state.Charge.Captured - state.Charge.Canceled;
-                    var charge = state.Charge.Captured.IsZero && rest.IsZero ? Move(state.Charge, ChargeStatus.Canceled, now)
-                        : rest.IsZero ? Move(state.Charge, ChargeStatus.Captured, now)
-                        : state.Charge with { UpdatedAt = now };
-                    return new ChargeEffect(state with { Charge = charge, Attempt = attempt }, Changed: true, Event: "charge.canceled");
-                }
+                return Canceled(state with { Attempt = attempt }, state, now);
 
             case PaymentOperation.Refund:
                 {
-                    var refund = state.Refund! with { Status = RefundStatus.Succeeded, ProviderReference = answer.Reference ?? state.Refund.ProviderReference, UpdatedAt = now };
+                    if (!RefundTransitions.Allows(state.Refund!.Status, RefundStatus.Succeeded))
+                        return Contradiction(state);
+                    var refund = state.Refund with { Status = RefundStatus.Succeeded, ProviderReference = answer.Reference ?? state.Refund.ProviderReference, UpdatedAt = now };
                     var charge = state.Charge with
                     {
                         Refunding = state.Charge.Refunding - attempt.Amount,
@@ -172,24 +228,69 @@ public static class ChargeRules
                         UpdatedAt = now,
                     };
                     var key = $"refund:{refund.Id}";
-                    var journal = new Journal(
-                        charge.Merchant, key, "refund", now,
-                        [new Transfer(
-                            ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund")
-                        {
-                            // The processor has returned the money: what the merchant lacks for it, the merchant owes.
-                            PastLimit = true,
-                        }]);
-                    var entry = new BalanceTransaction(
-                        PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, BalanceTransactionType.Refund, refund.Id.ToString(), key, -attempt.Amount,
-                        Money.Zero(charge.Currency), DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
-                    return new ChargeEffect(new ChargeState(charge, attempt, refund), Changed: true, journal, entry, "refund.succeeded");
+
+                    // The processor has returned the money: what the merchant lacks for it, the merchant owes.
+                    var transfer = new Transfer(
+                        ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund")
+                    {
+                        PastLimit = true,
+                    };
+                    var entry = Immediate(charge, BalanceTransactionType.Refund, refund, key, -attempt.Amount, now);
+                    return new ChargeEffect(
+                        new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund", now, [transfer]), entry, "refund.succeeded");
                 }
 
             default:
                 throw new InvalidOperationException($"{attempt.Operation} is no operation.");
         }
     }
+
+    /// <summary>The provider has given back what was held, or given the payment up.</summary>
+    private static ChargeEffect Canceled(ChargeState state, ChargeState before, DateTimeOffset now)
+    {
+        var (to, name) = state.Attempt.IsExpiry ? (ChargeStatus.Expired, "charge.expired") : (ChargeStatus.Canceled, "charge.canceled");
+        var charge = state.Charge with { Canceling = state.Charge.Canceling - state.Attempt.Amount };
+        switch (charge.Status)
+        {
+            case ChargeStatus.RequiresAction:
+                charge = Move(charge, to, now) with { RedirectUrl = null };
+                break;
+            case ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured when charge.Captured + charge.Canceled + state.Attempt.Amount <= charge.Authorized:
+                {
+                    var canceled = charge.Canceled + state.Attempt.Amount;
+                    var nothingLeft = charge.Captured + canceled == charge.Authorized;
+                    charge = (nothingLeft ? Move(charge, charge.Captured.IsZero ? to : ChargeStatus.Captured, now) : charge) with { Canceled = canceled, UpdatedAt = now };
+                    break;
+                }
+
+            // The charge's own attempt told of it first.
+            case ChargeStatus.Canceled or ChargeStatus.Expired:
+                return new ChargeEffect(state with { Charge = charge }, Changed: true);
+            default:
+                return Contradiction(before);
+        }
+
+        return new ChargeEffect(state with { Charge = charge }, Changed: true, Event: name);
+    }
+
+    /// <summary>The provider takes back that a refund succeeded: the money came back to it, and comes back to the merchant.</summary>
+    private static ChargeEffect TakeBackRefund(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
+    {
+        var code = answer.Decline ?? DeclineCode.ProcessingError;
+        var attempt = Settle(state.Attempt, AttemptStatus.Declined, answer, code, now);
+        var refund = state.Refund! with { Status = RefundStatus.Failed, FailureCode = Database.DbText.Of(code), UpdatedAt = now };
+        var charge = state.Charge with { Refunded = state.Charge.Refunded - attempt.Amount, UpdatedAt = now };
+        var key = $"refund_failure:{refund.Id}";
+        var transfer = new Transfer(
+            ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), attempt.Amount, "refund_failure");
+        var entry = Immediate(charge, BalanceTransactionType.RefundFailure, refund, key, attempt.Amount, now);
+        return new ChargeEffect(
+            new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund_failure", now, [transfer]), entry, "refund.failed");
+    }
+
+    /// <summary>A change of the available balance that waits for no date.</summary>
+    private static BalanceTransaction Immediate(Charge charge, BalanceTransactionType type, Refund refund, string key, Money amount, DateTimeOffset now) => new(
+        PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, type, refund.Id.ToString(), key, amount, Money.Zero(charge.Currency), DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
 
     /// <summary>Books money that was captured: gross to the merchant's pending balance, the fee out of it.</summary>
     private static ChargeEffect Captured(ChargeState state, Money amount, SettlementTerms terms, DateTimeOffset now)
@@ -217,28 +318,37 @@ public static class ChargeRules
         switch (attempt.Operation)
         {
             case PaymentOperation.Charge:
-                {
-                    var charge = Move(state.Charge, ChargeStatus.Declined, now) with
-                    {
-                        Decline = code,
-                        RedirectUrl = null,
-                        Card = answer.Card ?? state.Charge.Card,
-                        ProviderReference = answer.Reference ?? state.Charge.ProviderReference,
-                    };
-                    return new ChargeEffect(state with { Charge = charge, Attempt = attempt }, Changed: true, Event: "charge.declined");
-                }
+                // A charge that is over already, canceled while it waited for its customer, stays so.
+                return CanMove(state.Charge, ChargeStatus.Declined)
+                    ? new ChargeEffect(
+                        state with { Charge = Ended(Move(state.Charge, ChargeStatus.Declined, now), answer) with { Decline = code }, Attempt = attempt }, Changed: true,
+                        Event: "charge.declined")
+                    : new ChargeEffect(state with { Attempt = attempt }, Changed: true);
 
             case PaymentOperation.Capture:
-                return new ChargeEffect(
-                    state with { Charge = state.Charge with { Capturing = state.Charge.Capturing - attempt.Amount, UpdatedAt = now }, Attempt = attempt }, Changed: true,
-                    Event: "charge.capture_failed");
+                {
+                    var charge = state.Charge with
+                    {
+                        Capturing = state.Charge.Capturing - attempt.Amount,
+                        Canceling = state.Charge.Canceling - attempt.Released,
+                        UpdatedAt = now,
+                    };
+                    return new ChargeEffect(state with { Charge = charge, Attempt = attempt }, Changed: true, Event: "charge.capture_failed");
+                }
+
             case PaymentOperation.Cancel:
                 return new ChargeEffect(
-                    state with { Charge = state.Charge with { Canceled = state.Charge.Canceled - attempt.Amount, UpdatedAt = now }, Attempt = attempt }, Changed: true,
-                    Event: "charge.cancel_failed");
+                    state with { Charge = state.Charge with { Canceling = state.Charge.Canceling - attempt.Amount, UpdatedAt = now }, Attempt = attempt }, Changed: true,
+                    Event: attempt.IsExpiry ? null : "charge.cancel_failed");
             case PaymentOperation.Refund:
                 {
-                    var refund = state.Refund! with { Status = RefundStatus.Failed, FailureCode = Database.DbText.Of(code), UpdatedAt = now };
+                    var refund = state.Refund! with
+                    {
+                        Status = RefundStatus.Failed,
+                        FailureCode = Database.DbText.Of(code),
+                        ProviderReference = answer.Reference ?? state.Refund.ProviderReference,
+                        UpdatedAt = now,
+                    };
                     var charge = state.Charge with { Refunding = state.Charge.Refunding - attempt.Amount, UpdatedAt = now };
                     return new ChargeEffect(new ChargeState(charge, attempt, refund), Changed: true, Event: "refund.failed");
                 }
@@ -256,6 +366,17 @@ public static class ChargeRules
         RedirectUrl = null,
     };
 
+    private static Charge Ended(Charge charge, PaymentAnswer answer) => charge with
+    {
+        RedirectUrl = null,
+        ProviderReference = answer.Reference ?? charge.ProviderReference,
+        Card = answer.Card ?? charge.Card,
+    };
+
+    private static ChargeEffect Nothing(ChargeState state) => new(state, Changed: false);
+
+    private static ChargeEffect Contradiction(ChargeState state) => new(state, Changed: false, Contradicts: true);
+
     private static Attempt Settle(Attempt attempt, AttemptStatus status, PaymentAnswer answer, DeclineCode? decline, DateTimeOffset now) => attempt with
     {
         Status = status,
@@ -265,8 +386,10 @@ public static class ChargeRules
         FinishedAt = now,
     };
 
+    private static bool CanMove(Charge charge, ChargeStatus to) => charge.Status == to || ChargeTransitions.Allows(charge.Status, to);
+
     private static Charge Move(Charge charge, ChargeStatus to, DateTimeOffset now) =>
-        charge.Status == to || ChargeTransitions.Allows(charge.Status, to)
+        CanMove(charge, to)
             ? charge with { Status = to, UpdatedAt = now }
             : throw new InvalidOperationException($"A charge cannot go from {charge.Status} to {to}.");
 }

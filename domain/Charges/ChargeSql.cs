@@ -7,13 +7,14 @@ internal static class ChargeSql
         """
         c.merchant_id, c.id, c.status, c.currency, c.amount, c.capture_method, c.authorized_amount, c.capturing_amount, c.captured_amount, c.canceled_amount,
         c.refunding_amount, c.refunded_amount, c.fee_amount, c.payment_token, c.provider, c.provider_reference, c.decline_code, c.redirect_url, c.card::text,
-        c.customer, c.description, c.statement_descriptor, c.metadata::text, c.created_at, c.updated_at, c.expires_at
+        c.customer, c.description, c.statement_descriptor, c.metadata::text, c.created_at, c.updated_at, c.expires_at,
+        c.canceling_amount
         """;
 
     public const string AttemptColumns =
         """
         a.id, a.refund_id, a.operation, a.status, a.provider, a.amount, a.provider_reference, a.decline_code, a.idempotency_key, a.checks, a.next_check_at,
-        a.created_at, a.finished_at
+        a.created_at, a.finished_at, a.released_amount, a.is_expiry
         """;
 
     public const string RefundColumns =
@@ -74,14 +75,16 @@ internal static class ChargeSql
         UPDATE payments.charges c
         SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
             refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
-            decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at
+            decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at,
+            canceling_amount = t.canceling
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[],
-                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[])
+                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::bigint[])
             AS t (merchant_id, id, status_before, status, authorized, capturing, captured, canceled, refunding, refunded, fee, provider_reference, decline_code, redirect_url,
-                  card, updated_at, expires_at)
+                  card, updated_at, expires_at, canceling)
         WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before
         """;
 
+    /// <summary>A settled attempt stays as it is, but for a refund that the provider takes back after it had succeeded.</summary>
     public const string UpdateAttempts =
         """
         UPDATE payments.attempts a
@@ -89,16 +92,83 @@ internal static class ChargeSql
             finished_at = t.finished_at
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[])
             AS t (merchant_id, id, status, provider_reference, decline_code, checks, next_check_at, finished_at)
-        WHERE a.merchant_id = t.merchant_id AND a.id = t.id AND a.status NOT IN ('succeeded', 'declined', 'failed')
+        WHERE a.merchant_id = t.merchant_id AND a.id = t.id
+            AND (a.status NOT IN ('succeeded', 'declined', 'failed') OR (a.operation = 'refund' AND a.status = 'succeeded' AND t.status = 'declined'))
         """;
 
     public const string UpdateRefunds =
         """
         UPDATE payments.refunds r
-        SET status = t.status, failure_code = t.failure_code, provider_reference = t.provider_reference, updated_at = t.updated_at
+        SET status = t.status, failure_code = t.failure_code, provider_reference = COALESCE(t.provider_reference, r.provider_reference), updated_at = t.updated_at
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
             AS t (merchant_id, id, status, failure_code, provider_reference, updated_at)
-        WHERE r.merchant_id = t.merchant_id AND r.id = t.id AND r.status NOT IN ('succeeded', 'failed')
+        WHERE r.merchant_id = t.merchant_id AND r.id = t.id AND r.status <> 'failed'
+        """;
+
+    /// <summary>Takes each key that is free; answers the ids of those who got theirs.</summary>
+    public const string TakeKeys =
+        """
+        INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
+        SELECT merchant_id, key, fingerprint, object_id, created_at
+        FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[]) AS t (merchant_id, key, fingerprint, object_id, created_at)
+        ORDER BY merchant_id, key
+        ON CONFLICT DO NOTHING
+        RETURNING object_id
+        """;
+
+    /// <summary>Gives keys back whose requests were refused: a refusal stores nothing.</summary>
+    public const string ReturnKeys =
+        """
+        DELETE FROM payments.idempotency_keys k
+        USING unnest($1::uuid[], $2::text[]) AS t (merchant_id, key)
+        WHERE k.merchant_id = t.merchant_id AND k.key = t.key AND k.completed_at IS NULL
+        """;
+
+    /// <summary>Locks charges in id order, as the outcomes do: two transactions wait for, and never on, each other.</summary>
+    public const string LockCharges =
+        $"""
+        SELECT {Columns}
+        FROM (SELECT DISTINCT merchant_id, id FROM unnest($1::uuid[], $2::uuid[]) AS t (merchant_id, id)) i
+        JOIN payments.charges c ON c.merchant_id = i.merchant_id AND c.id = i.id
+        ORDER BY c.merchant_id, c.id
+        FOR UPDATE OF c
+        """;
+
+    /// <summary>
+    /// Takes the limits of captures, cancels and refunds, summed up for each charge. What would go beyond them takes nothing, and the row is missing
+    /// from the count.
+    /// </summary>
+    public const string TakeLimits =
+        """
+        UPDATE payments.charges c
+        SET capturing_amount = c.capturing_amount + t.capturing, canceling_amount = c.canceling_amount + t.canceling, refunding_amount = c.refunding_amount + t.refunding,
+            updated_at = t.updated_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[]) AS t (merchant_id, id, capturing, canceling, refunding, updated_at)
+        WHERE c.merchant_id = t.merchant_id AND c.id = t.id
+            AND CASE
+                WHEN t.capturing + t.canceling = 0 THEN true
+                WHEN c.status IN ('authorized', 'partially_captured')
+                    THEN c.captured_amount + c.capturing_amount + c.canceled_amount + c.canceling_amount + t.capturing + t.canceling <= c.authorized_amount
+                ELSE c.status = 'requires_action' AND t.capturing = 0 AND c.canceling_amount = 0 AND t.canceling = c.amount
+            END
+            AND c.refunded_amount + c.refunding_amount + t.refunding <= c.captured_amount
+        """;
+
+    public const string InsertRefunds =
+        """
+        INSERT INTO payments.refunds (merchant_id, id, charge_id, status, currency, amount, reason, metadata, created_at, updated_at)
+        SELECT merchant_id, id, charge_id, 'pending', currency, amount, reason, metadata::jsonb, created_at, created_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
+            AS t (merchant_id, id, charge_id, currency, amount, reason, metadata, created_at)
+        """;
+
+    public const string InsertAttempts =
+        """
+        INSERT INTO payments.attempts
+            (merchant_id, id, charge_id, refund_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at, released_amount, is_expiry)
+        SELECT merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::boolean[])
+            AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry)
         """;
 
     public const string Get = $"SELECT {Columns} FROM payments.charges c WHERE c.merchant_id = $1 AND c.id = $2";
@@ -127,5 +197,44 @@ internal static class ChargeSql
         SELECT {Columns}, {AttemptColumns}
         FROM claimed a
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
+        """;
+
+    /// <summary>A refund's columns, its charge and its currency.</summary>
+    public const string GetRefund = $"SELECT {RefundColumns}, r.charge_id, r.currency FROM payments.refunds r WHERE r.merchant_id = $1 AND r.id = $2";
+
+    public const string ListRefunds =
+        $"""
+        SELECT {RefundColumns}, r.charge_id, r.currency
+        FROM payments.refunds r
+        WHERE r.merchant_id = $1 AND ($2::uuid IS NULL OR r.id < $2) AND ($3::uuid IS NULL OR r.charge_id = $3) AND ($4::text IS NULL OR r.status = $4)
+        ORDER BY r.id DESC
+        LIMIT $5
+        """;
+
+    /// <summary>A charge with the newest attempt to take it.</summary>
+    private const string WithAttempt =
+        $"""
+        SELECT {Columns}, {AttemptColumns}
+        FROM payments.charges c
+        JOIN LATERAL (
+            SELECT * FROM payments.attempts WHERE merchant_id = c.merchant_id AND charge_id = c.id AND operation = 'charge' ORDER BY id DESC LIMIT 1
+        ) a ON true
+        """;
+
+    public const string GetWithAttempt = $"{WithAttempt} WHERE c.merchant_id = $1 AND c.id = $2";
+
+    /// <summary>What has lapsed and nothing is under way for.</summary>
+    public const string Lapsed =
+        $"""
+        {WithAttempt}
+        WHERE c.expires_at <= $1 AND c.status IN ('authorized', 'partially_captured', 'requires_action') AND c.capturing_amount = 0 AND c.canceling_amount = 0
+        ORDER BY c.expires_at
+        LIMIT $2
+        """;
+
+    public const string PostponeExpiry =
+        """
+        UPDATE payments.charges SET expires_at = $3
+        WHERE merchant_id = $1 AND id = $2 AND status IN ('authorized', 'partially_captured', 'requires_action')
         """;
 }

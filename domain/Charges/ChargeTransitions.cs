@@ -5,8 +5,10 @@ public static class ChargeTransitions
 {
     public static bool Allows(ChargeStatus from, ChargeStatus to) => from switch
     {
-        ChargeStatus.Pending => to is ChargeStatus.RequiresAction or ChargeStatus.Processing or ChargeStatus.Authorized or ChargeStatus.Captured or ChargeStatus.Declined,
-        ChargeStatus.Processing => to is ChargeStatus.RequiresAction or ChargeStatus.Authorized or ChargeStatus.Captured or ChargeStatus.Declined,
+        ChargeStatus.Pending => to is ChargeStatus.RequiresAction or ChargeStatus.Processing or ChargeStatus.Authorized or ChargeStatus.Captured or ChargeStatus.Declined
+            or ChargeStatus.Canceled or ChargeStatus.Expired,
+        ChargeStatus.Processing => to is ChargeStatus.RequiresAction or ChargeStatus.Authorized or ChargeStatus.Captured or ChargeStatus.Declined or ChargeStatus.Canceled
+            or ChargeStatus.Expired,
         ChargeStatus.RequiresAction => to is ChargeStatus.Processing or ChargeStatus.Authorized or ChargeStatus.Captured or ChargeStatus.Declined or ChargeStatus.Canceled
             or ChargeStatus.Expired,
         ChargeStatus.Authorized => to is ChargeStatus.PartiallyCaptured or ChargeStatus.Captured or ChargeStatus.Canceled or ChargeStatus.Expired,

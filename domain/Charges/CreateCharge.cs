@@ -12,7 +12,7 @@ namespace Payments.Domain.Charges;
 
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
 /// <param name="PaymentMethod">The processor's token of the payment method. Card numbers are refused: they must never reach this API.</param>
-/// <param name="CaptureMethod"><c>automatic</c>, which captures at once; there is no other yet.</param>
+/// <param name="CaptureMethod"><c>automatic</c>, which captures at once, or <c>manual</c>, which holds the amount until it is captured.</param>
 /// <param name="StatementDescriptor">What the customer reads on the statement: 5 to 22 characters of the Latin alphabet.</param>
 public sealed partial record CreateChargeRequest(
     long? Amount,
@@ -40,8 +40,8 @@ public sealed partial record CreateChargeRequest(
             return Refusal.Invalid("payment_method", "Give the processor's token of the payment method: printable ASCII, at most 200 characters.");
         if (CardNumber().IsMatch(PaymentMethod))
             return Refusal.Invalid("payment_method", "This looks like a card number. Send a token made by the processor; card numbers must never be sent here.");
-        if (CaptureMethod is not null and not "automatic")
-            return Refusal.Invalid("capture_method", "A charge is captured at once: the capture method is automatic. Capturing later is not offered yet.");
+        if (CaptureMethod is not (null or "automatic" or "manual"))
+            return Refusal.Invalid("capture_method", "The capture method is automatic, which captures at once, or manual, which holds the amount until it is captured.");
         if (StatementDescriptor is not null && !Descriptor().IsMatch(StatementDescriptor))
             return Refusal.Invalid("statement_descriptor", "A statement descriptor is 5 to 22 characters: letters, digits, spaces and . - & *, with at least one letter.");
         if (Tooling.TooLong(Customer, 200))

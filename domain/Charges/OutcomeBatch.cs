@@ -43,7 +43,7 @@ internal sealed class OutcomeBatch
         var terms = new SettlementTerms(answer.Terms.Fees, Availability.AvailableOn(now, charge.Amount.Currency, row.PayoutDelayDays ?? answer.Terms.PayoutDelayDays));
         var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
         if (!effect.Changed)
-            return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response ?? Respond(effect.After));
+            return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response) { Attempt = row.Attempt, Now = Respond(effect.After) };
 
         var after = effect.After;
         _charges[chargeKey] = (after.Charge, before);
@@ -96,11 +96,11 @@ internal sealed class OutcomeBatch
         var id = PrefixedId.New<EventId>(now);
         return after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal)
             ? new DomainEvent(id, refund.Merchant, type, "refund", refund.Id.Value, JsonSerializer.Serialize(RefundResource.Of(refund), ChargeJson.Default.RefundResource), now)
-            : new DomainEvent(id, after.Charge.Merchant, type, "charge", after.Charge.Id.Value, JsonSerializer.Serialize(ChargeResource.Of(after.Charge), ChargeJson.Default.ChargeResource), now);
+            : new DomainEvent(id, after.Charge.Merchant, type, "charge", after.Charge.Id.Value, JsonSerializer.Serialize(ChargeResource.Of(after.Charge, after.Attempt), ChargeJson.Default.ChargeResource), now);
     }
 
     /// <summary>
-    /// 201 with what was made once its end is known, 202 while it is not. A decline is an end: the charge exists and says so.
+    /// 201 with what was made (200 where nothing was) once its end is known, 202 while it is not. A decline is an end: the charge exists and says so.
     /// </summary>
     private static StoredResponse Respond(ChargeState after)
     {
@@ -109,7 +109,7 @@ internal sealed class OutcomeBatch
         {
             PaymentOperation.Refund => new StoredResponse(status, RefundResource.Json(after.Refund!)),
             PaymentOperation.Charge => new StoredResponse(after.Charge.Status is ChargeStatus.Processing ? 202 : status, ChargeResource.Json(after.Charge)),
-            PaymentOperation.Capture or PaymentOperation.Cancel => new StoredResponse(status is 202 ? 202 : 200, ChargeResource.Json(after.Charge)),
+            PaymentOperation.Capture or PaymentOperation.Cancel => new StoredResponse(status is 202 ? 202 : 200, ChargeResource.Json(after.Charge, after.Attempt)),
         };
     }
 
@@ -134,6 +134,7 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, r => r.Charge.Card is { } card ? JsonSerializer.Serialize(card, ChargeJson.Default.CardDetails) : null, NpgsqlDbType.Text),
             Columns.Of(rows, r => r.Charge.UpdatedAt, NpgsqlDbType.TimestampTz),
             Columns.Of(rows, r => r.Charge.ExpiresAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, r => r.Charge.Canceling.MinorUnits, NpgsqlDbType.Bigint),
         },
     };
 

@@ -32,13 +32,14 @@ public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes
         return due.Count;
     }
 
-    private async Task ResolveAsync(Charge charge, Attempt attempt, CancellationToken ct)
+    /// <summary>Asks the provider about one attempt, and records what it says.</summary>
+    internal async Task<AttemptOutcome> ResolveAsync(Charge charge, Attempt attempt, CancellationToken ct)
     {
         var found = await providers.Get(attempt.Provider).FindAsync(ChargeIntent.ToPaymentRequest(charge, attempt), ct);
         var answer = found ?? (time.GetUtcNow() - attempt.CreatedAt >= ChargeRules.NeverArrived
             ? PaymentAnswer.NotSent("The provider has never heard of it.")
             : PaymentAnswer.Unknown("The provider has not heard of it yet."));
-        await outcomes.RecordAsync(attempt.Reference, answer, ct);
+        return await outcomes.RecordAsync(attempt.Reference, answer, ct);
     }
 
     private async Task<List<(Charge Charge, Attempt Attempt)>> ClaimAsync(int limit, CancellationToken ct)

@@ -73,6 +73,16 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         return new StoredResponse(reader.GetInt16(1), reader.GetBoolean(3) ? secrets.Open(body, Owner(request)) : body, Replayed: true);
     }
 
+    /// <summary>The answer kept under a key, null when there is none, or none yet. Not for answers that hold a secret.</summary>
+    public async Task<StoredResponse?> FindAsync(MerchantId merchant, string key, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(IdempotencySql.Get);
+        command.Parameters.Add(new() { Value = merchant.Value });
+        command.Parameters.Add(new() { Value = key });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) && !await reader.IsDBNullAsync(1, ct) ? new StoredResponse(reader.GetInt16(1), reader.GetFieldValue<byte[]>(2)) : null;
+    }
+
     /// <summary>Forgets answers older than <see cref="Retention"/>, a bounded number at a time; returns how many.</summary>
     public async Task<int> PurgeAsync(int limit, CancellationToken ct)
     {

@@ -78,6 +78,12 @@ public enum PaymentResult
     /// <summary>It is certain that the provider never carried it out.</summary>
     NotSent,
 
+    /// <summary>Of a charge: it was given back, or given up, before anything (more) was captured.</summary>
+    Canceled,
+
+    /// <summary>Of a charge: it lapsed, and nothing (more) can be captured.</summary>
+    Expired,
+
     /// <summary>It may or may not have been carried out. Never read as a failure; the provider is asked until it knows.</summary>
     Unknown,
 }
@@ -87,6 +93,9 @@ public enum PaymentResult
 public sealed record PaymentAnswer(
     PaymentResult Result, string? Reference = null, DeclineCode? Decline = null, string? RedirectUrl = null, CardDetails? Card = null, string? Detail = null)
 {
+    /// <summary>Of a charge that is authorized: until when the provider holds the amount. Null: it does not say.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     public static PaymentAnswer Unknown(string detail) => new(PaymentResult.Unknown, Detail: detail);
 
     public static PaymentAnswer NotSent(string detail) => new(PaymentResult.NotSent, Detail: detail);

@@ -6,13 +6,39 @@ using Payments.Domain.Database;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Takes and shows charges.</summary>
-public sealed class ChargeFunctions(CreateCharge create, ChargeReads reads)
+/// <summary>Takes, captures, cancels and shows charges.</summary>
+public sealed class ChargeFunctions(CreateCharge create, ChargeOperations operations, CompleteCharge complete, ChargeReads reads)
 {
     [Function("CreateCharge")]
     public Task<IResult> CreateAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/charges")] HttpRequest request, FunctionContext context, CancellationToken ct) =>
         Api.PostAsync(request, context, ChargeJson.Default.CreateChargeRequest, (idempotent, input) => create.HandleAsync(idempotent, input, ct), ct);
+
+    [Function("CaptureCharge")]
+    public Task<IResult> CaptureAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/charges/{id}/capture")] HttpRequest request, string id, FunctionContext context, CancellationToken ct) =>
+        PrefixedId.TryParse<ChargeId>(id, out var charge)
+            ? Api.PostAsync(request, context, ChargeJson.Default.CaptureChargeRequest, (idempotent, input) => operations.CaptureAsync(idempotent, charge, input, ct), ct)
+            : Task.FromResult(Problems.Of(Refusal.NotFound(id)));
+
+    [Function("CancelCharge")]
+    public Task<IResult> CancelAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/charges/{id}/cancel")] HttpRequest request, string id, FunctionContext context, CancellationToken ct) =>
+        PrefixedId.TryParse<ChargeId>(id, out var charge)
+            ? Api.PostAsync(request, context, ChargeJson.Default.CancelChargeRequest, (idempotent, _) => operations.CancelAsync(idempotent, charge, ct), ct)
+            : Task.FromResult(Problems.Of(Refusal.NotFound(id)));
+
+    /// <summary>It asks and sends nothing, so it takes no Idempotency-Key: every call answers with the charge as it stands.</summary>
+    [Function("CompleteCharge")]
+    public async Task<IResult> CompleteAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/charges/{id}/complete")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
+            return Problems.Of(refusal);
+        if (!PrefixedId.TryParse<ChargeId>(id, out var charge))
+            return Problems.Of(Refusal.NotFound(id));
+        return (await complete.HandleAsync(merchant, charge, ct)).Match(found => Api.Json(ChargeResource.Of(found), ChargeJson.Default.ChargeResource), Problems.Of);
+    }
 
     [Function("GetCharge")]
     public async Task<IResult> GetAsync(

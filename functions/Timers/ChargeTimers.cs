@@ -5,7 +5,7 @@ using Payments.Domain.Idempotency;
 namespace Payments.Functions.Timers;
 
 /// <summary>The nets under the payment path: what a crash or a silent processor left open is found here.</summary>
-public sealed class ChargeTimers(ResolveAttempts resolve, IdempotencyStore idempotency)
+public sealed class ChargeTimers(ResolveAttempts resolve, ExpireCharges expire, IdempotencyStore idempotency)
 {
     private const int Batch = 200;
 
@@ -13,6 +13,14 @@ public sealed class ChargeTimers(ResolveAttempts resolve, IdempotencyStore idemp
     public async Task ResolveAsync([TimerTrigger("%Charges:ResolveSchedule%")] TimerInfo timer, CancellationToken ct)
     {
         while (await resolve.RunAsync(Batch, ct) == Batch)
+        {
+        }
+    }
+
+    [Function("ExpireCharges")]
+    public async Task ExpireAsync([TimerTrigger("%Charges:ExpireSchedule%")] TimerInfo timer, CancellationToken ct)
+    {
+        while (await expire.RunAsync(Batch, ct) == Batch)
         {
         }
     }

@@ -38,6 +38,7 @@ internal static class ControlApi
             var status = request.Status ?? throw BadRequestException.Because("status_required", "Give the status to move to.");
             await Calls.WriteAsync(context, await processor.ChangePayoutAsync(Id(context), status, request.FailureCode));
         });
+        app.MapPost("/control/refunds/{id}/fail", async context => await Calls.WriteAsync(context, await processor.ReturnRefundAsync(Id(context))));
         app.MapPost("/control/payments/{id}/expire", async context => await Calls.WriteAsync(context, await processor.ExpireAsync(Id(context))));
         app.MapPost("/control/clock", async context =>
         {

@@ -121,12 +121,15 @@ internal sealed class Payment(Guid key, JournalEntry created)
         return operation;
     }
 
-    /// <summary>A pending refund ends; one that failed can be asked for again.</summary>
+    /// <summary>A refund ends, or one that had succeeded comes back; what failed can be asked for again.</summary>
     public void EndRefund(Operation refund, OperationStatus status, string? failureCode)
     {
+        if (refund.Status == OperationStatus.Pending)
+            RefundsPending -= refund.Amount;
+        else if (refund.Status == OperationStatus.Succeeded)
+            Refunded -= refund.Amount;
         refund.Status = status;
         refund.FailureCode = failureCode;
-        RefundsPending -= refund.Amount;
         if (status == OperationStatus.Succeeded)
             Refunded += refund.Amount;
     }

@@ -113,6 +113,8 @@ internal sealed class Processor(
             var amount = request.Amount ?? payment.Capturable;
             if (PaymentRules.Capture(payment, Math.Max(amount, 1)) is { } refusal)
                 return refusal;
+            if (Tokens.Card(payment.Token)!.RefusesCapture)
+                return new Refusal(422, "capture_refused", "The issuer no longer honours the authorization.");
             return Entry(EntryType.Capture, Ids.Capture, payment, request.Reference!, amount, now) with { Final = request.Final == true ? true : null };
         });
 
@@ -158,6 +160,13 @@ internal sealed class Processor(
             Code = approved ? null : "authentication_failed",
         };
     });
+
+    /// <summary>The customer's bank sends a refund back: one that is pending fails, and one that had succeeded fails after all.</summary>
+    public Task<Answer> ReturnRefundAsync(string id) => RunAsync(null, null, _ =>
+        _state.References.Values.OfType<Operation>().FirstOrDefault(o => o.Kind == OperationKind.Refund && o.Id == id) is not { } refund
+            ? new Refusal(404, "refund_not_found", $"There is no refund {id}.")
+        : refund.Status == OperationStatus.Failed ? new Refusal(409, "refund_cannot_change", "The refund has failed already.")
+        : RefundEnd(refund, succeeds: false));
 
     public Task<Answer> ExpireAsync(string id) => RunAsync(null, null, _ => Find(id) is not { } payment ? NoSuchPayment(id) : Expiry(payment));
 
@@ -473,20 +482,21 @@ internal sealed class Processor(
     {
         if (refund.Status != OperationStatus.Pending)
             return null;
-        var succeeds = Tokens.Card(refund.Payment.Token)!.RefundEndsWell;
-        return new()
-        {
-            Type = EntryType.RefundResult,
-            Id = refund.Id,
-            Reference = refund.Reference,
-            PaymentId = refund.Payment.Id,
-            PaymentReference = refund.Payment.Reference,
-            Amount = refund.Amount,
-            Currency = refund.Payment.Currency,
-            OperationStatus = succeeds ? OperationStatus.Succeeded : OperationStatus.Failed,
-            Code = succeeds ? null : "refund_refused_by_issuer",
-        };
+        return RefundEnd(refund, Tokens.Card(refund.Payment.Token)!.RefundEndsWell);
     }
+
+    private static JournalEntry RefundEnd(Operation refund, bool succeeds) => new()
+    {
+        Type = EntryType.RefundResult,
+        Id = refund.Id,
+        Reference = refund.Reference,
+        PaymentId = refund.Payment.Id,
+        PaymentReference = refund.Payment.Reference,
+        Amount = refund.Amount,
+        Currency = refund.Payment.Currency,
+        OperationStatus = succeeds ? OperationStatus.Succeeded : OperationStatus.Failed,
+        Code = succeeds ? null : "refund_refused_by_issuer",
+    };
 
     private static JournalEntry? Advance(Payout payout) => payout.Status switch
     {

@@ -11,6 +11,9 @@ internal sealed record CardOutcome(string Brand, string Last4, string Country)
     /// <summary>Null needs no cardholder; otherwise whether the cardholder can pass.</summary>
     public bool? AuthenticationPasses { get; init; }
 
+    /// <summary>Whether the issuer no longer honours the authorization when it is captured.</summary>
+    public bool RefusesCapture { get; init; }
+
     public OperationStatus RefundStatus { get; init; } = OperationStatus.Succeeded;
 
     /// <summary>How a pending refund ends.</summary>
@@ -114,6 +117,7 @@ internal static class Tokens
             ["tok_amex"] = new("amex", "0005", "US"),
             ["tok_3ds_required"] = new("visa", "3155", "FR") { AuthenticationPasses = true },
             ["tok_3ds_failed"] = new("visa", "1629", "FR") { AuthenticationPasses = false },
+            ["tok_capture_refused"] = Visa with { RefusesCapture = true },
             ["tok_refund_pending"] = Visa with { RefundStatus = OperationStatus.Pending },
             ["tok_refund_pending_fails"] = Visa with { RefundStatus = OperationStatus.Pending, RefundEndsWell = false },
             ["tok_refund_fails"] = Visa with { RefundStatus = OperationStatus.Failed },

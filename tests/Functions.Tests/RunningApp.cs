@@ -105,6 +105,9 @@ public sealed class RunningApp : IAsyncLifetime
         return text;
     }
 
+    /// <summary>What the acquirer really did for a payment of ours.</summary>
+    public Task<JsonNode?> PaymentAsync(Answer charge) => AcquirerAsync(HttpMethod.Get, $"/v1/payments/{charge.Text("provider_reference")}");
+
     /// <summary>Looks again and again until it holds; what happens between is another process's.</summary>
     public static async Task<T> EventuallyAsync<T>(Func<Task<T>> look, Func<T, bool> holds, string what)
     {
@@ -149,6 +152,25 @@ public sealed record TestMerchant(RunningApp App, string Id, string Key)
 
     public Task<Answer> ChargeAsync(long amount = 1050, string currency = "EUR", string token = "tok_visa", string? idempotencyKey = null) =>
         PostAsync("/v1/charges", new { amount, currency, payment_method = token }, idempotencyKey);
+
+    /// <summary>An amount held and not captured yet.</summary>
+    public Task<Answer> AuthorizeAsync(long amount = 10_000, string currency = "EUR", string token = "tok_visa") =>
+        PostAsync("/v1/charges", new { amount, currency, payment_method = token, capture_method = "manual" });
+
+    public Task<Answer> CaptureAsync(string charge, long? amount = null, bool? isFinal = null, string? idempotencyKey = null) =>
+        PostAsync($"/v1/charges/{charge}/capture", new { amount, is_final = isFinal }, idempotencyKey);
+
+    public Task<Answer> CancelAsync(string charge, string? idempotencyKey = null) => PostAsync($"/v1/charges/{charge}/cancel", new { }, idempotencyKey);
+
+    public Task<Answer> RefundAsync(string charge, long? amount = null, string? idempotencyKey = null) => PostAsync("/v1/refunds", new { charge, amount }, idempotencyKey);
+
+    /// <summary>The types of an object's events, in the order in which they happened.</summary>
+    public async Task<IReadOnlyList<string>> EventsAsync(string id)
+    {
+        var page = await GetAsync($"/v1/events?object={id}&limit=100");
+        Assert.Equal(200, page.Status);
+        return [.. page.Json["data"]!.AsArray().OrderBy(e => e!["sequence"]!.GetValue<int>()).Select(e => e!["type"]!.GetValue<string>())];
+    }
 
     /// <summary>The merchant's balance of one currency; zero where the currency was never used.</summary>
     public async Task<(long Pending, long Available, long Disputed, long InTransit)> BalanceAsync(string currency = "EUR")

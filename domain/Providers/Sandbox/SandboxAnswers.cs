@@ -15,6 +15,8 @@ internal static class SandboxAnswers
             "captured" => new PaymentAnswer(PaymentResult.Succeeded, payment.Id, Card: card),
             "requires_action" => new PaymentAnswer(PaymentResult.RequiresAction, payment.Id, RedirectUrl: payment.RedirectUrl, Card: card),
             "declined" => new PaymentAnswer(PaymentResult.Declined, payment.Id, Decline(payment.DeclineCode), Card: card, Detail: payment.DeclineCode),
+            "canceled" => new PaymentAnswer(PaymentResult.Canceled, payment.Id, Card: card),
+            "expired" => new PaymentAnswer(PaymentResult.Expired, payment.Id, Card: card),
             _ => PaymentAnswer.Unknown($"The status '{payment.Status}' says nothing of the operation."),
         };
     }

@@ -24,6 +24,10 @@ public sealed class SandboxPaymentEvents : INeutralEventMapper
         var answer = data.TryGetProperty("object", out var kind) && kind.ValueKind is JsonValueKind.String && kind.GetString() == "payment"
             ? Read(data, SandboxJson.Default.SandboxPayment) is { } payment ? SandboxAnswers.Of(payment) : null
             : Read(data, SandboxJson.Default.SandboxOperation) is { } operation ? SandboxAnswers.Of(operation) : null;
+
+        // Of a payment that was captured in part the status stays captured: only the event's name says that the rest has lapsed.
+        if (received.Type == "payment.expired" && answer is not null)
+            answer = answer with { Result = PaymentResult.Expired };
         return answer is null ? throw new FormatException("The data is not what the acquirer documents.")
             : answer.Result is PaymentResult.Unknown ? null
             : new PaymentReported(reference, answer);

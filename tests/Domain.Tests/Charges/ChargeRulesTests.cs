@@ -141,12 +141,190 @@ public sealed class ChargeRulesTests
     }
 
     [Fact]
+    public void Apply_FinalCapture_GivesTheRestBack()
+    {
+        var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
+        var begun = Begin(authorized.Charge, PaymentOperation.Capture, 4_000);
+        begun = begun with { Charge = begun.Charge with { Canceling = Eur(6_000) }, Attempt = begun.Attempt with { Released = Eur(6_000) } };
+
+        var end = Succeed(begun);
+        var failed = ChargeRules.Apply(begun, PaymentAnswer.Declined(DeclineCode.ProcessingError), Terms, Now).After;
+
+        Assert.Equal((ChargeStatus.Captured, Eur(4_000), Eur(6_000), Zero), (end.Charge.Status, end.Charge.Captured, end.Charge.Canceled, end.Charge.Canceling));
+        Assert.Equal((ChargeStatus.Authorized, Eur(10_000)), (failed.Charge.Status, failed.Charge.Capturable));
+    }
+
+    [Fact]
+    public void Apply_RefundReportedFailedAfterItSucceeded_PostsItsReversalOnce()
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After.Charge;
+        var refunded = Succeed(Begin(captured, PaymentOperation.Refund, 4_000));
+        Assert.Equal(Eur(4_000), refunded.Charge.Refunded);
+
+        var back = ChargeRules.Apply(refunded, PaymentAnswer.Declined(DeclineCode.InvalidAccount, reference: "rfd_1"), Terms, Now);
+        var again = ChargeRules.Apply(back.After, PaymentAnswer.Declined(DeclineCode.InvalidAccount, reference: "rfd_1"), Terms, Now);
+        var late = ChargeRules.Apply(back.After, new PaymentAnswer(PaymentResult.Succeeded, "rfd_1"), Terms, Now);
+
+        Assert.Equal((Zero, Eur(10_000)), (back.After.Charge.Refunded, back.After.Charge.Refundable));
+        Assert.Equal((RefundStatus.Failed, "refund.failed"), (back.After.Refund!.Status, back.Event));
+        var transfer = Assert.Single(back.Journal!.Transfers);
+        Assert.Equal((Eur(4_000), Eur(4_000)), (transfer.Amount, back.BalanceTransaction!.Net));
+        Assert.False(again.Changed || again.Contradicts || late.Changed || late.Contradicts);
+    }
+
+    [Fact]
+    public void Apply_RefundRefusedAtOnceThenReportedSucceeded_IsAContradiction()
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After.Charge;
+        var refused = ChargeRules.Apply(Begin(captured, PaymentOperation.Refund, 4_000), PaymentAnswer.Declined(DeclineCode.InvalidRequest), Terms, Now).After;
+
+        Assert.True(ChargeRules.Apply(refused, new PaymentAnswer(PaymentResult.Succeeded, "rfd_1"), Terms, Now).Contradicts);
+    }
+
+    [Theory]
+    [InlineData(PaymentResult.Expired, ChargeStatus.Expired, "charge.expired")]
+    [InlineData(PaymentResult.Canceled, ChargeStatus.Canceled, "charge.canceled")]
+    public void Apply_AuthorizationLapsedAtTheProvider_EndsTheChargeOnce(PaymentResult result, ChargeStatus status, string name)
+    {
+        var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
+        Assert.Equal(Now + ChargeRules.AuthorizationLifetime, authorized.Charge.ExpiresAt);
+
+        var end = ChargeRules.Apply(authorized, new PaymentAnswer(result, "pay_1"), Terms, Now);
+        var again = ChargeRules.Apply(end.After, new PaymentAnswer(result, "pay_1"), Terms, Now);
+
+        Assert.Equal((status, Eur(10_000), name), (end.After.Charge.Status, end.After.Charge.Canceled, end.Event));
+        Assert.False(again.Changed);
+    }
+
+    [Fact]
+    public void Apply_LapsedWhileACaptureIsUnderWay_LeavesTheEndToTheCapture()
+    {
+        var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
+        var capturing = Begin(authorized.Charge, PaymentOperation.Capture, 4_000);
+
+        var lapsed = ChargeRules.Apply(authorized with { Charge = capturing.Charge }, new PaymentAnswer(PaymentResult.Expired, "pay_1"), Terms, Now);
+
+        Assert.False(lapsed.Changed);
+        Assert.Equal(ChargeStatus.PartiallyCaptured, Succeed(capturing).Charge.Status);
+    }
+
+    [Fact]
+    public void Apply_CanceledWhileTheCustomerWasAsked_EndsCanceledWhateverComesFirst()
+    {
+        var waiting = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.RequiresAction, "pay_1", RedirectUrl: "https://acs.example"), Terms, Now).After;
+        var canceling = Begin(waiting.Charge, PaymentOperation.Cancel, 10_000);
+
+        var own = Succeed(canceling);
+        var told = ChargeRules.Apply(waiting with { Charge = own.Charge }, new PaymentAnswer(PaymentResult.Canceled, "pay_1"), Terms, Now);
+        var first = ChargeRules.Apply(waiting with { Charge = canceling.Charge }, new PaymentAnswer(PaymentResult.Canceled, "pay_1"), Terms, Now);
+        var then = Succeed(canceling with { Charge = first.After.Charge });
+
+        Assert.Equal((ChargeStatus.Canceled, Zero, (string?)null), (own.Charge.Status, own.Charge.Canceling, own.Charge.RedirectUrl));
+        Assert.Equal((ChargeStatus.Canceled, AttemptStatus.Failed, (string?)null), (told.After.Charge.Status, told.After.Attempt.Status, told.Event));
+        Assert.Equal((ChargeStatus.Canceled, Zero), (then.Charge.Status, then.Charge.Canceling));
+    }
+
+    [Fact]
+    public void Apply_CapturedWhileItWasBeingCanceled_StaysCapturedWhenTheCancelIsRefused()
+    {
+        var waiting = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.RequiresAction, "pay_1", RedirectUrl: "https://acs.example"), Terms, Now).After;
+        var canceling = Begin(waiting.Charge, PaymentOperation.Cancel, 10_000);
+
+        var captured = ChargeRules.Apply(waiting with { Charge = canceling.Charge }, new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After;
+        var refused = ChargeRules.Apply(canceling with { Charge = captured.Charge }, PaymentAnswer.Declined(DeclineCode.InvalidRequest), Terms, Now);
+        var impossible = ChargeRules.Apply(canceling with { Charge = captured.Charge }, new PaymentAnswer(PaymentResult.Succeeded, "can_1"), Terms, Now);
+
+        Assert.Equal((ChargeStatus.Captured, Zero), (refused.After.Charge.Status, refused.After.Charge.Canceling));
+        Assert.True(impossible.Contradicts);
+        Assert.Equal(captured.Charge, impossible.After.Charge);
+    }
+
+    /// <summary>Every operation in every state meets every answer: nothing throws, no amount falls below zero or beyond the charge, money moves only with a journal.</summary>
+    [Fact]
+    public void Apply_EveryAnswerInEveryState_KeepsTheSums()
+    {
+        var answers = Enum.GetValues<PaymentResult>().Select(result => new PaymentAnswer(result, "x_1", result is PaymentResult.Declined ? DeclineCode.DoNotHonor : null, "https://acs.example")).ToList();
+        foreach (var status in Enum.GetValues<ChargeStatus>())
+        {
+            foreach (var attemptStatus in Enum.GetValues<AttemptStatus>())
+            {
+                foreach (var operation in Enum.GetValues<PaymentOperation>())
+                {
+                    foreach (var refundStatus in Enum.GetValues<RefundStatus>())
+                    {
+                        foreach (var answer in answers)
+                        {
+                            var before = InState(status, operation, attemptStatus, refundStatus);
+                            var effect = ChargeRules.Apply(before, answer, Terms, Now.AddMinutes(1));
+                            Check(before, effect);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Check(ChargeState before, ChargeEffect effect)
+    {
+        var (from, to) = (before.Charge, effect.After.Charge);
+        Assert.True(from.Status == to.Status || ChargeTransitions.Allows(from.Status, to.Status), $"{from.Status} to {to.Status}");
+        if (effect.After.Refund is { } refund)
+            Assert.True(before.Refund!.Status == refund.Status || RefundTransitions.Allows(before.Refund.Status, refund.Status), $"{before.Refund.Status} to {refund.Status}");
+        foreach (var amount in (Money[])[to.Authorized, to.Captured, to.Capturing, to.Canceled, to.Canceling, to.Refunding, to.Refunded])
+            Assert.False(amount.IsNegative, $"{before} to {effect.After}");
+        Assert.True(to.Captured + to.Capturing + to.Canceled <= to.Amount, $"{before} to {effect.After}");
+        Assert.True(to.Refunded + to.Refunding <= to.Captured, $"{before} to {effect.After}");
+        Assert.Equal(effect.Journal is not null, from.Captured != to.Captured || from.Refunded != to.Refunded);
+        Assert.Equal(effect.Journal is not null, effect.BalanceTransaction is not null);
+        if (!effect.Changed)
+            Assert.Equal(before, effect.After);
+        if (effect.Contradicts)
+            Assert.False(effect.Changed);
+    }
+
+    // A state as it can really be: the sums follow from the statuses.
+    private static ChargeState InState(ChargeStatus status, PaymentOperation operation, AttemptStatus attempt, RefundStatus refund)
+    {
+        var settled = attempt is AttemptStatus.Succeeded or AttemptStatus.Declined or AttemptStatus.Failed;
+        var held = status is ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured or ChargeStatus.Captured;
+        var charge = NewCharge(CaptureMethod.Manual).Charge with
+        {
+            Status = status,
+            Authorized = held ? Eur(10_000) : Zero,
+            Captured = status is ChargeStatus.PartiallyCaptured ? Eur(4_000) : status is ChargeStatus.Captured ? Eur(operation is PaymentOperation.Capture ? 6_000 : 10_000) : Zero,
+        };
+        charge = operation switch
+        {
+            PaymentOperation.Capture when !settled && held => charge with { Capturing = Eur(2_000) },
+            PaymentOperation.Cancel when !settled => charge with { Canceling = Eur(2_000) },
+            PaymentOperation.Refund when charge.Captured.IsPositive && !settled => charge with { Refunding = Eur(2_000) },
+            PaymentOperation.Refund when charge.Captured.IsPositive && attempt is AttemptStatus.Succeeded => charge with { Refunded = Eur(2_000) },
+            _ => charge,
+        };
+
+        // An operation cannot have been begun where there was nothing to take.
+        var amount = operation is PaymentOperation.Charge ? 10_000 : 2_000;
+        var possible = operation switch
+        {
+            PaymentOperation.Capture => held,
+            PaymentOperation.Refund => charge.Captured.IsPositive,
+            PaymentOperation.Cancel or PaymentOperation.Charge => true,
+        };
+        if (!possible)
+            operation = PaymentOperation.Charge;
+        var made = operation is PaymentOperation.Refund
+            ? new Refund(Merchant, PrefixedId.New<RefundId>(Now), charge.Id, settled ? (attempt is AttemptStatus.Succeeded ? RefundStatus.Succeeded : RefundStatus.Failed) : refund is RefundStatus.Pending ? refund : RefundStatus.Processing, Eur(2_000), null, null, null, "{}", Now, Now)
+            : null;
+        return new ChargeState(charge, NewAttempt(charge, operation, possible ? amount : 10_000, made?.Id) with { Status = attempt, NextCheckAt = settled ? null : Now }, made);
+    }
+
+    [Fact]
     public void Apply_AnyAnswersInAnyOrder_MovesTheMoneyAtMostOnceAndStaysSettled()
     {
         var answers = Gen.Elements(
             PaymentAnswer.Unknown("time-out"), new PaymentAnswer(PaymentResult.Pending, "pay_1"), new PaymentAnswer(PaymentResult.Authorized, "pay_1"),
             new PaymentAnswer(PaymentResult.RequiresAction, "pay_1", RedirectUrl: "https://acs.example"), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"),
-            PaymentAnswer.Declined(DeclineCode.DoNotHonor), PaymentAnswer.NotSent("refused"));
+            PaymentAnswer.Declined(DeclineCode.DoNotHonor), PaymentAnswer.NotSent("refused"), new PaymentAnswer(PaymentResult.Canceled, "pay_1"), new PaymentAnswer(PaymentResult.Expired, "pay_1"));
 
         Prop.ForAll(answers.ListOf().Select(list => list.ToArray()).ToArbitrary(), sequence =>
         {
@@ -197,7 +375,7 @@ public sealed class ChargeRulesTests
         var taken = operation switch
         {
             PaymentOperation.Capture => charge with { Capturing = charge.Capturing + Eur(amount) },
-            PaymentOperation.Cancel => charge with { Canceled = charge.Canceled + Eur(amount) },
+            PaymentOperation.Cancel => charge with { Canceling = charge.Canceling + Eur(amount) },
             PaymentOperation.Refund => charge with { Refunding = charge.Refunding + Eur(amount) },
             PaymentOperation.Charge => charge,
         };

@@ -7,8 +7,8 @@ public sealed class ChargeTransitionsTests
 {
     private static readonly HashSet<(ChargeStatus From, ChargeStatus To)> Legal =
     [
-        (Pending, RequiresAction), (Pending, Processing), (Pending, Authorized), (Pending, Captured), (Pending, Declined),
-        (Processing, RequiresAction), (Processing, Authorized), (Processing, Captured), (Processing, Declined),
+        (Pending, RequiresAction), (Pending, Processing), (Pending, Authorized), (Pending, Captured), (Pending, Declined), (Pending, Canceled), (Pending, Expired),
+        (Processing, RequiresAction), (Processing, Authorized), (Processing, Captured), (Processing, Declined), (Processing, Canceled), (Processing, Expired),
         (RequiresAction, Processing), (RequiresAction, Authorized), (RequiresAction, Captured), (RequiresAction, Declined), (RequiresAction, Canceled), (RequiresAction, Expired),
         (Authorized, PartiallyCaptured), (Authorized, Captured), (Authorized, Canceled), (Authorized, Expired),
         (PartiallyCaptured, Captured),

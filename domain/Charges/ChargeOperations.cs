@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Logging;
+using Payments.Domain.Database;
+using Payments.Domain.Idempotency;
+using Payments.Domain.Merchants;
+using Payments.Domain.Messaging;
+using Payments.Domain.Providers;
+using Payments.Domain.Refunds;
+
+namespace Payments.Domain.Charges;
+
+/// <param name="Amount">Minor units of the charge's currency; all that is left when left out.</param>
+/// <param name="IsFinal">Nothing more will be captured: the rest is given back to the customer.</param>
+public sealed record CaptureChargeRequest(long? Amount, bool? IsFinal);
+
+/// <summary>A cancel has nothing to say: it gives back all that is not captured.</summary>
+public sealed record CancelChargeRequest;
+
+/// <summary>
+/// Captures, cancels and refunds: intent, call, outcome, as a charge is taken. The limits are taken with the intent, so what runs at the same time
+/// cannot add up to more than there is; the provider is called outside any transaction; the outcome is recorded by whoever learns it first.
+/// </summary>
+public sealed class ChargeOperations(
+    GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers,
+    OutboxSignal signal, TimeProvider time, ILogger<ChargeOperations> log)
+{
+    /// <returns>The charge with 200, or with 202 while the provider's answer is unknown. <c>operation</c> says what the capture came to.</returns>
+    /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
+    public async Task<Result<StoredResponse>> CaptureAsync(IdempotentRequest request, ChargeId charge, CaptureChargeRequest input, CancellationToken ct)
+    {
+        if (TooSmall(input.Amount) is { } invalid)
+            return invalid;
+        if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
+            return Refusal.NotFound(request.Merchant.ToString());
+        if (merchant.Status is not MerchantStatus.Active)
+            return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and captures nothing. What is held can be canceled.");
+        return await HandleAsync(Intent(request, charge, PaymentOperation.Capture, input.Amount) with { IsFinal = input.IsFinal is true }, ct);
+    }
+
+    /// <summary>Gives back all that is not captured, or gives up a payment that awaits its customer.</summary>
+    /// <inheritdoc cref="CaptureAsync"/>
+    public Task<Result<StoredResponse>> CancelAsync(IdempotentRequest request, ChargeId charge, CancellationToken ct) =>
+        HandleAsync(Intent(request, charge, PaymentOperation.Cancel, null), ct);
+
+    /// <returns>The refund with 201, or with 202 while the provider's answer is unknown.</returns>
+    /// <inheritdoc cref="CaptureAsync"/>
+    public async Task<Result<StoredResponse>> RefundAsync(IdempotentRequest request, CreateRefundRequest input, CancellationToken ct)
+    {
+        if (input.Validate(out var charge, out var reason) is { } invalid)
+            return invalid;
+        if (TooSmall(input.Amount) is { } small)
+            return small;
+        var intent = Intent(request, charge, PaymentOperation.Refund, input.Amount);
+        return await HandleAsync(intent with { Refund = PrefixedId.New<RefundId>(intent.Now), Reason = reason, MetadataJson = input.MetadataJson() }, ct);
+    }
+
+    /// <summary>Carries an intent out, whoever has it.</summary>
+    internal async Task<Result<StoredResponse>> HandleAsync(OperationIntent intent, CancellationToken ct)
+    {
+        var start = await intents.SubmitAsync(intent, ct);
+        if (start.Refusal is { } refusal)
+            return refusal;
+        if (start.State is not { } state)
+            return await idempotency.RecallAsync(intent.Request!, ct);
+        if (state.Refund is not null)
+            signal.Set();
+
+        // From here on the caller's going away must not stop the work: the provider is called and its answer recorded.
+        var request = ChargeIntent.ToPaymentRequest(state.Charge, state.Attempt) with { IsFinal = intent.IsFinal };
+        var answer = await providers.Get(state.Attempt.Provider).SendAsync(request, CancellationToken.None);
+        try
+        {
+            var outcome = await outcomes.RecordAsync(state.Attempt.Reference, answer, CancellationToken.None);
+            return outcome.Response ?? throw new InvalidOperationException($"The attempt {state.Attempt.Id} was recorded without an answer.");
+        }
+        catch (Exception e) when (e is not InvalidOperationException)
+        {
+            // The provider has answered and we could not write it down: to the caller that is an unknown outcome, not a failure. The attempt is
+            // still open, so the resolver asks the provider again and records what it says.
+            ChargeLog.OutcomeNotRecorded(log, state.Attempt.Id, e);
+            return new StoredResponse(202, state.Refund is { } refund
+                ? RefundResource.Json(refund with { Status = RefundStatus.Processing })
+                : ChargeResource.Json(state.Charge, state.Attempt with { Status = AttemptStatus.Unknown }));
+        }
+    }
+
+    private OperationIntent Intent(IdempotentRequest request, ChargeId charge, PaymentOperation operation, long? amount)
+    {
+        var now = time.GetUtcNow();
+        return new OperationIntent(request.Merchant, charge, operation, amount, PrefixedId.New<AttemptId>(now), request, now);
+    }
+
+    private static Refusal? TooSmall(long? amount) => amount < 1 ? new Refusal(RefusalCode.AmountTooSmall, "The least amount is one minor unit.", "amount") : null;
+}

@@ -1,0 +1,29 @@
+using System.Text.Json;
+using Payments.Domain.Charges;
+using Payments.Domain.Database;
+using Payments.Domain.Merchants;
+
+namespace Payments.Domain.Refunds;
+
+/// <param name="Charge">The charge whose money is given back.</param>
+/// <param name="Amount">Minor units of the charge's currency; all that is left when left out.</param>
+/// <param name="Reason"><c>requested_by_customer</c>, <c>duplicate</c> or <c>fraudulent</c>.</param>
+public sealed record CreateRefundRequest(string? Charge, long? Amount, string? Reason, IReadOnlyDictionary<string, string?>? Metadata)
+{
+    public Refusal? Validate(out ChargeId charge, out RefundReason? reason)
+    {
+        reason = null;
+        if (!PrefixedId.TryParse(Charge, out charge))
+            return Refusal.Invalid("charge", "Give the id of the charge to refund: ch_....");
+        if (Reason is not null)
+        {
+            if (!DbText.TryParse<RefundReason>(Reason, out var known))
+                return Refusal.Invalid("reason", $"A refund's reason is one of {string.Join(", ", Enum.GetValues<RefundReason>().Select(DbText.Of))}.");
+            reason = known;
+        }
+
+        return MetadataRules.Validate(Metadata);
+    }
+
+    internal string MetadataJson() => JsonSerializer.Serialize(MetadataRules.Clean(Metadata), ChargeJson.Default.IReadOnlyDictionaryStringString);
+}
