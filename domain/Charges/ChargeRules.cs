@@ -155,7 +155,7 @@ public static class ChargeRules
         // Of a charge that is captured at once, the authorization is only half the way: its capture is still to be told.
         if (state.Charge.CaptureMethod is CaptureMethod.Automatic)
             return Unsettled(state, AttemptStatus.Pending, answer, now);
-        if (!CanMove(state.Charge, ChargeStatus.Authorized))
+        if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Authorized))
             return Contradiction(state);
         var charge = Approved(state.Charge, answer, ChargeStatus.Authorized, now) with { ExpiresAt = answer.ExpiresAt ?? now + AuthorizationLifetime };
         return new ChargeEffect(state with { Charge = charge, Attempt = Settle(state.Attempt, AttemptStatus.Succeeded, answer, null, now) }, Changed: true, Event: "charge.authorized");
@@ -190,7 +190,8 @@ public static class ChargeRules
         {
             case PaymentOperation.Charge:
                 {
-                    if (!CanMove(state.Charge, ChargeStatus.Captured))
+                    // Captured already, by another attempt: this one has charged a second time.
+                    if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Captured))
                         return Contradiction(state);
                     var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount, ExpiresAt = null };
                     return Captured(state with { Charge = approved, Attempt = attempt }, attempt.Amount, terms, now);
