@@ -201,7 +201,7 @@ public static class ChargeRules
                 {
                     var captured = state.Charge.Captured + attempt.Amount;
                     var canceled = state.Charge.Canceled + attempt.Released;
-                    if (captured + canceled > state.Charge.Authorized || !CanMove(state.Charge, ChargeStatus.Captured))
+                    if (captured + canceled > state.Charge.Authorized || state.Charge.Status is not (ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured))
                         return Contradiction(state);
                     var complete = captured + canceled == state.Charge.Authorized;
                     var charge = Move(state.Charge, complete ? ChargeStatus.Captured : ChargeStatus.PartiallyCaptured, now) with

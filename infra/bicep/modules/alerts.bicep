@@ -92,12 +92,12 @@ var hostAlerts = [
   }
   {
     name: 'unknown-charges'
-    text: 'The function that asks processors about charges of unknown outcome fails.'
+    text: 'The functions that ask processors about charges of unknown outcome, or end those that have lapsed, fail.'
     runbook: 'docs/runbooks/unknown-charges.md'
     severity: page
     window: 'PT15M'
     every: 'PT5M'
-    query: format(failing, '15m', '\'ResolveAttempts\'', '2')
+    query: format(failing, '15m', '\'ResolveAttempts\', \'ExpireCharges\'', '2')
   }
   {
     name: 'payouts'
@@ -196,7 +196,7 @@ var hostAlerts = [
     severity: page
     window: 'PT45M'
     every: 'PT15M'
-    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\', \'MeasureState\', \'KeepSeals\'')
+    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ExpireCharges\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\', \'MeasureState\', \'KeepSeals\'')
   }
 ]
 

@@ -71,6 +71,7 @@ var settings = {
   Webhooks__AllowLoopback: 'false'
   Secrets__ActiveKey: activeSecretsKey
   Charges__ResolveSchedule: '*/10 * * * * *'
+  Charges__ExpireSchedule: '40 * * * * *'
   Disputes__MatchSchedule: '*/30 * * * * *'
   Disputes__DeadlineSchedule: '0 */15 * * * *'
   Disputes__ScanSchedule: '30 */5 * * * *'
