@@ -15,7 +15,7 @@ namespace Payments.Domain.Disputes;
 internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates)
 {
     private readonly DisputeIngestionResult[] _results = new DisputeIngestionResult[updates.Count];
-    private readonly Guid[] _fingerprints = [.. updates.Select(u => u.Fingerprint())];
+    private readonly Dictionary<DisputeUpdate, Guid> _fingerprints = new(updates.Count, ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(MerchantId, ChargeId), Terms?> _charges = [];
     private readonly Dictionary<DisputeKey, Work> _work = [];
     private readonly List<DisputeUpdate> _unmatched = [];
@@ -33,14 +33,14 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
     public async Task FindAsync(CancellationToken ct)
     {
         var open = new List<int>(updates.Count);
-        var seen = new HashSet<(DisputeKey, Guid)>();
+        var seen = new HashSet<Guid>(updates.Count);
         for (var i = 0; i < updates.Count; i++)
         {
             if (updates[i].Check() is { } refusal)
             {
                 _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Refused, Refusal: refusal);
             }
-            else if (!seen.Add((DisputeKey.Of(updates[i]), _fingerprints[i])))
+            else if (!seen.Add(Fingerprint(updates[i])))
             {
                 _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate);
             }
@@ -118,12 +118,22 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
                 Columns.Of(known, d => d.Id.Value, NpgsqlDbType.Uuid));
         }
 
+        var waiting = new List<DisputeKey>();
         await ReadAsync(
-            DisputeSql.AdoptUnmatched,
-            row => Of(DisputeRows.ReadUpdate(row), (w, update) => w.Adopted.Add(update)),
+            DisputeSql.FindWaiting,
+            row => waiting.Add(new DisputeKey(row.GetString(0), row.GetString(1))),
             ct,
             Columns.Of(work, w => w.Key.Provider, NpgsqlDbType.Text),
             Columns.Of(work, w => w.Key.ProviderDisputeId, NpgsqlDbType.Text));
+        if (waiting.Count > 0)
+        {
+            await ReadAsync(
+                DisputeSql.AdoptUnmatched,
+                row => Of(DisputeRows.ReadUpdate(row), (w, update) => w.Adopted.Add(update)),
+                ct,
+                Columns.Of(waiting, key => key.Provider, NpgsqlDbType.Text),
+                Columns.Of(waiting, key => key.ProviderDisputeId, NpgsqlDbType.Text));
+        }
     }
 
     /// <summary>What each dispute becomes; answers the journals to post.</summary>
@@ -132,7 +142,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         var journals = new List<Journal>();
         foreach (var (key, work) in _work)
         {
-            var news = work.Indexes.Values.Concat(work.Adopted).DistinctBy(u => u.Fingerprint()).ExceptBy(work.Known.Select(u => u.Fingerprint()), u => u.Fingerprint()).ToList();
+            var news = work.Indexes.Values.Concat(work.Adopted).DistinctBy(Fingerprint).ExceptBy(work.Known.Select(Fingerprint), Fingerprint).ToList();
             if (DisputeHistory.Fold(work.Known.Concat(news)) is not { } state)
             {
                 // Nothing has given an amount yet: there is no dispute to open.
@@ -179,12 +189,12 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
 
         if (_history.Count > 0)
         {
-            batch.BatchCommands.Add(DisputeRows.InsertUpdates(_history, now));
+            batch.BatchCommands.Add(DisputeRows.InsertUpdates(_history, Fingerprint, now));
         }
 
         if (_unmatched.Count > 0)
         {
-            batch.BatchCommands.Add(DisputeRows.InsertUnmatched(_unmatched, now));
+            batch.BatchCommands.Add(DisputeRows.InsertUnmatched(_unmatched, Fingerprint, now));
         }
 
         if (_balanceTransactions.Count > 0)
@@ -207,6 +217,14 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         {
             throw new InvalidOperationException("A locked dispute changed its version under the lock.");
         }
+    }
+
+    /// <summary>Computed once: it is asked for several times of each update.</summary>
+    private Guid Fingerprint(DisputeUpdate update)
+    {
+        if (!_fingerprints.TryGetValue(update, out var fingerprint))
+            _fingerprints.Add(update, fingerprint = update.Fingerprint());
+        return fingerprint;
     }
 
     private void Add(int index, MerchantId merchant, ChargeId charge)
@@ -250,7 +268,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         ];
         if (withFingerprint)
         {
-            parameters.Add(Columns.Of(indexes, i => _fingerprints[i], NpgsqlDbType.Uuid));
+            parameters.Add(Columns.Of(indexes, i => Fingerprint(updates[i]), NpgsqlDbType.Uuid));
         }
 
         return ReadAsync(sql, row => read(row, row.GetInt32(0)), ct, [.. parameters]);

@@ -49,17 +49,24 @@ public static class DisputeHistory
     }
 
     /// <summary>The distinct updates, least telling first: a total order, so that equal sets always give equal lists.</summary>
-    public static IReadOnlyList<DisputeUpdate> Sort(IEnumerable<DisputeUpdate> updates) =>
-    [
-        .. updates
-            .Select(update => (Update: update, Fingerprint: update.Fingerprint()))
-            .DistinctBy(u => u.Fingerprint)
-            .OrderBy(u => u.Update.Stage)
-            .ThenBy(u => u.Update.OccurredAt.UtcTicks)
-            .ThenBy(u => DisputeTransitions.Rank(u.Update.Status))
-            .ThenBy(u => u.Fingerprint)
-            .Select(u => u.Update),
-    ];
+    public static IReadOnlyList<DisputeUpdate> Sort(IEnumerable<DisputeUpdate> updates)
+    {
+        // Most disputes of a file are told once: there is nothing to compare.
+        var all = updates as IReadOnlyList<DisputeUpdate> ?? [.. updates];
+        if (all.Count <= 1)
+            return all;
+        return
+        [
+            .. all
+                .Select(update => (Update: update, Fingerprint: update.Fingerprint()))
+                .DistinctBy(u => u.Fingerprint)
+                .OrderBy(u => u.Update.Stage)
+                .ThenBy(u => u.Update.OccurredAt.UtcTicks)
+                .ThenBy(u => DisputeTransitions.Rank(u.Update.Status))
+                .ThenBy(u => u.Fingerprint)
+                .Select(u => u.Update),
+        ];
+    }
 
     private static List<DisputeUpdate> Path(IReadOnlyList<DisputeUpdate> sorted)
     {

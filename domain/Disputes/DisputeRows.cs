@@ -134,7 +134,8 @@ internal static class DisputeRows
         },
     };
 
-    public static NpgsqlBatchCommand InsertUpdates(IReadOnlyList<(Dispute Dispute, DisputeUpdate Update)> rows, DateTimeOffset now)
+    public static NpgsqlBatchCommand InsertUpdates(
+        IReadOnlyList<(Dispute Dispute, DisputeUpdate Update)> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now)
     {
         var command = new NpgsqlBatchCommand(DisputeSql.InsertUpdates)
         {
@@ -144,11 +145,11 @@ internal static class DisputeRows
                 Columns.Of(rows, r => r.Dispute.Id.Value, NpgsqlDbType.Uuid),
             },
         };
-        AddUpdateColumns(command, [.. rows.Select(r => r.Update)], now);
+        AddUpdateColumns(command, [.. rows.Select(r => r.Update)], fingerprint, now);
         return command;
     }
 
-    public static NpgsqlBatchCommand InsertUnmatched(IReadOnlyList<DisputeUpdate> rows, DateTimeOffset now)
+    public static NpgsqlBatchCommand InsertUnmatched(IReadOnlyList<DisputeUpdate> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now)
     {
         var command = new NpgsqlBatchCommand(DisputeSql.InsertUnmatched)
         {
@@ -158,16 +159,16 @@ internal static class DisputeRows
                 Columns.Of(rows, u => u.ProviderDisputeId, NpgsqlDbType.Text),
             },
         };
-        AddUpdateColumns(command, rows, now);
+        AddUpdateColumns(command, rows, fingerprint, now);
         command.Parameters.Add(new NpgsqlParameter { Value = now.UtcDateTime.AddMinutes(1), NpgsqlDbType = NpgsqlDbType.TimestampTz });
         return command;
     }
 
-    private static void AddUpdateColumns(NpgsqlBatchCommand command, IReadOnlyList<DisputeUpdate> rows, DateTimeOffset now)
+    private static void AddUpdateColumns(NpgsqlBatchCommand command, IReadOnlyList<DisputeUpdate> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now)
     {
         NpgsqlParameter[] columns =
         [
-            Columns.Of(rows, u => u.Fingerprint(), NpgsqlDbType.Uuid),
+            Columns.Of(rows, fingerprint, NpgsqlDbType.Uuid),
             Columns.Of(rows, u => u.ChargeReference, NpgsqlDbType.Text),
             Columns.Of(rows, u => DbText.Of(u.Stage), NpgsqlDbType.Text),
             Columns.Of(rows, u => DbText.Of(u.Status), NpgsqlDbType.Text),

@@ -18,13 +18,21 @@ internal static class DisputeSql
         u.reason, u.evidence_due_by, u.occurred_at, u.source, u.source_reference
         """;
 
-    /// <summary>Where each update belongs, by the dispute it names, and whether it is there already.</summary>
+    /// <summary>
+    /// Where each update belongs, by the dispute it names, and whether it is there already. <c>OFFSET 0</c> keeps this and the next look-ups one index probe a line: as joins
+    /// they are planned as scans of tables that have just grown.
+    /// </summary>
     public const string FindDisputes =
         """
-        SELECT i.n, d.merchant_id, d.charge_id, u.fingerprint IS NOT NULL
+        SELECT i.n, d.merchant_id, d.charge_id, EXISTS (
+            SELECT FROM payments.dispute_updates u WHERE u.merchant_id = d.merchant_id AND u.dispute_id = d.id AND u.fingerprint = i.fingerprint)
         FROM unnest($1::int[], $2::text[], $3::text[], $4::uuid[]) AS i (n, provider, provider_dispute_id, fingerprint)
-        JOIN payments.disputes d ON d.provider_dispute_id = i.provider_dispute_id AND d.provider = i.provider
-        LEFT JOIN payments.dispute_updates u ON u.merchant_id = d.merchant_id AND u.dispute_id = d.id AND u.fingerprint = i.fingerprint
+        CROSS JOIN LATERAL (
+            SELECT d.merchant_id, d.id, d.charge_id
+            FROM payments.disputes d
+            WHERE d.provider_dispute_id = i.provider_dispute_id AND d.provider = i.provider
+            OFFSET 0
+        ) d
         """;
 
     /// <summary>A reference that names more than one charge names none: money is never taken from a merchant on a guess.</summary>
@@ -32,7 +40,12 @@ internal static class DisputeSql
         """
         SELECT i.n, min(c.merchant_id::text)::uuid, min(c.id::text)::uuid
         FROM unnest($1::int[], $2::text[], $3::text[]) AS i (n, provider, reference)
-        JOIN payments.charges c ON c.provider_reference = i.reference AND c.provider = i.provider
+        CROSS JOIN LATERAL (
+            SELECT c.merchant_id, c.id
+            FROM payments.charges c
+            WHERE c.provider_reference = i.reference AND c.provider = i.provider
+            OFFSET 0
+        ) c
         GROUP BY i.n
         HAVING count(*) = 1
         """;
@@ -41,7 +54,11 @@ internal static class DisputeSql
         """
         SELECT i.n
         FROM unnest($1::int[], $2::text[], $3::text[], $4::uuid[]) AS i (n, provider, provider_dispute_id, fingerprint)
-        JOIN payments.unmatched_dispute_updates u ON u.provider_dispute_id = i.provider_dispute_id AND u.provider = i.provider AND u.fingerprint = i.fingerprint
+        CROSS JOIN LATERAL (
+            SELECT FROM payments.unmatched_dispute_updates u
+            WHERE u.provider_dispute_id = i.provider_dispute_id AND u.provider = i.provider AND u.fingerprint = i.fingerprint
+            OFFSET 0
+        ) u
         """;
 
     /// <summary>
@@ -73,6 +90,16 @@ internal static class DisputeSql
         FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)
         JOIN payments.disputes d ON d.merchant_id = i.merchant_id AND d.id = i.id
         JOIN payments.dispute_updates u ON u.merchant_id = d.merchant_id AND u.dispute_id = d.id
+        """;
+
+    /// <summary>The disputes that have updates waiting for their charge: few, so that taking them is rarely needed.</summary>
+    public const string FindWaiting =
+        """
+        SELECT i.provider, i.provider_dispute_id
+        FROM unnest($1::text[], $2::text[]) AS i (provider, provider_dispute_id)
+        CROSS JOIN LATERAL (
+            SELECT FROM payments.unmatched_dispute_updates u WHERE u.provider_dispute_id = i.provider_dispute_id AND u.provider = i.provider LIMIT 1
+        ) u
         """;
 
     /// <summary>Updates that waited for their charge come along as soon as one of their dispute finds it.</summary>

@@ -29,4 +29,20 @@ public sealed class DisputeUpdateTests
     [Theory]
     [MemberData(nameof(Cases))]
     public void Check_Update_IsRefusedByName(DisputeUpdate update, DisputeUpdateRefusal? refusal) => Assert.Equal(refusal, update.Check());
+
+    /// <summary>Fingerprints are stored: another spelling would take what is known for new. The value is SHA-256 of the text below, computed elsewhere.</summary>
+    [Fact]
+    public void Fingerprint_KnownUpdate_IsWhatIsStored()
+    {
+        // 7:sandbox3:d_13:p_11:21:89:10000 EUR7:100 EUR-1:-1:-1:-1:-1:17:63907952400000000-1:
+        Assert.Equal(Guid.Parse("17b7d6a0-455e-6f2b-03cf-e0f481e62a86"), Good.Fingerprint());
+    }
+
+    [Fact]
+    public void Fingerprint_LongForeignText_Fits()
+    {
+        var foreign = Good with { ProviderDisputeId = new string('\u20AC', 200), ChargeReference = new string('\uD83D', 200), Network = new string('x', 200), NetworkReasonCode = new string('\u00FC', 200) };
+        Assert.NotEqual(Good.Fingerprint(), foreign.Fingerprint());
+        Assert.Equal(foreign.Fingerprint(), (foreign with { Source = DisputeSource.Import }).Fingerprint());
+    }
 }
