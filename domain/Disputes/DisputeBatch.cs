@@ -14,6 +14,9 @@ namespace Payments.Domain.Disputes;
 /// </summary>
 internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates)
 {
+    /// <summary>Fewer rows are not worth a COPY of their own.</summary>
+    private const int CopyFrom = 100;
+
     private readonly DisputeIngestionResult[] _results = new DisputeIngestionResult[updates.Count];
     private readonly Dictionary<DisputeUpdate, Guid> _fingerprints = new(updates.Count, ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(MerchantId, ChargeId), Terms?> _charges = [];
@@ -50,29 +53,46 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
             }
         }
 
-        await QueryAsync(DisputeSql.FindDisputes, open, withFingerprint: true, (row, i) =>
+        var waiting = new HashSet<int>();
+        if (open.Count > 0)
         {
-            if (row.GetBoolean(3))
-            {
-                _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate);
-            }
-            else
-            {
-                Add(i, new MerchantId(row.GetGuid(1)), new ChargeId(row.GetGuid(2)));
-            }
-        }, ct);
-        Drop(open);
-        await QueryChargesAsync([.. open.Where(i => updates[i].ChargeReference is not null)], ct);
-        Drop(open);
+            await ReadAsync(
+                DisputeSql.Find,
+                row =>
+                {
+                    var i = row.GetInt32(0);
+                    if (row.IsDBNull(1))
+                    {
+                        if (row.IsDBNull(4))
+                            waiting.Add(i);
+                        else
+                            Add(i, new MerchantId(row.GetGuid(4)), new ChargeId(row.GetGuid(5)));
+                    }
+                    else if (row.GetBoolean(3))
+                    {
+                        _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate);
+                    }
+                    else
+                    {
+                        Add(i, new MerchantId(row.GetGuid(1)), new ChargeId(row.GetGuid(2)));
+                    }
+                },
+                ct,
+                Columns.Of(open, i => i, NpgsqlDbType.Integer),
+                Columns.Of(open, i => updates[i].Provider, NpgsqlDbType.Text),
+                Columns.Of(open, i => updates[i].ProviderDisputeId, NpgsqlDbType.Text),
+                Columns.Of(open, i => updates[i].ChargeReference, NpgsqlDbType.Text),
+                Columns.Of(open, i => Fingerprint(updates[i]), NpgsqlDbType.Uuid));
+        }
 
-        // An update may wait for a charge that another update of its dispute names.
-        open.RemoveAll(i => _work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && work.Indexes.TryAdd(i, updates[i]));
-        await QueryAsync(DisputeSql.FindUnmatched, open, withFingerprint: true, (_, i) => _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Duplicate), ct);
-        Drop(open);
         foreach (var i in open)
         {
-            _unmatched.Add(updates[i]);
-            _results[i] = new DisputeIngestionResult(DisputeIngestionStatus.Unmatched);
+            // An update may name no charge and belong to one that another update of its dispute names.
+            if (_results[i] is not null || (_work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && (work.Indexes.ContainsKey(i) || work.Indexes.TryAdd(i, updates[i]))))
+                continue;
+            if (!waiting.Contains(i))
+                _unmatched.Add(updates[i]);
+            _results[i] = new DisputeIngestionResult(waiting.Contains(i) ? DisputeIngestionStatus.Duplicate : DisputeIngestionStatus.Unmatched);
         }
     }
 
@@ -171,8 +191,15 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         return journals;
     }
 
-    public async Task WriteAsync(DateTimeOffset now, CancellationToken ct)
+    /// <param name="bulk">Whether many unmatched updates may be copied: faster, and fails where another transaction has just written one of them.</param>
+    public async Task WriteAsync(DateTimeOffset now, bool bulk, CancellationToken ct)
     {
+        var copies = bulk && _unmatched.Count >= CopyFrom;
+        if (copies)
+        {
+            await DisputeRows.CopyUnmatchedAsync(connection, _unmatched, Fingerprint, now, ct);
+        }
+
         await using var batch = new NpgsqlBatch(connection, transaction);
         var opened = _changed.Where(c => c.IsNew).Select(c => c.Dispute).ToList();
         var updated = _changed.Where(c => !c.IsNew).Select(c => c.Dispute).ToList();
@@ -192,7 +219,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
             batch.BatchCommands.Add(DisputeRows.InsertUpdates(_history, Fingerprint, now));
         }
 
-        if (_unmatched.Count > 0)
+        if (_unmatched.Count > 0 && !copies)
         {
             batch.BatchCommands.Add(DisputeRows.InsertUnmatched(_unmatched, Fingerprint, now));
         }
@@ -248,34 +275,6 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
     }
 
     private void Of(DisputeUpdate update, Action<Work, DisputeUpdate> add) => add(_work[DisputeKey.Of(update)], update);
-
-    /// <summary>Leaves those without a place or an answer yet.</summary>
-    private void Drop(List<int> open) => open.RemoveAll(i =>
-        _results[i] is not null || (_work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && work.Indexes.ContainsKey(i)));
-
-    private Task QueryAsync(string sql, List<int> indexes, bool withFingerprint, Action<NpgsqlDataReader, int> read, CancellationToken ct)
-    {
-        if (indexes.Count == 0)
-        {
-            return Task.CompletedTask;
-        }
-
-        List<NpgsqlParameter> parameters =
-        [
-            Columns.Of(indexes, i => i, NpgsqlDbType.Integer),
-            Columns.Of(indexes, i => updates[i].Provider, NpgsqlDbType.Text),
-            Columns.Of(indexes, i => withFingerprint ? updates[i].ProviderDisputeId : updates[i].ChargeReference, NpgsqlDbType.Text),
-        ];
-        if (withFingerprint)
-        {
-            parameters.Add(Columns.Of(indexes, i => Fingerprint(updates[i]), NpgsqlDbType.Uuid));
-        }
-
-        return ReadAsync(sql, row => read(row, row.GetInt32(0)), ct, [.. parameters]);
-    }
-
-    private Task QueryChargesAsync(List<int> indexes, CancellationToken ct) => QueryAsync(
-        DisputeSql.FindCharges, indexes, withFingerprint: false, (row, i) => Add(i, new MerchantId(row.GetGuid(1)), new ChargeId(row.GetGuid(2))), ct);
 
     private async Task ReadAsync(string sql, Action<NpgsqlDataReader> read, CancellationToken ct, params NpgsqlParameter[] parameters)
     {

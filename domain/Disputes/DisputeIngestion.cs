@@ -43,7 +43,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
             {
                 await using var connection = await dataSource.OpenConnectionAsync(ct);
                 await using var transaction = await connection.BeginTransactionAsync(ct);
-                var batch = await RunAsync(connection, transaction, updates, ct);
+                var batch = await RunAsync(connection, transaction, updates, bulk: false, ct);
                 await transaction.CommitAsync(ct);
                 if (batch.HasEvents)
                 {
@@ -63,7 +63,18 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
     /// <returns>One result for each update, in their order.</returns>
     public async Task<IReadOnlyList<DisputeIngestionResult>> ApplyAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct) =>
-        (await RunAsync(connection, transaction, updates, ct)).Results;
+        (await RunAsync(connection, transaction, updates, bulk: false, ct)).Results;
+
+    /// <summary>
+    /// The same for many updates at once, as fast as they can be written. Where another transaction has just written one of them it fails with
+    /// <see cref="IsOvertaken"/>, and the caller repeats its own transaction.
+    /// </summary>
+    internal async Task<IReadOnlyList<DisputeIngestionResult>> ApplyInBulkAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct) =>
+        (await RunAsync(connection, transaction, updates, bulk: true, ct)).Results;
+
+    /// <summary>Whether a transaction failed because another one wrote the same update first.</summary>
+    internal static bool IsOvertaken(Exception exception) => DatabaseErrors.IsUniqueViolation(exception, "unmatched_dispute_updates_pkey");
 
     /// <summary>
     /// Looks again for the charges of updates that are due for it. Run by a timer; a crash in the middle leaves the updates where they are.
@@ -94,7 +105,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
     }
 
     private async Task<DisputeBatch> RunAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, bool bulk, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var batch = new DisputeBatch(connection, transaction, updates);
@@ -114,7 +125,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
             }
         }
 
-        await batch.WriteAsync(now, ct);
+        await batch.WriteAsync(now, bulk, ct);
         return batch;
     }
 }

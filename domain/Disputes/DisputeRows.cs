@@ -164,6 +164,44 @@ internal static class DisputeRows
         return command;
     }
 
+    /// <summary>In the order of their ids, so that two writers meet on the first row that both have and not on two.</summary>
+    public static async Task CopyUnmatchedAsync(
+        NpgsqlConnection connection, IReadOnlyList<DisputeUpdate> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var copy = await connection.BeginBinaryImportAsync(DisputeSql.CopyUnmatched, ct);
+        foreach (var update in rows.OrderBy(u => u.ProviderDisputeId, StringComparer.Ordinal).ThenBy(u => u.Provider, StringComparer.Ordinal))
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(update.Provider, NpgsqlDbType.Text, ct);
+            await copy.WriteAsync(update.ProviderDisputeId, NpgsqlDbType.Text, ct);
+            await copy.WriteAsync(fingerprint(update), NpgsqlDbType.Uuid, ct);
+            await TextAsync(update.ChargeReference);
+            await copy.WriteAsync(DbText.Of(update.Stage), NpgsqlDbType.Text, ct);
+            await copy.WriteAsync(DbText.Of(update.Status), NpgsqlDbType.Text, ct);
+            await TextAsync(update.Amount?.Currency.Code);
+            await AmountAsync(update.Amount);
+            await AmountAsync(update.Returned);
+            await TextAsync(update.MerchantAmount?.Currency.Code);
+            await AmountAsync(update.MerchantAmount);
+            await TextAsync(update.Network);
+            await TextAsync(update.NetworkReasonCode);
+            await TextAsync(update.Reason is { } reason ? DbText.Of(reason) : null);
+            await (update.EvidenceDueBy is { } due ? copy.WriteAsync(due.UtcDateTime, NpgsqlDbType.TimestampTz, ct) : copy.WriteNullAsync(ct));
+            await copy.WriteAsync(update.OccurredAt.UtcDateTime, NpgsqlDbType.TimestampTz, ct);
+            await copy.WriteAsync(DbText.Of(update.Source), NpgsqlDbType.Text, ct);
+            await copy.WriteAsync(update.SourceReference, NpgsqlDbType.Text, ct);
+            await copy.WriteAsync(now.UtcDateTime, NpgsqlDbType.TimestampTz, ct);
+            await copy.WriteAsync(0, NpgsqlDbType.Integer, ct);
+            await copy.WriteAsync(now.UtcDateTime.AddMinutes(1), NpgsqlDbType.TimestampTz, ct);
+        }
+
+        await copy.CompleteAsync(ct);
+
+        Task TextAsync(string? value) => value is null ? copy.WriteNullAsync(ct) : copy.WriteAsync(value, NpgsqlDbType.Text, ct);
+
+        Task AmountAsync(Money? value) => value is { } money ? copy.WriteAsync(money.MinorUnits, NpgsqlDbType.Bigint, ct) : copy.WriteNullAsync(ct);
+    }
+
     private static void AddUpdateColumns(NpgsqlBatchCommand command, IReadOnlyList<DisputeUpdate> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now)
     {
         NpgsqlParameter[] columns =

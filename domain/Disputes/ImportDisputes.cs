@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Npgsql;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
@@ -34,15 +35,16 @@ public sealed record DisputeImportResource(string Object, int Applied, int Dupli
 /// <summary>
 /// What an operator knows of disputes and no webhook or file has told. The whole request is applied in one transaction or, with one bad entry, refused.
 /// </summary>
-public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestion ingestion, OutboxSignal outbox)
+public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestion ingestion, OutboxSignal outbox, TimeProvider time)
 {
     public const int MaximumEntries = 500;
 
-    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest idempotent, ImportDisputesRequest request, CancellationToken ct)
+    /// <param name="actor">Whose statement it is: it stands in the audit log.</param>
+    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest idempotent, ImportDisputesRequest request, Actor actor, CancellationToken ct)
     {
         if (!Read(request, idempotent.Key.Value).TryGet(out var updates, out var refusal))
             return refusal;
-        var result = await idempotency.RunAsync(idempotent, async (connection, transaction) => await ApplyAsync(connection, transaction, updates, ct), ct);
+        var result = await idempotency.RunAsync(idempotent, async (connection, transaction) => await ApplyAsync(connection, transaction, updates, idempotent.Key.Value, actor, ct), ct);
         outbox.Set();
         return result;
     }
@@ -120,7 +122,7 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
     }
 
     private async Task<Result<StoredResponse>> ApplyAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, List<DisputeUpdate> updates, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<DisputeUpdate> updates, string key, Actor actor, CancellationToken ct)
     {
         var results = await ingestion.ApplyAsync(connection, transaction, updates, ct);
         var resource = new DisputeImportResource(
@@ -129,6 +131,8 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
             results.Count(r => r.Status == DisputeIngestionStatus.Duplicate),
             results.Count(r => r.Status == DisputeIngestionStatus.Unmatched),
             [.. results.Select((r, i) => new ImportedDisputeResult(updates[i].ProviderDisputeId, DbText.Of(r.Status), r.Dispute?.Id.ToString()))]);
+        var detail = AuditEntry.Details(("provider", updates[0].Provider), ("applied", resource.Applied), ("duplicate", resource.Duplicate), ("unmatched", resource.Unmatched));
+        await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "disputes.imported", "dispute_import", key, Detail: detail), time.GetUtcNow(), ct);
         return new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(resource, DisputeJson.Default.DisputeImportResource));
     }
 

@@ -78,6 +78,6 @@ public sealed class DisputeEvidenceFunctions(EvidenceFolder folder, RespondToDis
             return Problems.Of(refusal);
         }
 
-        return Api.Stored(await respond.HandleAsync(idempotent, dispute, kind, ct));
+        return Api.Stored(await respond.HandleAsync(idempotent, dispute, kind, context.Actor(), ct));
     }
 }

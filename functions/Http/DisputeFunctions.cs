@@ -67,7 +67,7 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         return await Api.PostAsync(
-            request, Api.NoMerchant, DisputeJson.Default.ImportDisputesRequest, (idempotent, input) => import.HandleAsync(idempotent, input, ct), ct);
+            request, Api.NoMerchant, DisputeJson.Default.ImportDisputesRequest, (idempotent, input) => import.HandleAsync(idempotent, input, context.Actor(), ct), ct);
     }
 
     [Function("ListUnmatchedDisputeUpdates")]

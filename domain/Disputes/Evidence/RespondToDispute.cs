@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
@@ -23,7 +24,8 @@ public sealed class RespondToDispute(
     private readonly Dictionary<string, IDisputeProvider> _providers = providers.ToDictionary(p => p.Name, StringComparer.Ordinal);
 
     /// <returns>200 with the dispute as it stands after the answer, 202 while the outcome is unknown, or why nothing was sent.</returns>
-    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, DisputeId id, DisputeResponseKind kind, CancellationToken ct)
+    /// <param name="actor">Who answers: it stands in the audit log.</param>
+    public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, DisputeId id, DisputeResponseKind kind, Actor actor, CancellationToken ct)
     {
         if (await reads.GetAsync(request.Merchant, id, ct) is not { } dispute)
             return Refusal.NotFound(id.ToString());
@@ -32,7 +34,7 @@ public sealed class RespondToDispute(
         var evidence = kind == DisputeResponseKind.Submit
             ? await EvidenceFolder.LoadAsync(dataSource, request.Merchant, id, ct)
             : new EvidencePack(null, new Dictionary<string, string>(), []);
-        if (!(await StartAsync(request, id, kind, evidence, ct)).TryGet(out var started, out var refusal))
+        if (!(await StartAsync(request, id, kind, evidence, actor, ct)).TryGet(out var started, out var refusal))
             return refusal;
         if (started.Response is null)
             return await idempotency.RecallAsync(request, ct);
@@ -75,7 +77,8 @@ public sealed class RespondToDispute(
         return open.Count;
     }
 
-    private async Task<Result<Started>> StartAsync(IdempotentRequest request, DisputeId id, DisputeResponseKind kind, EvidencePack evidence, CancellationToken ct)
+    private async Task<Result<Started>> StartAsync(
+        IdempotentRequest request, DisputeId id, DisputeResponseKind kind, EvidencePack evidence, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var response = new OpenResponse(request.Merchant, Guid.CreateVersion7(now), id, request.Key.Value);
@@ -113,6 +116,12 @@ public sealed class RespondToDispute(
         };
         if (await start.ExecuteNonQueryAsync(ct) == 0)
             return new Refusal(RefusalCode.StateConflict, "Another answer to this dispute is on its way.", RetryAfter: TimeSpan.FromSeconds(5));
+        var action = kind switch
+        {
+            DisputeResponseKind.Submit => "dispute.evidence_submitted",
+            DisputeResponseKind.Accept => "dispute.accepted",
+        };
+        await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, action, "dispute", id.ToString(), request.Merchant), now, ct);
         await transaction.CommitAsync(ct);
         return new Started(response);
     }

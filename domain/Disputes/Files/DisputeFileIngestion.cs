@@ -141,7 +141,7 @@ public sealed partial class DisputeFileIngestion(
             {
                 return await TryApplyAsync(file, batch, done, ct);
             }
-            catch (Exception e) when (attempt < Attempts && DatabaseErrors.Advise(e) == RetryAdvice.Again)
+            catch (Exception e) when (attempt < Attempts && (DatabaseErrors.Advise(e) == RetryAdvice.Again || DisputeIngestion.IsOvertaken(e)))
             {
                 DisputeLog.Repeated(logger, attempt, e);
             }
@@ -154,7 +154,7 @@ public sealed partial class DisputeFileIngestion(
         var bad = batch.Where(line => line.Rejection is not null).ToList();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        var results = await ingestion.ApplyAsync(connection, transaction, good, ct);
+        var results = await ingestion.ApplyInBulkAsync(connection, transaction, good, ct);
         await using var writes = new NpgsqlBatch(connection, transaction);
         if (bad.Count > 0)
         {

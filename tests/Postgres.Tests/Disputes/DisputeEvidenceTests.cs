@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Payments.Domain;
+using Payments.Domain.Audit;
 using Payments.Domain.Disputes;
 using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Idempotency;
@@ -18,6 +19,8 @@ namespace Payments.Postgres.Tests.Disputes;
 /// <summary>Answers to disputes, against a stand-in for the acquirer that is served over HTTP and counts what it took.</summary>
 public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
+    private static readonly Actor Somebody = Actor.Platform("test");
+
     [Fact]
     public async Task Submit_WithEvidence_IsSentOnceAndRepeatsItsAnswer()
     {
@@ -27,15 +30,16 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("It was delivered.", new Dictionary<string, string?> { ["tracking_number"] = "1Z" }), CancellationToken.None);
         var respond = Respond(world, acquirer);
 
-        var first = Stored(await respond.HandleAsync(Request(world, "k1"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None));
+        var first = Stored(await respond.HandleAsync(Request(world, "k1"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None));
         Assert.Equal((200, false), (first.Status, first.Replayed));
         Assert.Contains("\"status\":\"under_review\"", Encoding.UTF8.GetString(first.Body), StringComparison.Ordinal);
-        var again = Stored(await respond.HandleAsync(Request(world, "k1"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None));
+        var again = Stored(await respond.HandleAsync(Request(world, "k1"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None));
         Assert.True(again.Replayed);
         Assert.Equal(first.Body, again.Body);
-        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k2"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Code);
+        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k2"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
         Assert.Equal(1, acquirer.Taken);
         Assert.Contains("1Z", acquirer.LastEvidence, StringComparison.Ordinal);
+        Assert.Equal(1, await world.CountAsync("SELECT count(*) FROM payments.audit_log WHERE object_id = @id AND action = 'dispute.evidence_submitted'", new { id = dispute.Id.ToString() }));
         Assert.Contains((await world.Reads.HistoryAsync(world.Merchant, dispute.Id, CancellationToken.None)), e => e.Update.Source == DisputeSource.Merchant);
     }
 
@@ -48,17 +52,17 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("text", null), CancellationToken.None);
         acquirer.DropAfterTaking = true;
         var respond = Respond(world, acquirer);
-        Assert.Equal(202, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Status);
+        Assert.Equal(202, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
         Assert.Equal(DisputeStatus.NeedsResponse, (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!.State.Status);
-        Assert.Equal(RefusalCode.RequestInProgress, Refused(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Code);
-        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k4"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Code);
+        Assert.Equal(RefusalCode.RequestInProgress, Refused(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
+        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k4"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
 
         acquirer.DropAfterTaking = false;
         world.Clock.Now += TimeSpan.FromMinutes(5);
         await ResolveAllAsync(respond);
         Assert.Equal(DisputeStatus.UnderReview, (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!.State.Status);
         Assert.Equal(1, acquirer.Taken);
-        Assert.Equal(200, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Status);
+        Assert.Equal(200, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
     }
 
     [Fact]
@@ -70,7 +74,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("text", null), CancellationToken.None);
         acquirer.IsDown = true;
         var respond = Respond(world, acquirer);
-        Assert.Equal(202, Stored(await respond.HandleAsync(Request(world, "k5"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Status);
+        Assert.Equal(202, Stored(await respond.HandleAsync(Request(world, "k5"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
         acquirer.IsDown = false;
         world.Clock.Now += TimeSpan.FromMinutes(5);
         await ResolveAllAsync(respond);
@@ -87,10 +91,10 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("text", null), CancellationToken.None);
         acquirer.Refuses = true;
         var respond = Respond(world, acquirer);
-        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k6"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Code);
+        Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k6"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
         Assert.Equal(DisputeStatus.NeedsResponse, (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!.State.Status);
         acquirer.Refuses = false;
-        Assert.Equal(200, Stored(await respond.HandleAsync(Request(world, "k6"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Status);
+        Assert.Equal(200, Stored(await respond.HandleAsync(Request(world, "k6"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
     }
 
     [Fact]
@@ -102,7 +106,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("text", null), CancellationToken.None);
         var respond = Respond(world, acquirer);
         var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() =>
-            respond.HandleAsync(Request(world, $"many{i}"), dispute.Id, i % 2 == 0 ? DisputeResponseKind.Submit : DisputeResponseKind.Accept, CancellationToken.None))));
+            respond.HandleAsync(Request(world, $"many{i}"), dispute.Id, i % 2 == 0 ? DisputeResponseKind.Submit : DisputeResponseKind.Accept, Somebody, CancellationToken.None))));
         Assert.Equal(1, acquirer.Taken);
         Assert.Single(results, r => r.Match(stored => stored.Status == 200, _ => false));
     }
@@ -113,7 +117,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await using var acquirer = await Acquirer.StartAsync();
         var world = await DisputeWorld.CreateAsync(database.App);
         var dispute = await OpenAsync(world, "ev6");
-        Assert.Equal(RefusalCode.StateConflict, Refused(await Respond(world, acquirer).HandleAsync(Request(world, "k7"), dispute.Id, DisputeResponseKind.Submit, CancellationToken.None)).Code);
+        Assert.Equal(RefusalCode.StateConflict, Refused(await Respond(world, acquirer).HandleAsync(Request(world, "k7"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
         Assert.Equal(0, await world.CountAsync("SELECT count(*) FROM payments.idempotency_keys WHERE merchant_id = @merchant", new { merchant = world.Merchant.Value }));
         Assert.Equal(0, acquirer.Taken);
     }
@@ -124,7 +128,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await using var acquirer = await Acquirer.StartAsync();
         var world = await DisputeWorld.CreateAsync(database.App);
         var dispute = await OpenAsync(world, "ev7");
-        Assert.Equal(200, Stored(await Respond(world, acquirer).HandleAsync(Request(world, "k8"), dispute.Id, DisputeResponseKind.Accept, CancellationToken.None)).Status);
+        Assert.Equal(200, Stored(await Respond(world, acquirer).HandleAsync(Request(world, "k8"), dispute.Id, DisputeResponseKind.Accept, Somebody, CancellationToken.None)).Status);
         var after = (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!;
         Assert.Equal((DisputeStatus.Accepted, 10000), (after.State.Status, after.Posted.Taken.MinorUnits));
         Assert.Equal(0, await world.LedgerAsync("disputed"));
