@@ -135,6 +135,18 @@ internal static class ChargeSql
         """;
 
     /// <summary>
+    /// What chargebacks hold or have taken of each charge, zero for one that was won. The caller holds the charges' locks, which every dispute takes before it changes.
+    /// </summary>
+    public const string DisputedAmounts =
+        """
+        SELECT d.merchant_id, d.charge_id, sum(d.posted_disputed + d.posted_taken)::bigint
+        FROM (SELECT DISTINCT merchant_id, id FROM unnest($1::uuid[], $2::uuid[]) AS t (merchant_id, id)) i
+        JOIN payments.disputes d ON d.merchant_id = i.merchant_id AND d.charge_id = i.id
+        WHERE d.stage IN ('chargeback', 'pre_arbitration', 'arbitration')
+        GROUP BY d.merchant_id, d.charge_id
+        """;
+
+    /// <summary>
     /// Takes the limits of captures, cancels and refunds, summed up for each charge. What would go beyond them takes nothing, and the row is missing
     /// from the count.
     /// </summary>

@@ -26,6 +26,12 @@ public sealed record OperationIntent(
 
     public RefundReason? Reason { get; init; }
 
+    /// <summary>Of a refund that a rule makes to prevent a chargeback: once there is one, it is pointless and would pay twice.</summary>
+    public bool BeforeChargebackOnly { get; init; }
+
+    /// <summary>What disputes hold of the charge, read under its lock; null where it has no chargeback.</summary>
+    internal Money? Disputed { get; init; }
+
     public string MetadataJson { get; init; } = "{}";
 
     /// <summary>The trace of the request: in a batch each event goes on in its own.</summary>
@@ -47,7 +53,7 @@ internal static class OperationIntents
     public static async ValueTask<IReadOnlyList<OperationStart>> RecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<OperationIntent> intents, CancellationToken ct)
     {
-        var (taken, charges) = await LockAsync(connection, transaction, intents, ct);
+        var (taken, charges, disputed) = await LockAsync(connection, transaction, intents, ct);
         var begun = new List<(OperationIntent Intent, ChargeState State)>(intents.Count);
         var refused = new List<IdempotentRequest>();
         var starts = new OperationStart[intents.Count];
@@ -61,7 +67,9 @@ internal static class OperationIntents
             }
 
             var key = (intent.Merchant, intent.Charge);
-            var result = charges.TryGetValue(key, out var charge) ? OperationRules.Begin(charge, intent) : Refusal.NotFound(intent.Charge.ToString());
+            var result = charges.TryGetValue(key, out var charge)
+                ? OperationRules.Begin(charge, disputed.TryGetValue(key, out var held) ? intent with { Disputed = new Money(held, charge.Currency) } : intent)
+                : Refusal.NotFound(intent.Charge.ToString());
             if (result.TryGet(out var state, out var refusal))
             {
                 charges[key] = state.Charge;
@@ -79,7 +87,7 @@ internal static class OperationIntents
         return starts;
     }
 
-    private static async Task<(HashSet<Guid> Taken, Dictionary<(MerchantId, ChargeId), Charge> Charges)> LockAsync(
+    private static async Task<(HashSet<Guid> Taken, Dictionary<(MerchantId, ChargeId), Charge> Charges, Dictionary<(MerchantId, ChargeId), long> Disputed)> LockAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<OperationIntent> intents, CancellationToken ct)
     {
         var keyed = intents.Where(i => i.Request is not null).ToList();
@@ -104,6 +112,16 @@ internal static class OperationIntents
                 },
             },
         };
+        var refunds = intents.Where(i => i.Operation is PaymentOperation.Refund).ToList();
+        if (refunds.Count > 0)
+        {
+            // A statement of its own behind the locks: what committed while they were waited for is seen.
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(ChargeSql.DisputedAmounts)
+            {
+                Parameters = { Columns.Of(refunds, i => i.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(refunds, i => i.Charge.Value, NpgsqlDbType.Uuid) },
+            });
+        }
+
         await using var row = await batch.ExecuteReaderAsync(ct);
         var taken = new HashSet<Guid>(keyed.Count);
         while (await row.ReadAsync(ct))
@@ -116,7 +134,15 @@ internal static class OperationIntents
             charges[(charge.Merchant, charge.Id)] = charge;
         }
 
-        return (taken, charges);
+        var disputed = new Dictionary<(MerchantId, ChargeId), long>();
+        if (refunds.Count > 0)
+        {
+            await row.NextResultAsync(ct);
+            while (await row.ReadAsync(ct))
+                disputed[(new MerchantId(row.GetGuid(0)), new ChargeId(row.GetGuid(1)))] = row.GetInt64(2);
+        }
+
+        return (taken, charges, disputed);
     }
 
     private static async Task WriteAsync(

@@ -46,7 +46,19 @@ public static class OperationRules
     {
         if (charge.Status is not (ChargeStatus.Captured or ChargeStatus.PartiallyCaptured))
             return Conflict(charge, "refunded");
-        if (!Amount(charge, intent, charge.Refundable, "refunded").TryGet(out var take, out var refusal))
+        if (intent is { BeforeChargebackOnly: true, Disputed: not null })
+            return new Refusal(RefusalCode.StateConflict, "The charge has a chargeback: it is too late to prevent one.");
+
+        // What a chargeback took is with the cardholder's bank already: refunding it would pay it twice.
+        var rest = charge.Refundable;
+        if (intent.Disputed is { IsPositive: true } disputed && rest.IsPositive)
+        {
+            rest = disputed < rest ? rest - disputed : Money.Zero(charge.Currency);
+            if (rest.IsZero)
+                return new Refusal(RefusalCode.StateConflict, "The charge is disputed, and nothing of it is left to be refunded: the cardholder's bank has taken the money back.");
+        }
+
+        if (!Amount(charge, intent, rest, "refunded").TryGet(out var take, out var refusal))
             return refusal;
         var refund = new Refund(
             charge.Merchant, intent.Refund!.Value, charge.Id, RefundStatus.Pending, take, intent.Reason, null, null, intent.MetadataJson, intent.Now, intent.Now);

@@ -27,4 +27,10 @@ internal static partial class DisputeLog
 
     [LoggerMessage(EventId = 6008, Level = LogLevel.Information, Message = "Reminded of {Reminded} disputes and expired {Expired}.")]
     public static partial void ClockStruck(ILogger logger, int reminded, int expired);
+
+    [LoggerMessage(EventId = 6009, Level = LogLevel.Information, Message = "The early warning {Dispute} was refunded by {Refund}, as the merchant's rule says.")]
+    public static partial void WarningRefunded(ILogger logger, DisputeId dispute, RefundId refund);
+
+    [LoggerMessage(EventId = 6010, Level = LogLevel.Error, Message = "The early warning {Dispute} could not be seen to and is tried again.")]
+    public static partial void WarningNotRefunded(ILogger logger, DisputeId dispute, Exception exception);
 }

@@ -6,6 +6,7 @@ using Npgsql;
 using Payments.Domain.Database;
 using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Disputes.Files;
+using Payments.Domain.Disputes.Warnings;
 using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Sandbox;
 using Payments.Domain.Providers.Stripe;
@@ -21,6 +22,8 @@ public static class DisputesRegistration
         services.AddSingleton<DisputeReads>();
         services.AddSingleton<ImportDisputes>();
         services.AddSingleton<DisputeDeadlines>();
+        services.AddSingleton<DisputeSettings>();
+        services.AddSingleton<RefundWarnings>();
         services.AddSingleton<DisputeFileIngestion>();
         services.AddSingleton(new DisputePartners(configuration));
         services.AddSingleton(provider => new EvidenceScanner(

@@ -196,6 +196,34 @@ public sealed class DisputeTests(RunningApp app)
         Assert.Equal(1, import.Number("duplicate"));
     }
 
+    [Fact]
+    public async Task EarlyWarning_BelowTheRulesAmount_IsRefundedAndPrevented()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        Assert.Equal((200, 10_000), await PutAsync(merchant, "/v1/dispute_settings/EUR", new { refund_early_warnings_up_to = 10_000 }) is var rule ? (rule.Status, rule.Number("refund_early_warnings_up_to")) : default);
+        Assert.Equal((400, "refund_early_warnings_up_to"), await PutAsync(merchant, "/v1/dispute_settings/EUR", new { refund_early_warnings_up_to = 0 }) is var bad ? (bad.Status, bad.Param) : default);
+        Assert.Single(Data(await merchant.GetAsync("/v1/dispute_settings")));
+
+        var (charge, warning) = await DisputedAsync(merchant, stage: "early_warning");
+        var prevented = await UntilAsync(merchant, warning, "prevented");
+        Assert.Equal((0, 0), (prevented.Number("withdrawn"), prevented.Number("fee")));
+        var refund = Assert.Single(Data(await merchant.GetAsync($"/v1/refunds?charge={charge.Text("id")}")));
+        Assert.Equal(("succeeded", 10_000, warning.Text("id")), (refund["status"]!.GetValue<string>(), refund["amount"]!.GetValue<int>(), refund["metadata"]!["dispute"]!.GetValue<string>()));
+        var history = Data(await merchant.GetAsync($"/v1/disputes/{warning.Text("id")}/updates"));
+        Assert.Contains(history, update => update["source"]!.GetValue<string>() == "rule" && update["status"]!.GetValue<string>() == "prevented");
+    }
+
+    [Fact]
+    public async Task Refund_OfAChargeThatABankTookBack_IsRefused()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        var (charge, dispute) = await DisputedAsync(merchant);
+        Assert.Equal((409, "state_conflict"), await merchant.PostAsync("/v1/refunds", new { charge = charge.Text("id") }) is var refused ? (refused.Status, refused.Code) : default);
+        await ChangeAsync(dispute, new { status = "won" });
+        await UntilAsync(merchant, dispute, "won");
+        Assert.Equal(201, (await merchant.PostAsync("/v1/refunds", new { charge = charge.Text("id") })).Status);
+    }
+
     private static object Entry(string id, string reference, string status = "needs_response") => new
     {
         dispute_id = id,

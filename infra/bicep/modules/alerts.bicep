@@ -187,7 +187,7 @@ var hostAlerts = [
     severity: ticket
     window: 'PT1H'
     every: 'PT15M'
-    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'ResolveDisputeResponses\', \'WatchDisputeDeadlines\'', '2')
+    query: format(failing, '1h', '\'ReceiveDisputeFile\', \'ScanDisputesInbox\', \'MatchDisputes\', \'ResolveDisputeResponses\', \'RefundEarlyWarnings\', \'WatchDisputeDeadlines\'', '2')
   }
   {
     name: 'timers-silent'
@@ -196,7 +196,7 @@ var hostAlerts = [
     severity: page
     window: 'PT45M'
     every: 'PT15M'
-    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ExpireCharges\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\', \'MeasureState\', \'KeepSeals\'')
+    query: format(silent, '45m', '\'RelayOutbox\', \'ResolveAttempts\', \'ExpireCharges\', \'ReleaseFunds\', \'RunPayouts\', \'SubmitForgottenPayouts\', \'MatchDisputes\', \'WatchDisputeDeadlines\', \'ResolveDisputeResponses\', \'RefundEarlyWarnings\', \'ScanDisputesInbox\', \'ScanBankInbox\', \'DispatchWebhooks\', \'MeasureState\', \'KeepSeals\'')
   }
 ]
 
