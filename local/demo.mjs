@@ -1,15 +1,15 @@
-// One payment's story, played against a running app: charge, the processor's webhook, funds available, dispute, nightly payout, and
-// the merchant's own webhooks. Every step states what must hold; the first that does not ends the program with status 1.
+// One payment's story, played against a running app: charge, the processor's webhook, funds available, dispute, nightly payout by a
+// bank file, the bank's statement, and the merchant's own webhooks. Every step states what must hold; the first that does not ends the program with status 1.
 import { createServer } from 'node:http';
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 
-const settings = ['PAYMENTS_URL', 'PAYMENTS_PLATFORM_KEY', 'PAYMENTS_ACQUIRER_URL', 'PAYMENTS_ACQUIRER_KEY'].map((name) => process.env[name]);
+const settings = ['PAYMENTS_URL', 'PAYMENTS_PLATFORM_KEY', 'PAYMENTS_ACQUIRER_URL', 'PAYMENTS_ACQUIRER_KEY', 'PAYMENTS_STORAGE'].map((name) => process.env[name]);
 if (settings.includes(undefined)) {
     console.error('Start the story with ./run demo: it says where the app is.');
     process.exit(2);
 }
-const [url, platformKey, acquirerUrl, acquirerKey] = settings;
+const [url, platformKey, acquirerUrl, acquirerKey, storage] = settings;
 const currency = 'EUR';
 
 class Broken extends Error { }
@@ -38,6 +38,24 @@ async function call(base, method, path, key, body, headers = {}) {
 const get = (path, key) => call(url, 'GET', path, key);
 const post = (path, key, body, headers = {}) => call(url, 'POST', path, key, body, { 'idempotency-key': randomUUID(), ...headers });
 const acquirer = (method, path, body) => call(acquirerUrl, method, path, acquirerKey, body);
+
+// Blobs as a bank's transfer gateway would reach them: signed with the account's key.
+const setting = (name) => storage.split(';').find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+const blobs = { account: setting('AccountName'), key: setting('AccountKey'), endpoint: setting('BlobEndpoint')?.replace(/\/$/, '') };
+async function blob(method, name, body, headers = {}) {
+    const address = new URL(`${blobs.endpoint}/${name}`);
+    const signed = { ...headers, 'x-ms-date': new Date().toUTCString(), 'x-ms-version': '2021-08-06' };
+    const length = body ? `${Buffer.byteLength(body)}` : '';
+    const query = [...address.searchParams].sort().map(([key, value]) => `\n${key}:${value}`).join('');
+    const text = [method, '', '', length, '', body ? 'application/xml' : '', '', '', '', '', '', '',
+        ...Object.keys(signed).sort().map((key) => `${key}:${signed[key]}`), `/${blobs.account}${address.pathname}${query}`].join('\n');
+    const signature = createHmac('sha256', Buffer.from(blobs.key, 'base64')).update(text, 'utf8').digest('base64');
+    const response = await fetch(address, {
+        method, body, headers: { ...signed, ...(body && { 'content-type': 'application/xml' }), authorization: `SharedKey ${blobs.account}:${signature}` },
+    });
+    const answer = await response.text();
+    return { status: response.status, answer };
+}
 
 // What other processes do takes its time: looked at again and again until it holds.
 async function eventually(what, seconds, look) {
@@ -153,22 +171,72 @@ async function story() {
     const owed = 14000 - fees - 4000 - dispute.fee;
     check(after.disputed === 4000 && after.available === owed, `after the dispute ${JSON.stringify(after)} stands, not ${owed} available and 4000 disputed`);
 
-    step('The merchant gives its bank account, and the nightly payout runs');
+    step('The merchant gives its bank account, and the nightly payout writes a file for the bank');
+    const iban = 'DE89370400440532013000';
     await call(url, 'PUT', `/v1/payout_settings/${currency}/bank_account`, platformKey,
-        { type: 'iban', holder_name: 'Story Shop', iban: 'DE89370400440532013000', verified: true }, { 'on-behalf-of': merchant.id });
+        { type: 'iban', holder_name: 'Story Shop & Söhne', iban, verified: true }, { 'on-behalf-of': merchant.id });
+    const preview = await get(`/v1/payouts/preview?currency=${currency}`, key);
+    check(preview.amount === owed && !preview.reason, `the preview says ${JSON.stringify(preview)}, owed is ${owed}`);
+    tell(`the preview says what the run will pay: ${money(preview.amount)}`);
     // A date is run once. Where tonight's run is over, an earlier night that was never run does as well.
-    const done = new Set((await get('/v1/payout_runs', platformKey)).data.filter((run) => run.currency === currency).map((run) => run.date));
+    const runs = async () => (await get('/v1/payout_runs', platformKey)).data.filter((run) => run.currency === currency);
+    const done = new Set((await runs()).map((run) => run.date));
     const ours = async () => (await get('/v1/payouts', key)).data[0];
     let payout;
     for (let night = new Date(); !payout; night = new Date(night - 24 * 3600 * 1000)) {
         const date = night.toISOString().slice(0, 10);
-        if (!done.has(date))
-            tell(`run of ${date}: ${(await post('/v1/payout_runs', platformKey, { currency, date })).status}`);
+        if (!done.has(date)) {
+            const run = await post('/v1/payout_runs', platformKey, { currency, date });
+            tell(`run of ${date}: ${run.status}, ${run.payouts} payouts by ${run.rail}`);
+        }
         payout = await ours();
         check(payout || done.add(date).size < 1000, 'no run pays the merchant');
     }
     check(payout.amount === owed, `the payout is ${payout.amount}, owed is ${owed}`);
-    payout = await eventually("the bank's confirmation of the payout", 60, async () => {
+    const lines = (await get(`/v1/payouts/${payout.id}/balance_transactions`, key)).data;
+    check(sum(lines.map((line) => line.net)) === 0 && sum(lines.filter((line) => line.type !== 'payout').map((line) => line.net)) === payout.amount,
+        'the lines of the payout do not sum to it');
+    for (const line of lines)
+        tell(`  ${line.type.padEnd(12)} ${line.source}  ${money(line.net).padStart(12)}`);
+
+    step('The bank fetches the file, and its statement of the next day says that the money is there');
+    const reference = payout.id.replace('po_', 'PO');
+    await eventually('the payout to be handed to the bank', 30, async () => (await ours()).status === 'in_transit');
+    const found = [];
+    for (const run of await runs()) {
+        for (const file of (await get(`/v1/payout_runs/${run.id}/files`, platformKey)).data) {
+            const { status, answer } = await blob('GET', `payout-files/${file.name}`);
+            check(status === 200, `the container payout-files answered ${status} for ${file.name}`);
+            if (answer.includes(reference))
+                found.push({ run, file, content: answer });
+        }
+    }
+    check(found.length === 1, `the payout stands in ${found.length} files`);
+    const [{ run, file, content }] = found;
+    const again = await post('/v1/payout_runs', platformKey, { currency, date: run.date });
+    check(again.payouts === run.payouts && (await get('/v1/payouts', key)).data.length === 1, 'a second run of the same night paid again');
+    const [credit] = content.split('<CdtTrfTxInf>').filter((part) => part.includes(reference));
+    const has = (text, what) => check(credit.includes(text), `the file says another ${what}: ${credit}`);
+    has(`<InstdAmt Ccy="${currency}">${(owed / 100).toFixed(2)}</InstdAmt>`, 'amount');
+    has(`<IBAN>${iban}</IBAN>`, 'account');
+    has('<Nm>Story Shop + Soehne</Nm>', 'name');
+    check(content.includes(`<NbOfTxs>${file.payouts}</NbOfTxs>`) && content.split('<CdtTrfTxInf>').length - 1 === file.payouts
+        && content.includes(`<CtrlSum>${(file.amount / 100).toFixed(2)}</CtrlSum>`), 'the control sums of the file are not those of its payments');
+    tell(`payout-files/${file.name}: ${file.payouts} payments, ${money(file.amount)}, pain.001.001.09`);
+    const report = `<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>
+<GrpHdr><MsgId>${reference.slice(2, 30)}</MsgId><CreDtTm>${new Date().toISOString().slice(0, 19)}</CreDtTm></GrpHdr>
+<Stmt><Id>1</Id><Acct><Id><IBAN>${iban}</IBAN></Id></Acct>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="${currency}">0.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>${run.date}</Dt></Dt></Bal>
+<Ntry><Amt Ccy="${currency}">${(owed / 100).toFixed(2)}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BkTxCd/>
+<NtryDtls><TxDtls><Refs><EndToEndId>${reference}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>
+</Stmt></BkToCstmrStmt></Document>`;
+    const container = await blob('PUT', 'bank-inbox?restype=container');
+    check([201, 409].includes(container.status), `the container bank-inbox answered ${container.status}: ${container.answer}`);
+    const dropped = await blob('PUT', `bank-inbox/statement-${payout.id}.xml`, report, { 'x-ms-blob-type': 'BlockBlob' });
+    check(dropped.status === 201, `the container bank-inbox answered ${dropped.status}: ${dropped.answer}`);
+    tell(`bank-inbox/statement-${payout.id}.xml: camt.053 (a timer looks every half minute)`);
+    payout = await eventually("the bank's statement to mark the payout as paid", 90, async () => {
         const now = await ours();
         return now.status === 'paid' && now;
     });

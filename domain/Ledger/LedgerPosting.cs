@@ -61,6 +61,9 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return results;
     }
 
+    /// <summary>Opens those of the accounts that are not open yet, in a transaction of its own.</summary>
+    internal Task OpenAccountsAsync(IReadOnlyCollection<(AccountRef Account, short Bucket)> accounts, DateTimeOffset now, CancellationToken ct) => _accounts.OpenAsync(accounts, now, ct);
+
     private static void Validate(Journal journal)
     {
         if (journal.Transfers.Count is 0 or > short.MaxValue)

@@ -11,7 +11,15 @@ public static class EventLog
     /// merchant could want; add it to the batch that ends a unit of work. The transaction must hold the locks of the objects that the
     /// events are of: it numbers an object's events. Signal the <see cref="OutboxSignal"/> after the commit.
     /// </summary>
-    public static NpgsqlBatchCommand Append(IReadOnlyList<DomainEvent> events) => new(MessagingSql.AppendEvents)
+    public static NpgsqlBatchCommand Append(IReadOnlyList<DomainEvent> events) => Command(MessagingSql.AppendEvents, events);
+
+    /// <summary>
+    /// Likewise, of objects that the transaction itself made, one event for each: it is the object's first, so none has to be looked for.
+    /// A second one of the same object is refused by the database.
+    /// </summary>
+    public static NpgsqlBatchCommand AppendFirst(IReadOnlyList<DomainEvent> events) => Command(MessagingSql.AppendFirstEvents, events);
+
+    private static NpgsqlBatchCommand Command(string sql, IReadOnlyList<DomainEvent> events) => new(sql)
     {
         Parameters =
         {

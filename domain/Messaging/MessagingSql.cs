@@ -28,6 +28,28 @@ internal static class MessagingSql
                 AND w.event_types && ARRAY['*', i.type, split_part(i.type, '.', 1) || '.*'])
         """;
 
+    // Likewise, of objects that the transaction itself made: each event is its object's first, so there is nothing to be looked up.
+    public const string AppendFirstEvents =
+        """
+        WITH input AS (
+            SELECT t.*
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::text[])
+                AS t (merchant_id, id, type, object_type, object_id, data, created_at, trace_parent)
+        ), appended AS (
+            INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+            SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb, i.created_at
+            FROM input i
+        )
+        INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)
+        SELECT i.id, 'webhook-deliveries', 'event.created', 1,
+            jsonb_build_object('merchant_id', i.merchant_id, 'event_id', i.id), NULL, i.trace_parent, i.created_at, i.created_at
+        FROM input i
+        WHERE EXISTS (
+            SELECT FROM payments.webhook_endpoints w
+            WHERE w.merchant_id = i.merchant_id AND w.status = 'enabled'
+                AND w.event_types && ARRAY['*', i.type, split_part(i.type, '.', 1) || '.*'])
+        """;
+
     public const string Enqueue =
         """
         INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)

@@ -75,7 +75,7 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         }
 
         var (applied, count) = (0, 0);
-        var cursor = PayoutFiles.Before(file.FirstMerchant);
+        var (cursor, entry) = (PayoutFiles.Before(file.FirstMerchant), (short)0);
         while (true)
         {
             var words = new List<PayoutWord>(Chunk);
@@ -85,10 +85,12 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
                 command.Parameters.Add(new() { Value = cursor });
                 command.Parameters.Add(new() { Value = file.LastMerchant });
                 command.Parameters.Add(new() { Value = Chunk });
+                command.Parameters.Add(new() { Value = entry });
                 await using var reader = await command.ExecuteReaderAsync(ct);
                 while (await reader.ReadAsync(ct))
                 {
                     words.Add(new PayoutWord(new MerchantId(reader.GetGuid(0)), new PayoutId(reader.GetGuid(1)), said.Said, said.Code, said.Text));
+                    entry = reader.GetInt16(2);
                 }
             }
 

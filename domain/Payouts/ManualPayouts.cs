@@ -7,7 +7,7 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <param name="Amount">Minor units; everything payable when it is left out.</param>
-/// <param name="Method"><c>standard</c> (the default) or <c>instant</c>, where the currency's bank can.</param>
+/// <param name="Method"><c>standard</c> (the default) or <c>instant</c>, where the bank can: by its API, in the currencies of <see cref="SandboxBank.PaysInstantly"/>.</param>
 public sealed record CreatePayoutRequest(long? Amount, string? Currency, string? Method);
 
 /// <summary>An operation that takes no parameters.</summary>
@@ -19,14 +19,16 @@ public sealed class ManualPayouts
     private readonly IdempotencyStore _idempotency;
     private readonly PayoutWriter _writer;
     private readonly PayoutResults _results;
+    private readonly PayoutsOptions _options;
     private readonly OutboxSignal _signal;
     private readonly TimeProvider _time;
 
-    internal ManualPayouts(IdempotencyStore idempotency, PayoutWriter writer, PayoutResults results, OutboxSignal signal, TimeProvider time)
+    internal ManualPayouts(IdempotencyStore idempotency, PayoutWriter writer, PayoutResults results, PayoutsOptions options, OutboxSignal signal, TimeProvider time)
     {
         _idempotency = idempotency;
         _writer = writer;
         _results = results;
+        _options = options;
         _signal = signal;
         _time = time;
     }
@@ -51,6 +53,11 @@ public sealed class ManualPayouts
         if (input.Method is not null && !DbText.TryParse(input.Method, out method))
         {
             return Refusal.Invalid("method", "The method is standard or instant.");
+        }
+
+        if (method == PayoutMethod.Instant && (_options.RailOf(currency) == PayoutRail.File || !SandboxBank.PaysInstantly(currency)))
+        {
+            return Refusal.Invalid("method", $"The bank pays nothing instantly in {currency}. Use standard.");
         }
 
         var result = await _idempotency.RunAsync(request, (connection, transaction) => CreateAsync(connection, transaction, request.Merchant, currency, input.Amount, method, actor, ct), ct);
@@ -83,10 +90,12 @@ public sealed class ManualPayouts
             return Refused(refusal, currency);
         }
 
-        // One payout has no night to wait for, so it goes by the bank's API whatever the currency's runs use.
+        // By the bank's API it goes at once. Where there are only files, it waits for those of the next run, a business day later.
         var today = Availability.DueDate(now, currency);
-        var arrival = method == PayoutMethod.Instant ? today : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), 1);
-        var terms = new PayoutTerms(null, currency, PayoutRail.Sandbox, method, today, arrival);
+        var rail = _options.RailOf(currency);
+        var arrival = method == PayoutMethod.Instant ? today
+            : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), rail == PayoutRail.File ? 2 : 1);
+        var terms = new PayoutTerms(null, currency, rail, method, today, arrival);
         var written = await _writer.WriteAsync(connection, transaction, terms, [candidate], position => PayoutRules.DecideManual(position, amount, now), now, ct);
         if (written.Payouts is not [var payout])
         {
@@ -113,7 +122,7 @@ public sealed class ManualPayouts
             payout = Payout.Read(reader);
         }
 
-        if (payout.Status != PayoutStatus.Pending || payout.SubmissionStartedAt is not null || (payout.Rail == PayoutRail.File && !await RunIsOpenAsync(connection, transaction, payout, ct)))
+        if (payout.Status != PayoutStatus.Pending || payout.SubmissionStartedAt is not null || (payout is { Rail: PayoutRail.File, Run: not null } && !await RunIsOpenAsync(connection, transaction, payout, ct)))
         {
             return new Refusal(RefusalCode.StateConflict, $"The payout is {DbText.Of(payout.Status)} and on its way to the bank: it can no longer be canceled.");
         }

@@ -54,8 +54,12 @@ public sealed record Payout(
     DateOnly ArrivalDate,
     DateTimeOffset? SubmissionStartedAt,
     DateTimeOffset CreatedAt,
-    DateTimeOffset UpdatedAt)
+    DateTimeOffset UpdatedAt,
+    int Entry = 0)
 {
+    /// <summary>Made by a run, not asked for; one that was asked for may still go with a run's files.</summary>
+    public bool IsAutomatic => Run is not null && Entry == 0;
+
     /// <summary>What the bank's API knows the payout by: it names the row, so whatever comes back finds it.</summary>
     public string Reference => PayoutReference.Of(Merchant, Id);
 
@@ -75,7 +79,8 @@ public sealed record Payout(
         row.GetFieldValue<DateOnly>(13),
         row.IsDBNull(14) ? null : row.GetFieldValue<DateTimeOffset>(14),
         row.GetFieldValue<DateTimeOffset>(15),
-        row.GetFieldValue<DateTimeOffset>(16));
+        row.GetFieldValue<DateTimeOffset>(16),
+        row.GetInt16(17));
 }
 
 /// <summary>The reference of a payout at the bank's API: <c>pf_{merchant}_{payout}</c>, hexadecimal.</summary>

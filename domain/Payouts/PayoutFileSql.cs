@@ -6,7 +6,24 @@ internal static class PayoutFileSql
 
     public const string LockRun = "SELECT FROM payments.payout_runs WHERE id = $1 FOR UPDATE";
 
-    public const string Amounts = "SELECT merchant_id, amount FROM payments.payouts WHERE run_id = $1 AND status <> 'canceled' ORDER BY merchant_id";
+    // Payouts that were asked for since the last run join this one, behind the merchant's own payout of the run. One that is being canceled meanwhile
+    // is waited for, and then left out.
+    public const string TakeAlong =
+        """
+        UPDATE payments.payouts p SET run_id = $1, entry = t.entry
+        FROM (
+            SELECT merchant_id, id, row_number() OVER (PARTITION BY merchant_id ORDER BY id) AS entry FROM payments.payouts
+            WHERE currency = $2 AND rail = 'file' AND status = 'pending' AND run_id IS NULL
+        ) t
+        WHERE p.merchant_id = t.merchant_id AND p.id = t.id AND p.status = 'pending' AND p.run_id IS NULL
+        """;
+
+    // A merchant's payouts stay together, so that files are ranges of merchants.
+    public const string Amounts =
+        """
+        SELECT merchant_id, count(*)::integer, sum(amount)::bigint FROM payments.payouts
+        WHERE run_id = $1 AND status <> 'canceled' GROUP BY merchant_id ORDER BY merchant_id
+        """;
 
     public const string Insert =
         """
@@ -30,31 +47,31 @@ internal static class PayoutFileSql
         FROM payments.payouts p
         JOIN payments.bank_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.bank_account_id
         WHERE p.run_id = $1 AND p.merchant_id >= $2 AND p.merchant_id <= $3 AND p.status <> 'canceled'
-        ORDER BY p.merchant_id
+        ORDER BY p.merchant_id, p.entry
         """;
 
     // In the order of merchants, from behind the last one: the file's payouts, a bounded number at a time.
     public const string Sent =
         """
         WITH chunk AS MATERIALIZED (
-            SELECT merchant_id, id FROM payments.payouts
-            WHERE run_id = $1 AND merchant_id > $2 AND merchant_id <= $3
-            ORDER BY merchant_id LIMIT $4
+            SELECT merchant_id, entry, id FROM payments.payouts
+            WHERE run_id = $1 AND (merchant_id, entry) > ($2, $6::smallint) AND merchant_id <= $3
+            ORDER BY merchant_id, entry LIMIT $4
         ), sent AS (
             UPDATE payments.payouts p SET status = 'in_transit', submission_started_at = $5, updated_at = $5
             FROM chunk c
             WHERE p.merchant_id = c.merchant_id AND p.id = c.id AND p.status = 'pending'
         )
-        SELECT merchant_id FROM chunk ORDER BY merchant_id DESC LIMIT 1
+        SELECT merchant_id, entry FROM chunk ORDER BY merchant_id DESC, entry DESC LIMIT 1
         """;
 
     public const string Uploaded = "UPDATE payments.payout_files SET sha256 = $2, bytes = $3, uploaded_at = $4 WHERE id = $1 AND uploaded_at IS NULL";
 
     public const string Members =
         """
-        SELECT merchant_id, id FROM payments.payouts
-        WHERE run_id = $1 AND merchant_id > $2 AND merchant_id <= $3 AND status <> 'canceled'
-        ORDER BY merchant_id LIMIT $4
+        SELECT merchant_id, id, entry FROM payments.payouts
+        WHERE run_id = $1 AND (merchant_id, entry) > ($2, $5::smallint) AND merchant_id <= $3 AND status <> 'canceled'
+        ORDER BY merchant_id, entry LIMIT $4
         """;
 
     public const string ReportIsKnown = "SELECT report_id, results, applied, unmatched FROM payments.bank_reports WHERE sha256 = $1";

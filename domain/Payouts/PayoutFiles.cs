@@ -43,7 +43,14 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
 
     /// <summary>The files of a run, in their order.</summary>
     public async Task<IReadOnlyList<PayoutFileResource>> ListAsync(PayoutRunId run, CancellationToken ct) =>
-        [.. (await FilesAsync(run, ct)).Select(f => new PayoutFileResource("payout_file", f.Name, f.Format, f.Payouts, f.Amount, f.ExecutionDate, f.Uploaded))];
+        [.. (await FilesAsync(run, ct)).Select(f => new PayoutFileResource("payout_file", f.Sequence + 1, f.Name, f.Format, f.Payouts, f.Amount, f.ExecutionDate, f.Uploaded))];
+
+    /// <summary>A file of a run as it was stored; null when there is none of this number, or it is not written yet.</summary>
+    public async Task<(string Name, string ContentType, Stream Content)?> OpenAsync(PayoutRunId run, int number, CancellationToken ct)
+    {
+        var file = (await FilesAsync(run, ct)).FirstOrDefault(f => f.Sequence + 1 == number && f.Uploaded);
+        return file is null ? null : (file.Name, ContentTypeOf(file), await store.OpenAsync(file.Name, ct));
+    }
 
     /// <summary>Writes a planned file once more to <paramref name="output"/>, byte for byte; returns how many payouts are in it.</summary>
     /// <exception cref="FileNotFoundException">No such file was planned.</exception>
@@ -65,7 +72,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     {
         var bytes = 0L;
         var hash = Array.Empty<byte>();
-        await store.WriteAsync(file.Name, file.Format == Pain001 ? "application/xml" : "text/plain", async (output, token) =>
+        await store.WriteAsync(file.Name, ContentTypeOf(file), async (output, token) =>
         {
             using var sha = SHA256.Create();
             await using var hashed = new CryptoStream(output, sha, CryptoStreamMode.Write, leaveOpen: true);
@@ -135,6 +142,11 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
             }
         }
 
+        await using (var take = new NpgsqlCommand(PayoutFileSql.TakeAlong, connection, transaction) { Parameters = { new() { Value = run.Id.Value }, new() { Value = run.Currency.Code } } })
+        {
+            await take.ExecuteNonQueryAsync(ct);
+        }
+
         var now = time.GetUtcNow();
         var files = new List<PayoutFile>();
         await using (var amounts = new NpgsqlCommand(PayoutFileSql.Amounts, connection, transaction) { Parameters = { new() { Value = run.Id.Value } } })
@@ -142,7 +154,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
             await using var reader = await amounts.ExecuteReaderAsync(ct);
             while (await reader.ReadAsync(ct))
             {
-                Add(files, run, format, reader.GetGuid(0), reader.GetInt64(1), now);
+                Add(files, run, format, reader.GetGuid(0), reader.GetInt32(1), reader.GetInt64(2), now);
             }
         }
 
@@ -155,16 +167,16 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     }
 
     // A file ends at the bank's number of payments, or before its total would outgrow the twelve digits of a NACHA control record.
-    private void Add(List<PayoutFile> files, PayoutRun run, string format, Guid merchant, long amount, DateTimeOffset now)
+    private void Add(List<PayoutFile> files, PayoutRun run, string format, Guid merchant, int payouts, long amount, DateTimeOffset now)
     {
-        if (files.Count > 0 && files[^1] is var last && last.Payouts < Math.Min(options.FilePayouts, Nacha.MaxEntries) && last.Amount <= Nacha.MaxTotal - amount)
+        if (files.Count > 0 && files[^1] is var last && last.Payouts <= Math.Min(options.FilePayouts, Nacha.MaxEntries) - payouts && last.Amount <= Nacha.MaxTotal - amount)
         {
-            files[^1] = last with { LastMerchant = merchant, Payouts = last.Payouts + 1, Amount = last.Amount + amount };
+            files[^1] = last with { LastMerchant = merchant, Payouts = last.Payouts + payouts, Amount = last.Amount + amount };
             return;
         }
 
         var name = string.Create(CultureInfo.InvariantCulture, $"{run.Date:yyyy-MM-dd}/{run.Currency.Code}-{files.Count + 1:000}.{(format == Pain001 ? "pain.001.xml" : "ach")}");
-        files.Add(new PayoutFile(Guid.CreateVersion7(now), run.Id, files.Count, format, merchant, merchant, 1, amount, run.ExecutionDate, name, now, false));
+        files.Add(new PayoutFile(Guid.CreateVersion7(now), run.Id, files.Count, format, merchant, merchant, payouts, amount, run.ExecutionDate, name, now, false));
     }
 
     private static async Task InsertAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, List<PayoutFile> files, string format, DateTimeOffset now, CancellationToken ct)
@@ -209,7 +221,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     private async Task MarkSentAsync(PayoutFile file, CancellationToken ct)
     {
         // The range begins with the first merchant, so the cursor stands right before it.
-        var cursor = Before(file.FirstMerchant);
+        var (cursor, entry) = (Before(file.FirstMerchant), (short)0);
         while (true)
         {
             await using var sent = dataSource.CreateCommand(PayoutFileSql.Sent);
@@ -218,12 +230,14 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
             sent.Parameters.Add(new() { Value = file.LastMerchant });
             sent.Parameters.Add(new() { Value = Chunk });
             sent.Parameters.Add(new() { Value = time.GetUtcNow() });
-            if (await sent.ExecuteScalarAsync(ct) is not Guid last)
+            sent.Parameters.Add(new() { Value = entry });
+            await using var reader = await sent.ExecuteReaderAsync(ct);
+            if (!await reader.ReadAsync(ct))
             {
                 return;
             }
 
-            cursor = last;
+            (cursor, entry) = (reader.GetGuid(0), reader.GetInt16(1));
         }
     }
 
@@ -244,6 +258,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
 
         return new Guid(bytes, bigEndian: true);
     }
+
+    private static string ContentTypeOf(PayoutFile file) => file.Format == Pain001 ? "application/xml" : "text/plain";
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 }

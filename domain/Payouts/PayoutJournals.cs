@@ -4,19 +4,11 @@ using Payments.Domain.Ledger;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// What each step of a payout moves in the ledger and on the merchant's balance. Keys are made of the payout's id, so a step that is taken twice
+/// What each step of a payout moves in the ledger and on the merchant's balance; its creation is <c>ledger.post_payouts</c>. Keys are made of the payout's id, so a step that is taken twice
 /// is refused by the ledger and by the balance's unique key alike.
 /// </summary>
 internal static class PayoutJournals
 {
-    public static Journal Created(MerchantId merchant, PayoutId payout, Money amount, DateTimeOffset now) => new(
-        merchant, $"payout/{payout}/created", "payout_created", now,
-        [new Transfer(ChartOfAccounts.MerchantAvailable(merchant, amount.Currency), ChartOfAccounts.MerchantInTransit(merchant, amount.Currency), amount, "payout")]);
-
-    public static Journal Reserved(MerchantId merchant, PayoutId payout, Money amount, DateTimeOffset now) => new(
-        merchant, $"payout/{payout}/reserve", "payout_reserve", now,
-        [new Transfer(ChartOfAccounts.MerchantAvailable(merchant, amount.Currency), ChartOfAccounts.MerchantReserve(merchant, amount.Currency), amount, "reserve")]);
-
     /// <summary>The journal of a change of state; null where no money moves.</summary>
     public static Journal? Changed(Payout payout, PayoutStatus to, DateTimeOffset now)
     {
@@ -39,11 +31,13 @@ internal static class PayoutJournals
             new(payout.Merchant, $"payout/{payout.Id}/{step}", $"payout_{step}", now, [new Transfer(from, target, payout.Amount, "payout")]);
     }
 
-    /// <summary>The rows that close a payout's list: with them, the rows of a payout sum to zero.</summary>
-    public static IEnumerable<BalanceTransaction> CreatedRows(
+    /// <summary>
+    /// The rows that close a payout's list beside its own, which <c>payments.create_payouts</c> writes: what is reserved and what is carried over.
+    /// With them, the rows of a payout sum to zero.
+    /// </summary>
+    public static IEnumerable<BalanceTransaction> RestRows(
         MerchantId merchant, PayoutId payout, Currency currency, PayoutDecision decision, DateOnly date, int reserveDays, DateTimeOffset now)
     {
-        yield return Row(BalanceTransactionType.Payout, "created", -decision.Amount, date, now, payout);
         if (decision.Reserved > 0)
         {
             yield return Row(BalanceTransactionType.Reserve, "reserve", -decision.Reserved, date, now, payout);

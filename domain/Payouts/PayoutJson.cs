@@ -27,7 +27,7 @@ public sealed record PayoutResource(
 {
     public static PayoutResource Of(Payout payout) => new(
         payout.Id.ToString(), "payout", payout.Merchant.ToString(), DbText.Of(payout.Status), payout.Amount.MinorUnits, payout.Amount.Currency.Code, DbText.Of(payout.Method),
-        payout.Run is not null, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.CreatedAt, payout.UpdatedAt);
+        payout.IsAutomatic, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.CreatedAt, payout.UpdatedAt);
 
     public static string Json(Payout payout) => JsonSerializer.Serialize(Of(payout), PayoutJson.Default.PayoutResource);
 }
@@ -58,9 +58,10 @@ public sealed record PayoutRunResource(
         run.StartedBy, run.StartedAt, run.CreatedAt, run.SubmittedAt);
 }
 
+/// <param name="Number">From 1, in the order in which they are written.</param>
 /// <param name="Name">Its name in the blob container <c>payout-files</c>.</param>
 /// <param name="Uploaded">It is there, whole.</param>
-public sealed record PayoutFileResource(string Object, string Name, string Format, int Payouts, long Amount, DateOnly ExecutionDate, bool Uploaded);
+public sealed record PayoutFileResource(string Object, int Number, string Name, string Format, int Payouts, long Amount, DateOnly ExecutionDate, bool Uploaded);
 
 public sealed record BankReportResource(string Object, string Id, int Results, int Applied, int Unmatched, bool Repeated)
 {

@@ -35,6 +35,7 @@ public sealed record PayoutSettings(
 }
 
 /// <summary>What a request changes; what it leaves out stays.</summary>
+/// <param name="Maximum">Minor units; 0 takes the maximum away.</param>
 public sealed record PayoutSettingsRequest(PayoutScheduleRequest? Schedule, int? DelayDays, long? Minimum, long? Maximum, PayoutReserveRequest? Reserve);
 
 public sealed record PayoutScheduleRequest(string? Interval, string? Weekday, int? MonthDay);
@@ -201,7 +202,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
         {
             DelayDays = request.DelayDays ?? current.DelayDays,
             Minimum = request.Minimum ?? current.Minimum,
-            Maximum = request.Maximum ?? current.Maximum,
+            Maximum = request.Maximum is { } maximum ? (maximum == 0 ? null : maximum) : current.Maximum,
             Reserve = request.Reserve is { } r
                 ? new PayoutReserve(r.BasisPoints ?? current.Reserve.BasisPoints, r.Days ?? current.Reserve.Days, r.Fixed ?? current.Reserve.Fixed)
                 : current.Reserve,

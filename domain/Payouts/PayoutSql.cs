@@ -3,7 +3,7 @@ namespace Payments.Domain.Payouts;
 internal static class PayoutSql
 {
     private const string Columns =
-        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at";
+        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at, entry";
 
     // Only these are income that no payout has touched before.
     private const string NewIncome = "('charge', 'refund', 'refund_failure', 'dispute', 'dispute_fee', 'dispute_reversal', 'dispute_fee_refund')";
@@ -136,13 +136,7 @@ internal static class PayoutSql
         WHERE b.merchant_id = t.merchant_id AND b.payout_id = t.payout_id
         """;
 
-    public const string Insert =
-        """
-        INSERT INTO payments.payouts
-            (merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, arrival_date, created_at, updated_at)
-        SELECT merchant_id, id, $5, 'pending', $6, amount, bank_account_id, $7, $8, trace, $10, $11, $11
-        FROM unnest($1, $2, $3, $4, $9) AS t (merchant_id, id, amount, bank_account_id, trace)
-        """;
+    public const string Create = "SELECT payments.create_payouts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
     public const string TakeTraces =
         "UPDATE payments.payout_traces SET last = (last + $1) % 9999999 WHERE rail = 'file' RETURNING (last - $1 + 9999999) % 9999999";

@@ -46,6 +46,8 @@ internal sealed record PayoutsWritten(IReadOnlyList<Payout> Payouts, IReadOnlyLi
 /// </summary>
 internal sealed class PayoutWriter(LedgerPosting ledger)
 {
+    private const string AccountMissing = "account_missing";
+
     /// <param name="candidates">In the database's order of merchants; each with a bank account.</param>
     /// <param name="decide">Decides on the balance as it was really taken, which may differ from what was read before.</param>
     public async Task<PayoutsWritten> WriteAsync(
@@ -84,10 +86,10 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
             }
         }
 
-        var (posted, refused) = await PostAsync(connection, transaction, planned, terms.Currency, now, ct);
+        var (posted, refused) = await CreateAsync(connection, transaction, terms, planned, now, ct);
         giveBack.AddRange(refused.Select(r => (r.Plan.Candidate.Merchant, r.Plan.Id)));
-        var payouts = await InsertAsync(connection, transaction, terms, posted, giveBack, now, ct);
-        return new(payouts, notPaid, [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);
+        await CompleteAsync(connection, transaction, terms, posted, giveBack, now, ct);
+        return new([.. posted.Select(p => p.Payout)], notPaid, [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);
     }
 
     private static async Task<Dictionary<MerchantId, (long Available, long NewIncome)>> TakeAsync(
@@ -114,65 +116,91 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
         return taken;
     }
 
-    private async Task<(List<Plan> Posted, List<(Plan Plan, string Reason)> Refused)> PostAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, List<Plan> planned, Currency currency, DateTimeOffset now, CancellationToken ct)
+    /// <summary>Makes payouts, journals and the payouts' own lines in one statement.</summary>
+    private async Task<(List<(Plan Plan, Payout Payout)> Posted, List<(Plan Plan, string Reason)> Refused)> CreateAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, List<Plan> planned, DateTimeOffset now, CancellationToken ct)
     {
-        var journals = new List<Journal>(planned.Count);
-        var owners = new List<Plan>(planned.Count);
-        foreach (var plan in planned)
+        var posted = new List<(Plan, Payout)>(planned.Count);
+        var refused = new List<(Plan, string)>();
+        if (planned.Count == 0)
         {
-            // One journal for both moves, so that the ledger takes or refuses them together.
-            var journal = PayoutJournals.Created(plan.Candidate.Merchant, plan.Id, new Money(plan.Decision.Amount, currency), now);
-            if (plan.Decision.Reserved > 0)
-            {
-                var reserve = PayoutJournals.Reserved(plan.Candidate.Merchant, plan.Id, new Money(plan.Decision.Reserved, currency), now);
-                journal = journal with { Transfers = [.. journal.Transfers, .. reserve.Transfers] };
-            }
-
-            journals.Add(journal);
-            owners.Add(plan);
+            return (posted, refused);
         }
 
-        var posted = new List<Plan>(planned.Count);
-        var refused = new List<(Plan, string)>();
-        var results = journals.Count == 0 ? [] : await ledger.PostAsync(connection, transaction, journals, now, ct);
-        for (var i = 0; i < results.Count; i++)
+        int? traces = terms is { Rail: PayoutRail.File } && terms.Currency == Currency.Usd ? await TracesAsync(connection, transaction, planned.Count, ct) : null;
+        var payouts = planned.Select((plan, i) => new Payout(
+            plan.Candidate.Merchant, plan.Id, terms.Run, PayoutStatus.Pending, new Money(plan.Decision.Amount, terms.Currency), plan.Candidate.Account!.Value, terms.Rail, terms.Method,
+            traces is { } first ? ((first + i) % 9_999_999) + 1 : null, null, null, null, terms.ArrivalDate, null, now, now)).ToList();
+        var statuses = await CreateAsync(connection, transaction, terms, planned, payouts, now, ct);
+        if (statuses.Contains(AccountMissing))
         {
-            if (results[i].Status == PostingStatus.Posted)
+            // Somebody's first payout. Accounts are opened in a transaction of their own; nothing was posted yet.
+            await ledger.OpenAccountsAsync(
+                planned.Where((_, i) => statuses[i] == AccountMissing).SelectMany(plan => Accounts(plan, terms.Currency).Select(account => (account, plan.Candidate.Merchant.Bucket))).ToList(), now, ct);
+            statuses = await CreateAsync(connection, transaction, terms, planned, payouts, now, ct);
+        }
+
+        for (var i = 0; i < statuses.Length; i++)
+        {
+            if (statuses[i] == "posted")
             {
-                posted.Add(owners[i]);
+                posted.Add((planned[i], payouts[i]));
             }
             else
             {
-                refused.Add((owners[i], $"{results[i].Status} {results[i].Detail}"));
+                refused.Add((planned[i], statuses[i]));
             }
         }
 
         return (posted, refused);
     }
 
-    private static async Task<List<Payout>> InsertAsync(
+    private static async Task<string[]> CreateAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, List<Plan> planned, List<Payout> payouts, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var create = new NpgsqlCommand(PayoutSql.Create, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = (object?)terms.Run?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
+                new() { Value = terms.Currency.Code },
+                new() { Value = DbText.Of(terms.Rail) },
+                new() { Value = DbText.Of(terms.Method) },
+                new() { Value = terms.Date },
+                new() { Value = terms.ArrivalDate },
+                new() { Value = now },
+                Columns.Of(payouts, p => p.Merchant.Bucket, NpgsqlDbType.Smallint),
+                Columns.Of(payouts, p => p.Merchant.Value, NpgsqlDbType.Uuid),
+                Columns.Of(payouts, p => p.Id.Value, NpgsqlDbType.Uuid),
+                Columns.Of(payouts, p => p.Amount.MinorUnits, NpgsqlDbType.Bigint),
+                Columns.Of(planned, p => p.Decision.Reserved, NpgsqlDbType.Bigint),
+                Columns.Of(payouts, p => p.BankAccount.Value, NpgsqlDbType.Uuid),
+                Columns.Of(payouts, p => p.Trace, NpgsqlDbType.Integer),
+                Columns.Of(payouts, _ => Guid.CreateVersion7(now), NpgsqlDbType.Uuid),
+            },
+        };
+        return (string[])(await create.ExecuteScalarAsync(ct))!;
+    }
+
+    private static IEnumerable<AccountRef> Accounts(Plan plan, Currency currency)
+    {
+        yield return ChartOfAccounts.MerchantAvailable(plan.Candidate.Merchant, currency);
+        yield return ChartOfAccounts.MerchantInTransit(plan.Candidate.Merchant, currency);
+        if (plan.Decision.Reserved > 0)
+        {
+            yield return ChartOfAccounts.MerchantReserve(plan.Candidate.Merchant, currency);
+        }
+    }
+
+    private static async Task CompleteAsync(
         NpgsqlConnection connection,
         NpgsqlTransaction transaction,
         PayoutTerms terms,
-        List<Plan> plans,
+        List<(Plan Plan, Payout Payout)> posted,
         List<(MerchantId Merchant, PayoutId Payout)> giveBack,
         DateTimeOffset now,
         CancellationToken ct)
     {
-        int? traces = terms is { Rail: PayoutRail.File } && terms.Currency == Currency.Usd ? await TracesAsync(connection, transaction, plans.Count, ct) : null;
-        var payouts = new List<Payout>(plans.Count);
-        var rows = new List<BalanceTransaction>(plans.Count);
-        for (var i = 0; i < plans.Count; i++)
-        {
-            var (candidate, id, decision) = plans[i];
-            int? trace = traces is { } first ? ((first + i) % 9_999_999) + 1 : null;
-            payouts.Add(new Payout(
-                candidate.Merchant, id, terms.Run, PayoutStatus.Pending, new Money(decision.Amount, terms.Currency), candidate.Account!.Value, terms.Rail, terms.Method,
-                trace, null, null, null, terms.ArrivalDate, null, now, now));
-            rows.AddRange(PayoutJournals.CreatedRows(candidate.Merchant, id, terms.Currency, decision, terms.Date, candidate.Position.Reserve.Days, now));
-        }
-
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (giveBack.Count > 0)
         {
@@ -182,28 +210,28 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
             });
         }
 
-        if (payouts.Count > 0)
+        var rows = posted.SelectMany(p => PayoutJournals.RestRows(p.Plan.Candidate.Merchant, p.Payout.Id, terms.Currency, p.Plan.Decision, terms.Date, p.Plan.Candidate.Position.Reserve.Days, now)).ToList();
+        if (rows.Count > 0)
         {
-            batch.BatchCommands.Add(Insert(terms, payouts, now));
             batch.BatchCommands.Add(BalanceTransactionLog.Append(rows));
+        }
+
+        if (posted.Count > 0)
+        {
+            batch.BatchCommands.Add(EventLog.AppendFirst([.. posted.Select(p => PayoutEvents.Of("payout.created", p.Payout, now))]));
+            if (terms.Rail == PayoutRail.Sandbox)
+            {
+                foreach (var command in Outbox.Enqueue([.. posted.Select(p => PayoutSubmission.Message(p.Payout, now))]))
+                {
+                    batch.BatchCommands.Add(command);
+                }
+            }
         }
 
         if (batch.BatchCommands.Count > 0)
         {
             await batch.ExecuteNonQueryAsync(ct);
         }
-
-        if (payouts.Count > 0)
-        {
-            await EventLog.AppendAsync(
-                connection, transaction, [.. payouts.Select(p => PayoutEvents.Of("payout.created", p, now))], ct);
-            if (terms.Rail == PayoutRail.Sandbox)
-            {
-                await Outbox.EnqueueAsync(connection, transaction, [.. payouts.Select(p => PayoutSubmission.Message(p, now))], ct);
-            }
-        }
-
-        return payouts;
     }
 
     private static async Task<int> TracesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int count, CancellationToken ct)
@@ -211,24 +239,6 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
         await using var command = new NpgsqlCommand(PayoutSql.TakeTraces, connection, transaction) { Parameters = { new() { Value = count } } };
         return (int)(await command.ExecuteScalarAsync(ct))!;
     }
-
-    private static NpgsqlBatchCommand Insert(PayoutTerms terms, List<Payout> payouts, DateTimeOffset now) => new(PayoutSql.Insert)
-    {
-        Parameters =
-        {
-            Columns.Of(payouts, p => p.Merchant.Value, NpgsqlDbType.Uuid),
-            Columns.Of(payouts, p => p.Id.Value, NpgsqlDbType.Uuid),
-            Columns.Of(payouts, p => p.Amount.MinorUnits, NpgsqlDbType.Bigint),
-            Columns.Of(payouts, p => p.BankAccount.Value, NpgsqlDbType.Uuid),
-            new() { Value = (object?)terms.Run?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
-            new() { Value = terms.Currency.Code },
-            new() { Value = DbText.Of(terms.Rail) },
-            new() { Value = DbText.Of(terms.Method) },
-            Columns.Of(payouts, p => p.Trace, NpgsqlDbType.Integer),
-            new() { Value = terms.ArrivalDate },
-            new() { Value = now },
-        },
-    };
 
     private sealed record Plan(PayoutCandidate Candidate, PayoutId Id, PayoutDecision Decision);
 }

@@ -7,10 +7,10 @@ public sealed class PayoutsOptions
     public TimeOnly RunAt { get; set; } = new(1, 0);
 
     /// <summary>Merchants looked at in one transaction.</summary>
-    public int ChunkSize { get; set; } = 4_000;
+    public int ChunkSize { get; set; } = 2_000;
 
-    /// <summary>How many chunks of a run are worked on side by side.</summary>
-    public int Lanes { get; set; } = 2;
+    /// <summary>How many chunks of a run are worked on side by side: while one waits for the disk, others compute.</summary>
+    public int Lanes { get; set; } = 4;
 
     /// <summary>How each currency gets to the bank (<c>Payouts:Rails:EUR = file</c>); the sandbox bank where nothing is set.</summary>
     public Dictionary<string, PayoutRail> Rails { get; } = new(StringComparer.OrdinalIgnoreCase);

@@ -39,7 +39,7 @@ public static class PayoutsRegistration
             provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutFiles>(), options, provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunPayouts>>()));
         services.AddSingleton(provider => new ManualPayouts(
-            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), options, provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<PayoutResults>();
         services.AddSingleton<SubmitPayout>();

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Audit;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 
@@ -13,6 +14,8 @@ namespace Payments.Domain.Payouts;
 /// </summary>
 public sealed class RunPayouts
 {
+    private const string Timer = "timer";
+
     private readonly NpgsqlDataSource _dataSource;
     private readonly PayoutWriter _writer;
     private readonly PayoutFiles _files;
@@ -52,7 +55,7 @@ public sealed class RunPayouts
         {
             try
             {
-                await RunAsync(date, currency, "timer", ct);
+                await RunAsync(date, currency, Timer, ct);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
@@ -243,6 +246,11 @@ public sealed class RunPayouts
                 Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code } },
             };
             await lanes.ExecuteNonQueryAsync(ct);
+            if (startedBy != Timer)
+            {
+                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, $$"""{"date":"{{date:yyyy-MM-dd}}","currency":"{{currency.Code}}"}""");
+                await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
+            }
         }
 
         await transaction.CommitAsync(ct);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
 
@@ -27,12 +28,16 @@ public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, s
 /// </summary>
 public sealed class SandboxBank(HttpClient http)
 {
+    /// <summary>Whether the bank has an instant scheme for the currency: SEPA Instant, Faster Payments, RTP.</summary>
+    public static bool PaysInstantly(Currency currency) => currency.Code is "EUR" or "GBP" or "USD";
+
     public async Task<BankAnswer> SendAsync(BankTransfer transfer, CancellationToken ct)
     {
         var account = transfer.Account;
         var request = new SandboxPayoutRequest(
             transfer.Reference, transfer.Amount.MinorUnits, transfer.Amount.Currency.Code,
-            new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber, account.HolderName));
+            new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber, account.HolderName),
+            DbText.Of(transfer.Method));
         using var message = new HttpRequestMessage(HttpMethod.Post, "v1/payouts")
         {
             Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, SandboxBankJson.Default.SandboxPayoutRequest))
@@ -71,7 +76,7 @@ public sealed class SandboxBank(HttpClient http)
         : new BankAnswer(BankAnswerKind.Unknown, Text: "A refusal without a reason.");
 }
 
-internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount);
+internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount, string Method);
 
 internal sealed record SandboxBankAccount(string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string HolderName);
 

@@ -26,6 +26,9 @@ public sealed class BusinessCalendar
     /// <summary>Monday to Friday, for currencies whose payment system has no calendar here.</summary>
     public static BusinessCalendar Weekdays { get; } = new("weekdays", _ => false);
 
+    /// <summary>A calendar of other closing days than those above.</summary>
+    internal static BusinessCalendar WithHolidays(string name, Func<DateOnly, bool> isHoliday) => new(name, isHoliday);
+
     public string Name { get; }
 
     /// <summary>The calendar of the payment system that settles the currency.</summary>

@@ -27,6 +27,10 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         var date = runs.Today(currency);
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
             return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
+
+        // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
+        if (date > runs.Today(currency))
+            return Problems.Of(Refusal.Invalid("date", $"{date:yyyy-MM-dd} has not come yet in the time zone of {currency}."));
         await release.RunAsync(ct);
         return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
     }
@@ -49,6 +53,20 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         return PrefixedId.TryParse<PayoutRunId>(id, out var run)
             ? Api.List(await files.ListAsync(run, ct), int.MaxValue, file => file, PayoutJson.Default.PayoutFileResource)
             : Problems.Of(Refusal.NotFound(id));
+    }
+
+    /// <summary>A bank file as it was stored, byte for byte.</summary>
+    [Function("GetPayoutFile")]
+    public async Task<IResult> GetFileAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/{id}/files/{number}")] HttpRequest request, string id, string number, FunctionContext context,
+        CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } refusal)
+            return Problems.Of(refusal);
+        return PrefixedId.TryParse<PayoutRunId>(id, out var run) && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var which)
+            && await files.OpenAsync(run, which, ct) is var (name, contentType, content)
+                ? Results.Stream(content, contentType, Path.GetFileName(name))
+                : Problems.Of(Refusal.NotFound($"{id}/files/{number}"));
     }
 
     /// <summary>Takes a bank's file: pain.002, camt.053 or NACHA returns. The same file again changes nothing.</summary>

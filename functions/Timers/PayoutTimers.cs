@@ -25,7 +25,7 @@ public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPa
 
     /// <summary>Banks report a few times a day: looking is enough.</summary>
     [Function("ScanBankInbox")]
-    public Task ScanAsync([TimerTrigger("0 */2 * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
+    public Task ScanAsync([TimerTrigger("*/30 * * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
 
     [Function("CheckPayouts")]
     public Task CheckAsync([TimerTrigger("0 15 4 * * *")] TimerInfo timer, CancellationToken ct) => checks.RunAsync(ct);

@@ -39,6 +39,7 @@ internal sealed record JournalEntry
     public string? Token { get; init; }
     public bool? Capture { get; init; }
     public bool? Final { get; init; }
+    public bool? Instant { get; init; }
     public string? StatementDescriptor { get; init; }
     public string? ReturnUrl { get; init; }
     public string? Customer { get; init; }

@@ -18,7 +18,7 @@ internal sealed record OperationRequest(string? Reference, long? Amount, bool? F
 
 internal sealed record CompleteRequest(string? Outcome);
 
-internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount, string? StatementDescriptor);
+internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount, string? StatementDescriptor, string? Method);
 
 internal sealed record EvidenceRequest(string? Text, Dictionary<string, string>? Fields, bool? Submit);
 

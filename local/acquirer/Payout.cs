@@ -23,6 +23,7 @@ internal sealed class Payout(Guid key, JournalEntry created)
     public string Token { get; } = string.Intern(created.Token!);
     public string? StatementDescriptor { get; } = created.StatementDescriptor;
     public string? AccountEnding { get; } = Last4(created.BankAccount);
+    public bool Instant { get; } = created.Instant == true;
     public DateTime CreatedAt { get; } = created.At;
     public PayoutStatus Status { get; set; } = PayoutStatus.Pending;
     public string? FailureCode { get; set; }

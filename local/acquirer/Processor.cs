@@ -179,6 +179,7 @@ internal sealed class Processor(
         Currency = request.Currency,
         Token = token,
         PayoutStatus = PayoutStatus.Pending,
+        Instant = request.Method == "instant" ? true : null,
         BankAccount = request.BankAccount,
         StatementDescriptor = request.StatementDescriptor,
     });

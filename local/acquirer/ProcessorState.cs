@@ -94,7 +94,7 @@ internal sealed class ProcessorState(AcquirerOptions options)
                     var payout = new Payout(Ids.Parse(Ids.Payout, entry.Id), entry);
                     Payouts.Add(payout.Key, payout);
                     References.Add(payout.Reference, payout);
-                    Schedule(DueStep.AdvancePayout, payout, entry.At + _step);
+                    Schedule(DueStep.AdvancePayout, payout, payout.Instant ? entry.At : entry.At + _step);
                     return payout;
                 }
             case EntryType.PayoutChange:
@@ -103,7 +103,7 @@ internal sealed class ProcessorState(AcquirerOptions options)
                     payout.Status = entry.PayoutStatus!.Value;
                     payout.FailureCode = entry.Code;
                     if (payout.Status is PayoutStatus.InTransit or PayoutStatus.Paid)
-                        Schedule(DueStep.AdvancePayout, payout, entry.At + _step);
+                        Schedule(DueStep.AdvancePayout, payout, payout.Instant && payout.Status == PayoutStatus.InTransit ? entry.At : entry.At + _step);
                     return payout;
                 }
             case EntryType.ClockSet:

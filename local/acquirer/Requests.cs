@@ -89,6 +89,8 @@ internal static class Requests
         CheckReference(request.Reference);
         CheckAmount(request.Amount, required: true);
         CheckCurrency(request.Currency);
+        if (request.Method is not (null or "standard" or "instant") || (request.Method == "instant" && request.Currency is not ("EUR" or "GBP" or "USD")))
+            throw BadRequestException.Because("invalid_method", "method is standard, or instant in EUR, GBP and USD.");
         return Tokens.BankToken(request.BankAccount ?? throw BadRequestException.Because("bank_account_required", "Give bank_account."))
             ?? throw BadRequestException.Because("invalid_token", "The bank account's token is not one of the documented ones.");
     }

@@ -85,6 +85,91 @@ public sealed class PayoutTests(RunningApp app)
         Assert.Equal(8_680, (await merchant.BalanceAsync()).Available);
     }
 
+    /// <summary>USD goes to the bank by file here: what was written is what can be read, and the bank's returns come back through the API.</summary>
+    [Fact]
+    public async Task Run_ByFile_WritesTheFileOnceAndTakesTheBanksReturns()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        var number = Random.Shared.Next(10_000_000, 99_999_999).ToString(CultureInfo.InvariantCulture);
+        var account = new { type = "us", holder_name = "Test Traders", routing_number = "021000021", account_number = number, verified = true };
+        Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD/bank_account", account)).Status);
+        await merchant.ChargeAsync(10_000, "USD");
+        Assert.Equal((400, "parameter_invalid", "method"), await merchant.PostAsync("/v1/payouts", new { currency = "USD", method = "instant" }) is var instant ? (instant.Status, instant.Code, instant.Param) : default);
+
+        var run = await RunAsync("USD");
+        var payout = await merchant.GetAsync($"/v1/payouts/{Assert.Single(Data(await merchant.GetAsync("/v1/payouts")))["id"]!.GetValue<string>()}");
+        Assert.Equal("in_transit", payout.Text("status"));
+        Assert.Equal("payout_run.started", Assert.Single(Data(await app.GetAsync($"/v1/audit_log?object_id={run.Text("id")}", app.PlatformKey)))["action"]!.GetValue<string>());
+        var files = Data(await app.GetAsync($"/v1/payout_runs/{run.Text("id")}/files", app.PlatformKey));
+        var file = Assert.Single(files);
+        Assert.Equal(("nacha", true), (file["format"]!.GetValue<string>(), file["uploaded"]!.GetValue<bool>()));
+        var address = $"/v1/payout_runs/{run.Text("id")}/files/{file["number"]!.GetValue<int>()}";
+        var content = await app.GetAsync(address, app.PlatformKey);
+        Assert.Equal(200, content.Status);
+        var entry = Assert.Single(content.Body.Split('\n'), line => line.StartsWith('6') && line.Contains($"021000021{number,-17}{payout.Number("amount"):0000000000}", StringComparison.Ordinal));
+        Assert.Equal(content.Body, (await app.GetAsync(address, app.PlatformKey)).Body);
+        Assert.Equal(403, (await merchant.GetAsync(address)).Status);
+        Assert.Equal(404, (await app.GetAsync($"/v1/payout_runs/{run.Text("id")}/files/99", app.PlatformKey)).Status);
+
+        // The bank returns it: closed account. The same file again says nothing new.
+        var returns = string.Join('\n',
+            "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "RETURNING BANK".PadRight(23) + new string(' ', 8),
+            "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
+            $"621{entry[3..12]}{entry[12..29]}{payout.Number("amount"):0000000000}{entry[39..54]}{entry[54..76]}  1021000020000001",
+            $"799R02{entry[79..94]}      02100002{"ACCOUNT CLOSED",-44}021000020000001",
+            $"8220{2:000000}0002100002{0:000000000000}{payout.Number("amount"):000000000000}1123456789{"",25}02100002{1:0000000}",
+            $"9{1:000000}{1:000000}{2:00000000}0002100002{0:000000000000}{payout.Number("amount"):000000000000}{"",39}",
+            string.Join('\n', Enumerable.Repeat(new string('9', 94), 4)));
+        var first = await app.PostAsync("/v1/bank_reports?name=returns", app.PlatformKey, returns);
+        Assert.Equal((200, 1L, 0L, false), (first.Status, first.Number("applied"), first.Number("unmatched"), first.Json["repeated"]!.GetValue<bool>()));
+        Assert.True((await app.PostAsync("/v1/bank_reports?name=again", app.PlatformKey, returns)).Json["repeated"]!.GetValue<bool>());
+        var returned = await merchant.GetAsync($"/v1/payouts/{payout.Text("id")}");
+        Assert.Equal(("returned", "R02"), (returned.Text("status"), returned.Text("failure_code")));
+        Assert.Equal("bank_account_errored", (await merchant.GetAsync("/v1/payouts/preview?currency=USD")).Text("reason"));
+        Assert.Equal(payout.Number("amount"), (await merchant.BalanceAsync("USD")).Available);
+    }
+
+    [Fact]
+    public async Task CancelPayout_WaitingForAFile_GivesTheMoneyBackAndIsAudited()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        var account = new { type = "us", holder_name = "Test Traders", routing_number = "021000021", account_number = "87654321", verified = true };
+        Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD/bank_account", account)).Status);
+        var changed = await PlatformAsync(
+            merchant, HttpMethod.Put, "/v1/payout_settings/USD",
+            new { schedule = new { interval = "monthly", month_day = 31 }, minimum = 100, maximum = 5_000, reserve = new { basis_points = 1_000, days = 30 } });
+        Assert.Equal((200, 5_000L, 31L), (changed.Status, changed.Number("maximum"), changed.Json["schedule"]!["month_day"]!.GetValue<long>()));
+        Assert.Null((await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD", new { maximum = 0 })).Json["maximum"]);
+        Assert.Single(Data(await merchant.GetAsync("/v1/payout_settings")));
+        await merchant.ChargeAsync(10_000, "USD");
+        await RunAsync("USD");
+
+        var payout = await merchant.PostAsync("/v1/payouts", new { amount = 1_000, currency = "USD" });
+        Assert.Equal((201, "pending", false), (payout.Status, payout.Text("status"), payout.Json["automatic"]!.GetValue<bool>()));
+        var canceled = await merchant.PostAsync($"/v1/payouts/{payout.Text("id")}/cancel", new { });
+        Assert.Equal((200, "canceled"), (canceled.Status, canceled.Text("status")));
+        Assert.Equal(409, (await merchant.PostAsync($"/v1/payouts/{payout.Text("id")}/cancel", new { })).Status);
+        Assert.Single(Data(await merchant.GetAsync("/v1/payouts?status=canceled")));
+
+        var csv = (await merchant.GetAsync($"/v1/payouts/{payout.Text("id")}/balance_transactions.csv")).Body.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("id,type,source,currency,amount,fee,net,available_on,created_at", csv[0]);
+        Assert.Equal(0, csv[1..].Sum(line => long.Parse(line.Split(',')[6], CultureInfo.InvariantCulture)));
+
+        var audit = Data(await app.GetAsync($"/v1/audit_log?merchant={merchant.Id}", app.PlatformKey)).Where(e => e["object_type"]!.GetValue<string>().StartsWith("payout", StringComparison.Ordinal)).ToList();
+        Assert.Equal(
+            ["payout.canceled", "payout.created", "payout_settings.settings_changed", "payout_settings.settings_changed", "payout_settings.bank_account_set"],
+            audit.Select(e => e["action"]!.GetValue<string>()));
+        Assert.StartsWith("platform/", audit[^1]["actor"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith("key_", audit[0]["actor"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task StartRun_DateToCome_IsRefused()
+    {
+        var refused = await app.PostAsync("/v1/payout_runs", app.PlatformKey, new { currency = "EUR", date = "2199-01-01" });
+        Assert.Equal((400, "parameter_invalid", "date"), (refused.Status, refused.Code, refused.Param));
+    }
+
     [Theory]
     [InlineData("iban", "DE88370400440532013000", "iban")]
     [InlineData("us", null, "type")]
@@ -126,11 +211,12 @@ public sealed class PayoutTests(RunningApp app)
         app.SendAsync(method, path, app.PlatformKey, body, null, ("On-Behalf-Of", merchant.Id));
 
     // There is one run for each date: each test takes a date of a time that was never run.
-    private async Task RunAsync()
+    private async Task<Answer> RunAsync(string currency = "EUR")
     {
         var date = new DateOnly(1900, 1, 1).AddDays(Random.Shared.Next(30_000));
-        var run = await app.PostAsync("/v1/payout_runs", app.PlatformKey, new { currency = "EUR", date = date.ToString("O", CultureInfo.InvariantCulture) });
+        var run = await app.PostAsync("/v1/payout_runs", app.PlatformKey, new { currency, date = date.ToString("O", CultureInfo.InvariantCulture) });
         Assert.Equal((200, "submitted"), (run.Status, run.Text("status")));
+        return run;
     }
 
     private async Task<Answer> RunUntilPaidOutAsync(TestMerchant merchant)

@@ -89,6 +89,72 @@ public sealed class CalendarTests
         }).QuickCheckThrowOnFailure();
     }
 
+    /// <summary>
+    /// Ten calendars with closing days at random, among them closures of a week and more, and a timer that sleeps through nights: however late it looks,
+    /// each date of the schedule is paid once, none before its day.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(9)]
+    [InlineData(10)]
+    public void NextAfter_RandomCalendarAndMissedNights_UsesUpEachDateOnce(int seed)
+    {
+        var random = new Random(seed);
+        var start = new DateOnly(2026, 1, 1);
+        var closed = new HashSet<DateOnly>();
+        for (var i = 0; i < 60; i++)
+        {
+            var from = start.AddDays(random.Next(3 * 366));
+            closed.UnionWith(Enumerable.Range(0, random.Next(1, i % 20 == 0 ? 12 : 3)).Select(from.AddDays));
+        }
+
+        var calendar = BusinessCalendar.WithHolidays($"random {seed}", closed.Contains);
+        PayoutSchedule[] schedules =
+        [
+            PayoutSchedule.Daily, new(PayoutInterval.Weekly, (DayOfWeek)random.Next(7)), new(PayoutInterval.Monthly, MonthDay: random.Next(1, 29)), new(PayoutInterval.Monthly, MonthDay: 31),
+        ];
+        foreach (var schedule in schedules)
+        {
+            var dates = new List<DateOnly>();
+            for (var date = schedule.NextAfter(start, calendar)!.Value; date < start.AddDays(2 * 366); date = schedule.NextAfter(date, calendar)!.Value)
+            {
+                Assert.True(calendar.IsBusinessDay(date) && (dates.Count == 0 || date > dates[^1]), $"{schedule}: {date}");
+                dates.Add(date);
+            }
+
+            // The dates are the schedule's own days, each moved to the next day that is open; days that fall together are one.
+            var own = Enumerable.Range(-40, (2 * 366) + 40).Select(start.AddDays).Where(d => schedule.Interval switch
+            {
+                PayoutInterval.Daily => true,
+                PayoutInterval.Weekly => d.DayOfWeek == schedule.Weekday,
+                PayoutInterval.Monthly => d.Day == Math.Min(schedule.MonthDay!.Value, DateTime.DaysInMonth(d.Year, d.Month)),
+                PayoutInterval.Manual => false,
+            });
+            Assert.Equal(own.Select(calendar.OnOrAfter).Where(d => d > start && d < start.AddDays(2 * 366)).Distinct().Order(), dates);
+
+            // A run that looks at random days pays when something is due, and once for all that is.
+            var (next, paid) = (dates[0], new List<DateOnly>());
+            for (var night = start; night < start.AddDays(2 * 366); night = night.AddDays(random.Next(1, 9)))
+            {
+                if (calendar.IsBusinessDay(night) && next <= night)
+                {
+                    paid.Add(night);
+                    Assert.Contains(dates, d => d <= night && (paid.Count == 1 || d > paid[^2]));
+                    next = schedule.NextAfter(night, calendar)!.Value;
+                }
+            }
+
+            Assert.Equal(paid.Distinct(), paid);
+        }
+    }
+
     [Theory]
     [InlineData(31, "2026-02-03", "2026-03-02")] // 28 February 2026 is a Saturday
     [InlineData(31, "2026-03-02", "2026-03-31")]

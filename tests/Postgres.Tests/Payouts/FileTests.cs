@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
 using Payments.Domain;
+using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Payouts;
 using Payments.Domain.Payouts.BankFiles;
@@ -83,6 +84,65 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
             await world.Files.WriteContentAsync(file, again, default);
             Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(world.Options.FileFolder!, file.Name)), again.ToArray());
         }
+    }
+
+    /// <summary>
+    /// Where the bank takes only files, a payout that was asked for waits for the next run's: beside the run's own payout of the merchant, never in two
+    /// files, and until then it can be called off.
+    /// </summary>
+    [Theory]
+    [InlineData("EUR")]
+    [InlineData("USD")]
+    public async Task RunAsync_PayoutsThatWereAskedFor_GoWithTheNextFileOnce(string code)
+    {
+        var currency = Currency.Of(code);
+        using var world = World(currency, filePayouts: 3);
+        await world.Run.RunAsync(NextDate(), currency, "test", default);
+        var merchants = await EarnAsync(world, currency, 4);
+        foreach (var (merchant, amounts) in new[] { (merchants[0], new long[] { 100, 200 }), (merchants[2], [300]), (merchants[3], [400]) })
+        {
+            foreach (var amount in amounts)
+            {
+                Assert.True((await AskAsync(world, merchant, code, amount)).TryGet(out _, out var refusal), refusal?.Detail);
+            }
+        }
+
+        Assert.False((await AskAsync(world, merchants[1], code, 100, "instant")).TryGet(out _, out var instant));
+        Assert.Equal("method", instant.Param);
+
+        // Neither the bank's API nor the sweeper takes them, and one is called off.
+        await world.Submit.SweepAsync(100, default);
+        var called = (await world.PayoutsAsync(merchants[3])).Single();
+        Assert.True((await world.Manual.CancelAsync(Request(merchants[3], "cancel"), called.Id, "test", default)).TryGet(out _, out _));
+        Assert.Empty(world.Bank.Paid);
+
+        var date = NextDate();
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(() => world.Run.RunAsync(date, currency, "test", default))));
+        await world.Run.RunAsync(date, currency, "test", default);
+        await world.Run.RunAsync(NextDate(), currency, "test", default);
+        var payouts = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p).ToList();
+        Assert.Equal([100, 200, 700, 1_101, 300, 902, 400, 1_303], payouts.OrderBy(p => merchants.IndexOf(p.Merchant)).ThenBy(p => p.Amount.MinorUnits).Select(p => p.Amount.MinorUnits));
+        Assert.All(payouts, p => Assert.Equal(p.Id == called.Id ? PayoutStatus.Canceled : PayoutStatus.InTransit, p.Status));
+        Assert.Equal(4, payouts.Count(p => p.IsAutomatic));
+
+        var files = Directory.GetFiles(Path.Combine(world.Options.FileFolder!, $"{date:yyyy-MM-dd}"));
+        var entries = (await Task.WhenAll(files.Select(f => EntriesAsync(f, currency)))).SelectMany(e => e).ToList();
+        Assert.Equal(payouts.Where(p => p.Id != called.Id).Select(p => (Key(p), p.Amount.MinorUnits)).Order(), entries.Order());
+
+        // On their way they cannot be called off any more. What the bank says of the whole file reaches all of a merchant's payouts.
+        var sent = payouts.First(p => !p.IsAutomatic && p.Id != called.Id);
+        Assert.False((await world.Manual.CancelAsync(Request(sent.Merchant, "late"), sent.Id, "test", default)).TryGet(out _, out _));
+        foreach (var file in await world.Files.FilesAsync(payouts.First(p => p.IsAutomatic).Run!.Value, default))
+        {
+            var summary = await ApplyAsync(world, $"""
+                <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>R{file.Id:N}</MsgId></GrpHdr>
+                  <OrgnlGrpInfAndSts><OrgnlMsgId>{file.Id:N}</OrgnlMsgId><GrpSts>ACSC</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>
+                """);
+            Assert.Equal((file.Payouts, file.Payouts, 0, false), summary);
+        }
+
+        Assert.All(await Task.WhenAll(payouts.Where(p => p.Id != called.Id).Select(p => world.Reads.GetAsync(p.Merchant, p.Id, default))), p => Assert.Equal(PayoutStatus.Paid, p!.Status));
+        await world.AssertSoundAsync();
     }
 
     [Fact]
@@ -172,6 +232,12 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         await Assert.ThrowsAsync<BankFileException>(() => ApplyAsync(world, "<Document><BkToCstmrStmt><Stmt>"));
         Assert.Equal(0, await world.CountAsync("SELECT count(*) FROM payments.bank_reports WHERE name = 'cut'"));
     }
+
+    private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, string currency, long amount, string? method = null) =>
+        world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, currency, method), "test", default);
+
+    private static IdempotentRequest Request(MerchantId merchant, string key) =>
+        IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);
 
     private PayoutWorld World(Currency currency, int filePayouts = 100) => new(database.App, o =>
     {
