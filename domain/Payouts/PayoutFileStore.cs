@@ -75,14 +75,24 @@ public sealed class FolderPayoutFileStore(string folder) : IPayoutFileStore
     {
         var path = Path.Combine(folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var partial = path + ".partial";
-        await using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16, useAsync: true))
-        {
-            await write(file, ct);
-            file.Flush(flushToDisk: true);
-        }
 
-        File.Move(partial, path, overwrite: true);
+        // Each writer has a name of its own until the end: two instances may write the same file, and both write the same bytes.
+        var partial = $"{path}.{Path.GetRandomFileName()}.partial";
+        try
+        {
+            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16, useAsync: true))
+            {
+                await write(file, ct);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(partial, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
     }
 
     public Task<Stream> OpenAsync(string name, CancellationToken ct) => Task.FromResult<Stream>(File.OpenRead(Path.Combine(folder, name)));

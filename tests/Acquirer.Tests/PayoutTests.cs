@@ -29,6 +29,19 @@ public sealed class PayoutTests
         Assert.Single(await sandbox.JournalAsync());
     }
 
+    [Fact]
+    public async Task PayOut_Instantly_IsPaidWithoutTheStepsPause()
+    {
+        // Steps that nobody lives to see: only the instant one gets there.
+        await using var sandbox = await Sandbox.StartAsync("StepMilliseconds=100000000");
+        var standard = await PayOutAsync(sandbox, "p1", "\"token\":\"ba_paid\"");
+        var instant = await PayOutAsync(sandbox, "p2", "\"token\":\"ba_paid\"", ",\"method\":\"instant\"");
+        await sandbox.EventuallyAsync($"/v1/payouts/{instant.Field("id")}", reply => reply.Field("status") == "paid");
+        Assert.Equal("pending", (await sandbox.GetAsync($"/v1/payouts/{standard.Field("id")}")).Field("status"));
+        Assert.Equal("invalid_method", (await PayOutAsync(sandbox, "p3", "\"token\":\"ba_paid\"", ",\"method\":\"instant\"", "JPY")).Error);
+        Assert.Equal("invalid_method", (await PayOutAsync(sandbox, "p4", "\"token\":\"ba_paid\"", ",\"method\":\"at once\"")).Error);
+    }
+
     [Theory]
     [InlineData("ba_fail_after", 200)]
     [InlineData("ba_fail_before", 404)]
@@ -76,6 +89,6 @@ public sealed class PayoutTests
         }
     }
 
-    private static Task<Reply> PayOutAsync(Sandbox sandbox, string reference, string account) => sandbox.PostAsync(
-        "/v1/payouts", reference, $$$"""{"reference":"{{{reference}}}","amount":500,"currency":"EUR","bank_account":{{{{account}}}}}""");
+    private static Task<Reply> PayOutAsync(Sandbox sandbox, string reference, string account, string more = "", string currency = "EUR") => sandbox.PostAsync(
+        "/v1/payouts", reference, $$$"""{"reference":"{{{reference}}}","amount":500,"currency":"{{{currency}}}","bank_account":{{{{account}}}}{{{more}}}}""");
 }
