@@ -58,7 +58,11 @@ internal static class LedgerBench
         await ReportBytesAsync(run);
         await FillAsync(run, posting, 50_000 + await run.ScalarAsync<long>("SELECT count(*) FROM ledger.transfers"));
         var memory = Memory();
+        var reads = await ReadAsync(run, times);
         await FillAsync(run, posting, history);
+        var readsAfter = await ReadAsync(run, times);
+        foreach (var (name, p50) in readsAfter)
+            run.Report($"{name}, after {history} transfers", "p50", p50, "ms", reads[name]);
         foreach (var (name, pick) in Shapes)
         {
             var ours = await PostAsync(writer, Callers[^1], times, pick);
@@ -76,6 +80,32 @@ internal static class LedgerBench
             if (result.Status is not PostingStatus.Posted)
                 throw new InvalidOperationException(result.Detail);
         });
+
+    /// <summary>The median of each question to the ledger, asked by one caller.</summary>
+    private static async Task<Dictionary<string, double>> ReadAsync(BenchRun run, BenchTimes times)
+    {
+        var reads = new LedgerReads(run.App);
+        var now = TimeProvider.System.GetUtcNow();
+        var key = await run.ScalarAsync<string>("SELECT external_key FROM ledger.journals ORDER BY journal_id DESC LIMIT 1");
+        var began = await run.ScalarAsync<DateTime>("SELECT recorded_at FROM ledger.journals ORDER BY journal_id LIMIT 1");
+        AccountRef Any() => Accounts[Random.Shared.Next(10_000)];
+        DateTimeOffset Earlier() => began + ((now - began) * Random.Shared.NextDouble());
+        var medians = new Dictionary<string, double>();
+        foreach (var (name, read) in new (string, Func<Task>)[]
+        {
+            ("balance now", () => reads.BalanceAsync(Any(), CancellationToken.None)),
+            ("balance at a time", () => reads.BalanceAtAsync(Any(), Earlier(), CancellationToken.None)),
+            ("statement, 50 lines", () => reads.StatementAsync(Any(), null, 50, null, null, CancellationToken.None)),
+            ("statement between times, 50 lines", () => reads.StatementAsync(Any(), null, 50, began, Earlier(), CancellationToken.None)),
+            ("journal by key", () => reads.JournalAsync(key, CancellationToken.None)),
+            ("trial balance", () => reads.TrialBalanceAsync(CancellationToken.None)),
+        })
+        {
+            medians[name] = (await ClosedLoop.RunAsync(1, times.WarmUp, times.WarmUp, _ => read())).P50Milliseconds;
+        }
+
+        return medians;
+    }
 
     // The key is as long as a capability's: a word and an id.
     private static Journal NewJournal((int From, int To) accounts) => new(
