@@ -4,5 +4,6 @@ namespace Payments.Domain.Balances;
 
 public static class BalancesRegistration
 {
-    public static IServiceCollection AddBalances(this IServiceCollection services) => services.AddSingleton<MerchantBalances>();
+    public static IServiceCollection AddBalances(this IServiceCollection services) => 
+        services.AddSingleton<MerchantBalances>().AddSingleton<BalanceTransactionReads>();
 }

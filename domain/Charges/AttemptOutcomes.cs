@@ -7,6 +7,7 @@ using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
+using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
@@ -18,8 +19,14 @@ public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Ans
     public string? TraceParent { get; } = Activity.Current?.Id;
 }
 
+/// <summary>The merchant's terms as they were read.</summary>
+/// <param name="Country">The merchant's, ISO 3166-1 alpha-2.</param>
 /// <param name="PayoutDelayDays">Business days until money captured now can be paid out.</param>
-public sealed record FeePlanTerms(Pricing.FeePlan Fees, int PayoutDelayDays);
+/// <param name="ReadAt">A timestamp of the clock, not earlier than the read by more than the merchants' cache is old.</param>
+public sealed record FeePlanTerms(FeePlanHistory Plans, string Country, int PayoutDelayDays, long ReadAt)
+{
+    public static FeePlanTerms Of(Merchant merchant, TimeProvider time) => new(merchant.FeePlans, merchant.Country, merchant.PayoutDelayDays, time.GetTimestamp());
+}
 
 /// <summary>How an attempt stands after an answer was recorded.</summary>
 /// <param name="Found">False when there is no such attempt here.</param>
@@ -69,7 +76,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, new FeePlanTerms(merchant.FeePlan, merchant.PayoutDelayDays)), ct);
+        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time)), ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Contradicts)
@@ -94,7 +101,9 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
+        answers = await RefreshAsync(answers, ct);
         var work = await LoadAsync(connection, transaction, answers, ct);
+        await work.LockVolumesAsync(connection, transaction, answers, now, ct);
         var outcomes = new AttemptOutcome[answers.Count];
         for (var i = 0; i < outcomes.Length; i++)
             outcomes[i] = work.Decide(answers[i], now);
@@ -113,6 +122,25 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         await work.WriteAsync(connection, transaction, now, ct);
         return outcomes;
     }
+
+    /// <summary>
+    /// Reads terms again that have waited, for a database that was down say: a fee plan is stored a minute before it takes effect, so terms of half that age know every version.
+    /// </summary>
+    private async ValueTask<IReadOnlyList<AttemptAnswer>> RefreshAsync(IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
+    {
+        if (!answers.Any(IsStale))
+            return answers;
+        var fresh = new List<AttemptAnswer>(answers.Count);
+        foreach (var answer in answers)
+        {
+            var merchant = IsStale(answer) ? await _merchants.GetCachedAsync(answer.Reference.Merchant, ct) : null;
+            fresh.Add(merchant is null ? answer : answer with { Terms = FeePlanTerms.Of(merchant, _time) });
+        }
+
+        return fresh;
+    }
+
+    private bool IsStale(AttemptAnswer answer) => _time.GetElapsedTime(answer.Terms.ReadAt) > FeePlanHistory.Lead / 2;
 
     private static async Task<OutcomeBatch> LoadAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)

@@ -1,3 +1,4 @@
+using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
@@ -74,6 +75,12 @@ public sealed record Charge(
     public Money Canceling { get; init; } = Money.Zero(Amount.Currency);
 
     public Currency Currency => Amount.Currency;
+
+    /// <summary>How <see cref="Fee"/> came about: one entry for each capture, in their order.</summary>
+    public IReadOnlyList<FeeDetail> FeeDetails { get; init; } = [];
+
+    /// <summary>How much of <see cref="Fee"/> refunds have given back.</summary>
+    public Money FeeReturned { get; init; } = Money.Zero(Amount.Currency);
 
     /// <summary>What can still be captured or canceled.</summary>
     public Money Capturable => Status is ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Payments.Domain.Database;
+using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -43,6 +44,8 @@ public sealed record ChargeResource(
     long AmountRefunded,
     long AmountRefundable,
     long Fee,
+    long FeeReturned,
+    IReadOnlyList<FeeDetail>? FeeDetails,
     string Provider,
     string? ProviderReference,
     DeclineResource? Decline,
@@ -66,7 +69,8 @@ public sealed record ChargeResource(
         return new(
             charge.Id.ToString(), "charge", charge.Merchant.ToString(), DbText.Of(charge.Status), charge.Amount.MinorUnits, charge.Currency.Code,
             DbText.Of(charge.CaptureMethod), charge.Authorized.MinorUnits, charge.Capturable.MinorUnits, charge.Captured.MinorUnits, charge.Canceled.MinorUnits,
-            charge.Refunded.MinorUnits, charge.Refundable.MinorUnits, charge.Fee.MinorUnits, charge.Provider, charge.ProviderReference, DeclineResource.Of(charge.Decline),
+            charge.Refunded.MinorUnits, charge.Refundable.MinorUnits, charge.Fee.MinorUnits, charge.FeeReturned.MinorUnits,
+            charge.FeeDetails.Count == 0 ? null : charge.FeeDetails, charge.Provider, charge.ProviderReference, DeclineResource.Of(charge.Decline),
             charge is { Status: ChargeStatus.RequiresAction, RedirectUrl: { } url } ? new NextActionResource("redirect", url) : null, charge.Card, charge.Customer,
             charge.Description, charge.StatementDescriptor, metadata.RootElement.Clone(), charge.CreatedAt, charge.UpdatedAt, charge.ExpiresAt,
             OperationResource.Of(attempt));
@@ -77,7 +81,7 @@ public sealed record ChargeResource(
 
 /// <summary>A refund as the API, its events and its webhooks show it.</summary>
 public sealed record RefundResource(
-    string Id, string Object, string Charge, string Status, long Amount, string Currency, string? Reason, DeclineResource? Failure, string? ProviderReference, JsonElement Metadata,
+    string Id, string Object, string Charge, string Status, long Amount, string Currency, long FeeReturned, string? Reason, DeclineResource? Failure, string? ProviderReference, JsonElement Metadata,
     DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     public static RefundResource Of(Refund refund)
@@ -85,7 +89,7 @@ public sealed record RefundResource(
         using var metadata = JsonDocument.Parse(refund.MetadataJson);
         return new(
             refund.Id.ToString(), "refund", refund.Charge.ToString(), DbText.Of(refund.Status), refund.Amount.MinorUnits, refund.Amount.Currency.Code,
-            refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode), refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt);
+            refund.FeeReturned.MinorUnits, refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode), refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt);
     }
 
     private static DeclineResource? Failed(string? code) => code is null ? null : DeclineResource.Of(DbText.Parse<DeclineCode>(code));

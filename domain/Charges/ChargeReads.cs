@@ -4,6 +4,11 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Charges;
 
+/// <summary>Which charges a list shows; what is null or open shows all.</summary>
+/// <param name="Customer">The merchant's own reference of the customer, as the charge was given it.</param>
+/// <param name="Amount">Minor units of the charges' currencies.</param>
+public sealed record ChargeFilter(ChargeStatus? Status = null, string? Customer = null, Currency? Currency = null, Bounds<long> Amount = default, Bounds<DateTimeOffset> Created = default);
+
 /// <summary>Reads charges. A merchant's key reads only that merchant's.</summary>
 public sealed class ChargeReads(NpgsqlDataSource dataSource)
 {
@@ -17,17 +22,23 @@ public sealed class ChargeReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>Newest first, from behind <paramref name="startingAfter"/>.</summary>
-    public async Task<IReadOnlyList<Charge>> ListAsync(MerchantId merchant, int limit, ChargeId? startingAfter, ChargeStatus? status, CancellationToken ct)
+    public async Task<IReadOnlyList<Charge>> ListAsync(MerchantId merchant, ChargeFilter filter, int limit, ChargeId? startingAfter, CancellationToken ct)
     {
-        await using var command = dataSource.CreateCommand(ChargeSql.List);
-        command.Parameters.Add(new() { Value = merchant.Value });
-        command.Parameters.Add(new() { Value = (object?)startingAfter?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
-        command.Parameters.Add(new() { Value = status is { } s ? DbText.Of(s) : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        command.Parameters.Add(new() { Value = limit });
+        await using var command = ListCommand(merchant, filter, limit, startingAfter);
         var charges = new List<Charge>();
         await using var row = await command.ExecuteReaderAsync(ct);
         while (await row.ReadAsync(ct))
             charges.Add(ChargeRows.ReadCharge(row));
         return charges;
     }
+
+    internal NpgsqlCommand ListCommand(MerchantId merchant, ChargeFilter filter, int limit, ChargeId? startingAfter) =>
+        new ListQuery(ChargeSql.List, "c", merchant)
+            .Equal("status", filter.Status is { } status ? DbText.Of(status) : null, NpgsqlDbType.Text)
+            .Equal("customer", filter.Customer, NpgsqlDbType.Text)
+            .Equal("currency", filter.Currency?.Code, NpgsqlDbType.Text)
+            .Within("amount", filter.Amount)
+            .Created(filter.Created)
+            .After(startingAfter?.Value)
+            .Limit(dataSource, limit);
 }

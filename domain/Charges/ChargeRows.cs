@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -9,9 +10,9 @@ namespace Payments.Domain.Charges;
 /// <summary>Reads rows whose columns stand in the order of <see cref="ChargeSql"/>.</summary>
 internal static class ChargeRows
 {
-    public const int ChargeWidth = 27;
+    public const int ChargeWidth = 29;
     public const int AttemptWidth = 15;
-    public const int RefundWidth = 9;
+    public const int RefundWidth = 10;
 
     public static Charge ReadCharge(NpgsqlDataReader row)
     {
@@ -44,6 +45,8 @@ internal static class ChargeRows
             Time(row, 25))
         {
             Canceling = new Money(row.GetInt64(26), currency),
+            FeeDetails = PricingJson.ReadDetails(Text(row, 27)),
+            FeeReturned = new Money(row.GetInt64(28), currency),
         };
     }
 
@@ -83,7 +86,10 @@ internal static class ChargeRows
             Text(row, at + 5),
             row.GetString(at + 6),
             Time(row, at + 7)!.Value,
-            Time(row, at + 8)!.Value);
+            Time(row, at + 8)!.Value)
+        {
+            FeeReturned = new Money(row.GetInt64(at + 9), charge.Currency),
+        };
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 

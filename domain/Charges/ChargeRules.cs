@@ -17,7 +17,17 @@ public static class ChargeLimits
 
 /// <summary>The terms under which a charge is settled with its merchant.</summary>
 /// <param name="AvailableOn">The UTC date on which money captured now can be paid out.</param>
-public sealed record SettlementTerms(FeePlan Fees, DateOnly AvailableOn);
+public sealed record SettlementTerms(FeePlan Fees, DateOnly AvailableOn)
+{
+    /// <summary>Which version of the merchant's plan <see cref="Fees"/> is.</summary>
+    public int PlanVersion { get; init; } = 1;
+
+    /// <summary>ISO 3166-1 alpha-2: whether a card is foreign.</summary>
+    public string MerchantCountry { get; init; } = "";
+
+    /// <summary>What the merchant captured in this month and currency before, in minor units.</summary>
+    public long VolumeBefore { get; init; }
+}
 
 /// <summary>A charge with what belongs to the attempt that is being settled.</summary>
 public sealed record ChargeState(Charge Charge, Attempt Attempt, Refund? Refund);
@@ -221,24 +231,32 @@ public static class ChargeRules
                 {
                     if (!RefundTransitions.Allows(state.Refund!.Status, RefundStatus.Succeeded))
                         return Contradiction(state);
-                    var refund = state.Refund with { Status = RefundStatus.Succeeded, ProviderReference = answer.Reference ?? state.Refund.ProviderReference, UpdatedAt = now };
+                    var returned = FeeCalculation.ReturnedFee(
+                        terms.Fees.FeeOnRefund, state.Charge.Fee, state.Charge.FeeReturned, state.Charge.Captured, state.Charge.Refunded + attempt.Amount);
+                    var refund = state.Refund with
+                    {
+                        Status = RefundStatus.Succeeded,
+                        ProviderReference = answer.Reference ?? state.Refund.ProviderReference,
+                        FeeReturned = returned,
+                        UpdatedAt = now,
+                    };
                     var charge = state.Charge with
                     {
                         Refunding = state.Charge.Refunding - attempt.Amount,
                         Refunded = state.Charge.Refunded + attempt.Amount,
+                        FeeReturned = state.Charge.FeeReturned + returned,
                         UpdatedAt = now,
                     };
                     var key = $"refund:{refund.Id}";
 
                     // The processor has returned the money: what the merchant lacks for it, the merchant owes.
-                    var transfer = new Transfer(
-                        ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund")
-                    {
-                        PastLimit = true,
-                    };
-                    var entry = Immediate(charge, BalanceTransactionType.Refund, refund, key, -attempt.Amount, now);
+                    var available = ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency);
+                    List<Transfer> transfers = [new(available, ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund") { PastLimit = true }];
+                    if (returned.IsPositive)
+                        transfers.Add(new(ChartOfAccounts.PlatformFees(charge.Currency), available, returned, "fee_refund"));
+                    var entry = Immediate(charge, BalanceTransactionType.Refund, refund, key, -attempt.Amount, -returned, now);
                     return new ChargeEffect(
-                        new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund", now, [transfer]), entry, "refund.succeeded");
+                        new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund", now, transfers), entry, "refund.succeeded");
                 }
 
             default:
@@ -279,37 +297,46 @@ public static class ChargeRules
     {
         var code = answer.Decline ?? DeclineCode.ProcessingError;
         var attempt = Settle(state.Attempt, AttemptStatus.Declined, answer, code, now);
-        var refund = state.Refund! with { Status = RefundStatus.Failed, FailureCode = Database.DbText.Of(code), UpdatedAt = now };
-        var charge = state.Charge with { Refunded = state.Charge.Refunded - attempt.Amount, UpdatedAt = now };
+        var fee = state.Refund!.FeeReturned;
+        var refund = state.Refund with { Status = RefundStatus.Failed, FailureCode = Database.DbText.Of(code), FeeReturned = Money.Zero(fee.Currency), UpdatedAt = now };
+        var charge = state.Charge with { Refunded = state.Charge.Refunded - attempt.Amount, FeeReturned = state.Charge.FeeReturned - fee, UpdatedAt = now };
         var key = $"refund_failure:{refund.Id}";
-        var transfer = new Transfer(
-            ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency), attempt.Amount, "refund_failure");
-        var entry = Immediate(charge, BalanceTransactionType.RefundFailure, refund, key, attempt.Amount, now);
+        var available = ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency);
+        List<Transfer> transfers = [new(ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), available, attempt.Amount, "refund_failure")];
+        if (fee.IsPositive)
+        {
+            // What the refund gave back of the fee is the platform's again, whatever the merchant has.
+            transfers.Add(new(available, ChartOfAccounts.PlatformFees(charge.Currency), fee, "fee") { PastLimit = true });
+        }
+
+        var entry = Immediate(charge, BalanceTransactionType.RefundFailure, refund, key, attempt.Amount, fee, now);
         return new ChargeEffect(
-            new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund_failure", now, [transfer]), entry, "refund.failed");
+            new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund_failure", now, transfers), entry, "refund.failed");
     }
 
     /// <summary>A change of the available balance that waits for no date.</summary>
-    private static BalanceTransaction Immediate(Charge charge, BalanceTransactionType type, Refund refund, string key, Money amount, DateTimeOffset now) => new(
-        PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, type, refund.Id.ToString(), key, amount, Money.Zero(charge.Currency), DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
+    private static BalanceTransaction Immediate(Charge charge, BalanceTransactionType type, Refund refund, string key, Money amount, Money fee, DateTimeOffset now) => new(
+        PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, type, refund.Id.ToString(), key, amount, fee, DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
 
     /// <summary>Books money that was captured: gross to the merchant's pending balance, the fee out of it.</summary>
     private static ChargeEffect Captured(ChargeState state, Money amount, SettlementTerms terms, DateTimeOffset now)
     {
         var (merchant, currency) = (state.Charge.Merchant, amount.Currency);
-        var fee = terms.Fees.FeeFor(amount);
+        var subject = state.Charge.Card is { } card ? FeeSubject.OfCard(amount, card.Brand, card.Country, terms.MerchantCountry) : new FeeSubject(amount);
+        var detail = FeeCalculation.Of(terms.Fees, terms.PlanVersion, subject, terms.VolumeBefore);
+        var fee = new Money(detail.Fee, currency);
         var key = $"capture:{state.Attempt.Id}";
         var pending = ChartOfAccounts.MerchantPending(merchant, currency);
         List<Transfer> transfers = [new(ChartOfAccounts.ProcessorClearing(state.Charge.Provider, currency), pending, amount, "capture")];
         if (fee.IsPositive)
         {
-            // The fee of a small amount may be more than the amount: the merchant owes the rest.
+            // Where the plan says so, the fee of a small amount is more than the amount: the merchant owes the rest.
             transfers.Add(new(pending, ChartOfAccounts.PlatformFees(currency), fee, "fee") { PastLimit = true });
         }
 
         var entry = new BalanceTransaction(
             PrefixedId.New<BalanceTransactionId>(now), merchant, BalanceTransactionType.Charge, state.Charge.Id.ToString(), key, amount, fee, terms.AvailableOn, null, null, now);
-        var charge = state.Charge with { Fee = state.Charge.Fee + fee };
+        var charge = state.Charge with { Fee = state.Charge.Fee + fee, FeeDetails = [.. state.Charge.FeeDetails, detail] };
         return new ChargeEffect(state with { Charge = charge }, Changed: true, new Journal(merchant, key, "capture", now, transfers), entry, "charge.captured");
     }
 

@@ -8,7 +8,7 @@ internal static class ChargeSql
         c.merchant_id, c.id, c.status, c.currency, c.amount, c.capture_method, c.authorized_amount, c.capturing_amount, c.captured_amount, c.canceled_amount,
         c.refunding_amount, c.refunded_amount, c.fee_amount, c.payment_token, c.provider, c.provider_reference, c.decline_code, c.redirect_url, c.card::text,
         c.customer, c.description, c.statement_descriptor, c.metadata::text, c.created_at, c.updated_at, c.expires_at,
-        c.canceling_amount
+        c.canceling_amount, c.fee_details::text, c.fee_returned_amount
         """;
 
     public const string AttemptColumns =
@@ -18,7 +18,7 @@ internal static class ChargeSql
         """;
 
     public const string RefundColumns =
-        "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at";
+        "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at, r.fee_returned_amount";
 
     /// <summary>
     /// Takes each key and, where it was free, records the charge and its first attempt. Answers the ids of those recorded. Keys are taken in
@@ -76,11 +76,11 @@ internal static class ChargeSql
         SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
             refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
             decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at,
-            canceling_amount = t.canceling
+            canceling_amount = t.canceling, fee_details = t.fee_details::jsonb, fee_returned_amount = t.fee_returned
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[],
-                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::bigint[])
+                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::bigint[], $19::text[], $20::bigint[])
             AS t (merchant_id, id, status_before, status, authorized, capturing, captured, canceled, refunding, refunded, fee, provider_reference, decline_code, redirect_url,
-                  card, updated_at, expires_at, canceling)
+                  card, updated_at, expires_at, canceling, fee_details, fee_returned)
         WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before
         """;
 
@@ -99,9 +99,10 @@ internal static class ChargeSql
     public const string UpdateRefunds =
         """
         UPDATE payments.refunds r
-        SET status = t.status, failure_code = t.failure_code, provider_reference = COALESCE(t.provider_reference, r.provider_reference), updated_at = t.updated_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-            AS t (merchant_id, id, status, failure_code, provider_reference, updated_at)
+        SET status = t.status, failure_code = t.failure_code, provider_reference = COALESCE(t.provider_reference, r.provider_reference), updated_at = t.updated_at,
+            fee_returned_amount = t.fee_returned
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[])
+            AS t (merchant_id, id, status, failure_code, provider_reference, updated_at, fee_returned)
         WHERE r.merchant_id = t.merchant_id AND r.id = t.id AND r.status <> 'failed'
         """;
 
@@ -185,15 +186,8 @@ internal static class ChargeSql
 
     public const string Get = $"SELECT {Columns} FROM payments.charges c WHERE c.merchant_id = $1 AND c.id = $2";
 
-    /// <summary>Newest first: ids sort by time, so the primary key serves the list and its cursor.</summary>
-    public const string List =
-        $"""
-        SELECT {Columns}
-        FROM payments.charges c
-        WHERE c.merchant_id = $1 AND ($2::uuid IS NULL OR c.id < $2) AND ($3::text IS NULL OR c.status = $3)
-        ORDER BY c.id DESC
-        LIMIT $4
-        """;
+    /// <summary>The head of every list of charges; <see cref="Database.ListQuery"/> adds the filters that are given.</summary>
+    public const string List = $"SELECT {Columns} FROM payments.charges c";
 
     /// <summary>
     /// Claims attempts that are due to be asked about, by moving their next check on: another instance, or this one after a crash, comes back only then.

@@ -6,6 +6,7 @@ using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Messaging;
+using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -25,7 +26,20 @@ internal sealed class OutcomeBatch
     private readonly List<DomainEvent> _events = [];
     private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
 
+    private readonly MonthlyVolumes _volumes = new();
+
     public List<Journal> Journals { get; } = [];
+
+    /// <summary>Locks the monthly volumes that decide a price in this batch.</summary>
+    public Task LockVolumesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now, CancellationToken ct) =>
+        _volumes.LockAsync(
+            connection, transaction,
+            [.. from answer in answers
+                where answer.Answer.Result is PaymentResult.Succeeded && _attempts.ContainsKey(answer.Reference)
+                let attempt = _attempts[answer.Reference].Attempt
+                where answer.Terms.Plans.At(now).Plan.HasTiers(attempt.Amount.Currency)
+                select (attempt.Merchant, attempt.Amount.Currency)],
+            now, ct);
 
     /// <param name="payoutDelayDays">What the payout settings of the charge's currency say; null takes the merchant's own delay.</param>
     public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response, int? payoutDelayDays)
@@ -40,7 +54,13 @@ internal sealed class OutcomeBatch
             return new AttemptOutcome(Found: false);
         var chargeKey = (row.Attempt.Merchant, row.Attempt.Charge);
         var (charge, before) = _charges[chargeKey];
-        var terms = new SettlementTerms(answer.Terms.Fees, Availability.AvailableOn(now, charge.Amount.Currency, row.PayoutDelayDays ?? answer.Terms.PayoutDelayDays));
+        var plan = answer.Terms.Plans.At(now);
+        var terms = new SettlementTerms(plan.Plan, Availability.AvailableOn(now, charge.Amount.Currency, row.PayoutDelayDays ?? answer.Terms.PayoutDelayDays))
+        {
+            PlanVersion = plan.Version,
+            MerchantCountry = answer.Terms.Country,
+            VolumeBefore = _volumes.Before(charge.Merchant, charge.Currency, now),
+        };
         var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
         if (!effect.Changed)
             return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response) { Attempt = row.Attempt, Now = Respond(effect.After) };
@@ -51,8 +71,13 @@ internal sealed class OutcomeBatch
         _changedAttempts.Add(answer.Reference);
         if (effect.Journal is not null)
             Journals.Add(effect.Journal);
-        if (effect.BalanceTransaction is not null)
-            _balanceTransactions.Add(effect.BalanceTransaction);
+        if (effect.BalanceTransaction is { } entry)
+        {
+            _balanceTransactions.Add(entry);
+            if (entry.Type is BalanceTransactionType.Charge)
+                _volumes.Add(charge.Merchant, entry.Amount, now);
+        }
+
         if (effect.Event is not null)
             _events.Add(Event(effect.Event, after, now) with { TraceParent = answer.TraceParent });
         var response = row.Response;
@@ -80,6 +105,8 @@ internal sealed class OutcomeBatch
         batch.BatchCommands.Add(UpdateAttempts(attempts));
         if (refunds.Count > 0)
             batch.BatchCommands.Add(UpdateRefunds(refunds));
+        if (_volumes.Write() is { } volumes)
+            batch.BatchCommands.Add(volumes);
         if (_balanceTransactions.Count > 0)
             batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
         if (_responses.Count > 0)
@@ -135,6 +162,8 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, r => r.Charge.UpdatedAt, NpgsqlDbType.TimestampTz),
             Columns.Of(rows, r => r.Charge.ExpiresAt, NpgsqlDbType.TimestampTz),
             Columns.Of(rows, r => r.Charge.Canceling.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => PricingJson.WriteDetails(r.Charge.FeeDetails), NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Charge.FeeReturned.MinorUnits, NpgsqlDbType.Bigint),
         },
     };
 
@@ -163,6 +192,7 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, r => r.FailureCode, NpgsqlDbType.Text),
             Columns.Of(rows, r => r.ProviderReference, NpgsqlDbType.Text),
             Columns.Of(rows, r => r.UpdatedAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, r => r.FeeReturned.MinorUnits, NpgsqlDbType.Bigint),
         },
     };
 }

@@ -97,7 +97,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
     }
 
     /// <summary>Locks the charges and disputes and loads all that is known of them.</summary>
-    public async Task LockAsync(CancellationToken ct)
+    public async Task LockAsync(DateTimeOffset now, CancellationToken ct)
     {
         if (_work.Count == 0)
         {
@@ -112,7 +112,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
             var fees = DisputeFeePlan.Read(row.IsDBNull(5) ? null : row.GetString(5));
             _charges[(new MerchantId(row.GetGuid(0)), new ChargeId(row.GetGuid(1)))] =
                 new Terms(new Money(captured > 0 ? captured : row.GetInt64(4), currency), fees.FeesFor(currency));
-        }, ct, Columns.Of(charges, c => c.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(charges, c => c.Charge.Value, NpgsqlDbType.Uuid));
+        }, ct, Columns.Of(charges, c => c.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(charges, c => c.Charge.Value, NpgsqlDbType.Uuid), new NpgsqlParameter { Value = now });
 
         // Read after the charges are locked: whoever made the dispute in between has committed.
         var work = _work.ToList();

@@ -110,7 +110,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
         var now = time.GetUtcNow();
         var batch = new DisputeBatch(connection, transaction, updates);
         await batch.FindAsync(ct);
-        await batch.LockAsync(ct);
+        await batch.LockAsync(now, ct);
         var journals = batch.Decide(now);
         if (journals.Count > 0)
         {

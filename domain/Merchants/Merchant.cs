@@ -16,6 +16,7 @@ public enum MerchantStatus
 
 /// <summary>A business that takes payments through the platform.</summary>
 /// <param name="Country">ISO 3166-1 alpha-2.</param>
+/// <param name="FeePlan">The plan that was in force when the merchant was read.</param>
 /// <param name="PayoutDelayDays">Days between a capture and the day its funds can be paid out.</param>
 public sealed record Merchant(
     MerchantId Id,
@@ -26,4 +27,8 @@ public sealed record Merchant(
     short PayoutDelayDays,
     IReadOnlyDictionary<string, string> Metadata,
     DateTimeOffset CreatedAt,
-    DateTimeOffset UpdatedAt);
+    DateTimeOffset UpdatedAt)
+{
+    /// <summary>Every version of the fee plan; each capture is priced by the one in force at its time.</summary>
+    public FeePlanHistory FeePlans { get; init; } = new([new FeePlanVersion(1, CreatedAt, FeePlan, CreatedAt, "platform")]);
+}

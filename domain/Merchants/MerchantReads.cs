@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Dapper;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Merchants;
 
@@ -19,8 +20,14 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
     public async Task<Merchant?> GetAsync(MerchantId id, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
+        return await GetAsync(connection, id, time.GetUtcNow(), ct);
+    }
+
+    /// <summary>The merchant as the connection's transaction sees it.</summary>
+    internal static async Task<Merchant?> GetAsync(NpgsqlConnection connection, MerchantId id, DateTimeOffset now, CancellationToken ct)
+    {
         var row = await connection.QuerySingleOrDefaultAsync<MerchantRow>(new CommandDefinition(MerchantSql.Get, new { id = id.Value }, cancellationToken: ct));
-        return row?.ToMerchant();
+        return row?.ToMerchant(now);
     }
 
     /// <summary>The merchant as it was at most <see cref="CacheLifetime"/> ago: for the paths that take payments.</summary>
@@ -46,14 +53,22 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var rows = await connection.QueryAsync<MerchantRow>(
             new CommandDefinition(MerchantSql.List, new { after = startingAfter?.Value, limit }, cancellationToken: ct));
-        return [.. rows.Select(row => row.ToMerchant())];
+        var now = time.GetUtcNow();
+        return [.. rows.Select(row => row.ToMerchant(now))];
     }
 
     private sealed record MerchantRow(
-        Guid Id, string Name, string Country, string Status, string FeePlan, short PayoutDelayDays, string Metadata, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+        Guid Id, string Name, string Country, string Status, string FeePlan, short PayoutDelayDays, string Metadata, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt,
+        string? LaterPlans)
     {
-        public Merchant ToMerchant() => new(
-            new MerchantId(Id), Name, Country, DbText.Parse<MerchantStatus>(Status), MerchantJson.ReadFeePlan(FeePlan), PayoutDelayDays, MerchantJson.ReadMetadata(Metadata),
-            CreatedAt, UpdatedAt);
+        public Merchant ToMerchant(DateTimeOffset now)
+        {
+            var plans = PricingJson.ReadHistory(MerchantJson.ReadFeePlan(FeePlan), CreatedAt, LaterPlans);
+            return new Merchant(
+                new MerchantId(Id), Name, Country, DbText.Parse<MerchantStatus>(Status), plans.At(now).Plan, PayoutDelayDays, MerchantJson.ReadMetadata(Metadata), CreatedAt, UpdatedAt)
+            {
+                FeePlans = plans,
+            };
+        }
     }
 }

@@ -1,3 +1,5 @@
+using Payments.Domain.Pricing;
+
 namespace Payments.Domain.Merchants;
 
 internal static class MerchantSql
@@ -9,19 +11,21 @@ internal static class MerchantSql
         """;
 
     public const string Get =
-        """
-        SELECT id, name, country, status, fee_plan::text, payout_delay_days, metadata::text, created_at, updated_at
-        FROM payments.merchants
-        WHERE id = @id
+        $"""
+        SELECT m.id, m.name, m.country, m.status, m.fee_plan::text, m.payout_delay_days, m.metadata::text, m.created_at, m.updated_at,
+            {PricingSql.LaterVersions} AS later_plans
+        FROM payments.merchants m
+        WHERE m.id = @id
         """;
 
     /// <summary>Newest first; ids sort by time.</summary>
     public const string List =
-        """
-        SELECT id, name, country, status, fee_plan::text, payout_delay_days, metadata::text, created_at, updated_at
-        FROM payments.merchants
-        WHERE @after::uuid IS NULL OR id < @after
-        ORDER BY id DESC
+        $"""
+        SELECT m.id, m.name, m.country, m.status, m.fee_plan::text, m.payout_delay_days, m.metadata::text, m.created_at, m.updated_at,
+            {PricingSql.LaterVersions} AS later_plans
+        FROM payments.merchants m
+        WHERE @after::uuid IS NULL OR m.id < @after
+        ORDER BY m.id DESC
         LIMIT @limit
         """;
 

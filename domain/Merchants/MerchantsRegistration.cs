@@ -18,6 +18,7 @@ public static class MerchantsRegistration
         services.AddSingleton<CreateMerchant>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<AuditLog>();
+        services.AddSingleton<FeePlans>();
         return services;
     }
 }

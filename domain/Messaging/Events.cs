@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
 using Npgsql;
+using NpgsqlTypes;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Messaging;
 
@@ -40,25 +42,18 @@ public sealed class Events(NpgsqlDataSource dataSource)
 {
     private const string Columns = "id, merchant_id, type, object_type, object_id, sequence, data::text, created_at";
 
-    private const string List =
-        $"""
-        SELECT {Columns} FROM payments.events
-        WHERE merchant_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::text IS NULL OR type = $3) AND ($4::uuid IS NULL OR object_id = $4)
-        ORDER BY id DESC
-        LIMIT $5
-        """;
+    private const string List = $"SELECT {Columns} FROM payments.events e";
 
     private const string Find = $"SELECT {Columns} FROM payments.events WHERE merchant_id = $1 AND id = $2";
 
     /// <summary>Newest first.</summary>
     /// <param name="after">The last event of the page before.</param>
-    public async Task<IReadOnlyList<StoredEvent>> ListAsync(MerchantId merchant, EventId? after, string? type, Guid? objectId, int limit, CancellationToken ct)
+    /// <param name="type">Only events of this type.</param>
+    /// <param name="objectId">Only events of this object.</param>
+    public async Task<IReadOnlyList<StoredEvent>> ListAsync(
+        MerchantId merchant, EventId? after, string? type, Guid? objectId, Bounds<DateTimeOffset> created, int limit, CancellationToken ct)
     {
-        await using var command = dataSource.CreateCommand(List);
-        command.Parameters.AddRange(new[]
-        {
-            SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(after?.Value), SqlParameters.Text(type), SqlParameters.Uuid(objectId), SqlParameters.Int(limit),
-        });
+        await using var command = ListCommand(merchant, after, type, objectId, created, limit);
         var events = new List<StoredEvent>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
@@ -73,6 +68,14 @@ public sealed class Events(NpgsqlDataSource dataSource)
         await using var reader = await command.ExecuteReaderAsync(ct);
         return await reader.ReadAsync(ct) ? Read(reader, 0) : null;
     }
+
+    internal NpgsqlCommand ListCommand(MerchantId merchant, EventId? after, string? type, Guid? objectId, Bounds<DateTimeOffset> created, int limit) =>
+        new ListQuery(List, "e", merchant)
+            .Equal("type", type, NpgsqlDbType.Text)
+            .Equal("object_id", objectId, NpgsqlDbType.Uuid)
+            .Created(created)
+            .After(after?.Value)
+            .Limit(dataSource, limit);
 
     internal static StoredEvent Read(NpgsqlDataReader reader, int from) => new(
         new EventId(reader.GetGuid(from)),

@@ -1,12 +1,121 @@
+using System.Text.Json.Serialization;
+
 namespace Payments.Domain.Pricing;
 
-/// <summary>What one currency costs: a share of the amount plus a fixed part, never below the minimum. Fixed parts are minor units.</summary>
-/// <param name="Currency">ISO 4217 code; null is the rule for every currency without one of its own.</param>
-public sealed record FeeRule(string? Currency, int BasisPoints, long Fixed, long Minimum = 0);
+/// <summary>The price of the part of a month's volume that lies above a threshold.</summary>
+/// <param name="From">The volume from which it holds, in minor units of the rule's currency.</param>
+/// <param name="Fixed">Minor units, for each capture that begins in this tier.</param>
+public sealed record FeeTier(long From, int BasisPoints, long Fixed);
 
-/// <summary>How much the platform keeps of a captured amount.</summary>
+/// <summary>
+/// What captures of one kind cost: a share of the amount plus a fixed part, within a minimum and a maximum. Fixed parts are minor units. What a rule
+/// does not name it takes in any kind.
+/// </summary>
+/// <param name="Currency">ISO 4217 code; null is every currency.</param>
+/// <param name="Method">The kind of payment method, such as <c>card</c>.</param>
+/// <param name="CardBrand">The card's network as the processor names it, such as <c>visa</c>.</param>
+/// <param name="CardRegion">Where the card comes from, seen from the merchant.</param>
+/// <param name="Minimum">The least fee of a capture.</param>
+/// <param name="Maximum">The largest fee of a capture; null is none.</param>
+/// <param name="Tiers">Other prices from thresholds of the merchant's monthly volume on, ascending; only where the currency is named.</param>
+public sealed record FeeRule(
+    string? Currency,
+    int BasisPoints,
+    long Fixed,
+    long Minimum = 0,
+    long? Maximum = null,
+    string? Method = null,
+    string? CardBrand = null,
+    CardRegion? CardRegion = null,
+    IReadOnlyList<FeeTier>? Tiers = null)
+{
+    /// <summary>
+    /// How narrowly the rule selects. The currency counts most, then the brand, the region, the method: of two rules that match one capture, one is
+    /// narrower, for two that name the same things with the same values are refused.
+    /// </summary>
+    internal int Narrowness => (Currency is null ? 0 : 8) + (CardBrand is null ? 0 : 4) + (CardRegion is null ? 0 : 2) + (Method is null ? 0 : 1);
+
+    internal bool Matches(FeeSubject subject) =>
+        (Currency is null || string.Equals(Currency, subject.Amount.Currency.Code, StringComparison.OrdinalIgnoreCase))
+        && (Method is null || string.Equals(Method, subject.Method, StringComparison.OrdinalIgnoreCase))
+        && (CardBrand is null || string.Equals(CardBrand, subject.CardBrand, StringComparison.OrdinalIgnoreCase))
+        && (CardRegion is null || CardRegion == subject.CardRegion);
+
+    internal Refusal? Validate(string at)
+    {
+        if (Currency is not null && !Domain.Currency.TryParse(Currency, out _))
+            return Refusal.Invalid($"{at}.currency", $"'{Currency}' is not an ISO 4217 currency code.");
+        if (Method is not null && !IsWord(Method))
+            return Refusal.Invalid($"{at}.method", "A payment method is a word of 1 to 40 small letters, digits and underscores, such as card.");
+        if (CardBrand is not null && !IsWord(CardBrand))
+            return Refusal.Invalid($"{at}.card_brand", "A card brand is a word of 1 to 40 small letters, digits and underscores, such as visa.");
+        if (Method is not null and not FeeSubject.CardMethod && (CardBrand is not null || CardRegion is not null))
+            return Refusal.Invalid($"{at}.method", "Only cards have a brand and a region.");
+        if (BasisPoints is < 0 or > 10_000)
+            return Refusal.Invalid($"{at}.basis_points", "A share is between 0 and 10000 basis points.");
+        if (Fixed is < 0 or > FeePlan.MaximumFixed)
+            return Refusal.Invalid($"{at}.fixed", $"The fixed part is between 0 and {FeePlan.MaximumFixed} minor units.");
+        if (Minimum is < 0 or > FeePlan.MaximumFixed)
+            return Refusal.Invalid($"{at}.minimum", $"The minimum is between 0 and {FeePlan.MaximumFixed} minor units.");
+        if (Maximum < Minimum)
+            return Refusal.Invalid($"{at}.maximum", "The maximum is not below the minimum.");
+        return ValidateTiers(at);
+    }
+
+    private Refusal? ValidateTiers(string at)
+    {
+        if (Tiers is not { Count: > 0 } tiers)
+            return null;
+        if (Currency is null)
+            return Refusal.Invalid($"{at}.tiers", "Thresholds are amounts: a rule with tiers names its currency.");
+        if (tiers.Count > FeePlan.MaximumTiers)
+            return Refusal.Invalid($"{at}.tiers", $"A rule has at most {FeePlan.MaximumTiers} tiers.");
+        for (var i = 0; i < tiers.Count; i++)
+        {
+            if (tiers[i].From is <= 0 or > FeePlan.MaximumVolume || (i > 0 && tiers[i].From <= tiers[i - 1].From))
+                return Refusal.Invalid($"{at}.tiers[{i}].from", $"Thresholds are positive minor units, each above the one before, at most {FeePlan.MaximumVolume}.");
+            if (tiers[i].BasisPoints is < 0 or > 10_000)
+                return Refusal.Invalid($"{at}.tiers[{i}].basis_points", "A share is between 0 and 10000 basis points.");
+            if (tiers[i].Fixed is < 0 or > FeePlan.MaximumFixed)
+                return Refusal.Invalid($"{at}.tiers[{i}].fixed", $"The fixed part is between 0 and {FeePlan.MaximumFixed} minor units.");
+        }
+
+        return null;
+    }
+
+    private static bool IsWord(string text) =>
+        text is { Length: > 0 and <= 40 } && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_');
+}
+
+/// <summary>What becomes of the fee when captured money is refunded.</summary>
+[JsonConverter(typeof(SnakeCaseEnum<RefundFeePolicy>))]
+public enum RefundFeePolicy
+{
+    /// <summary>The platform keeps it.</summary>
+    Kept,
+
+    /// <summary>It goes back to the merchant in proportion to what is refunded of what was captured; all of it once everything is.</summary>
+    Returned,
+}
+
+/// <summary>How much the platform keeps of captured amounts. Immutable: a change is a new version of a merchant's plan.</summary>
 public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
 {
+    /// <summary>The largest fixed part, minimum or maximum, in minor units.</summary>
+    public const long MaximumFixed = 1_000_000;
+
+    public const int MaximumRules = 200;
+    public const int MaximumTiers = 20;
+    public const long MaximumVolume = 1_000_000_000_000_000;
+
+    /// <summary>
+    /// Whether a fee may be more than the captured amount, which the merchant then owes. Without it a fee ends at the amount.
+    /// </summary>
+    public bool MayExceedAmount { get; init; }
+
+    /// <summary>What a refund does to the fee.</summary>
+    public RefundFeePolicy FeeOnRefund { get; init; }
+
     /// <summary>What disputes cost; null means <see cref="DisputeFeePlan.Standard"/>.</summary>
     public DisputeFeePlan? Disputes { get; init; }
 
@@ -16,35 +125,45 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
     /// <summary>Why the plan cannot be used, or null.</summary>
     public Refusal? Validate(string param)
     {
+        if (Rules is null)
+            return Refusal.Invalid($"{param}.rules", "A fee plan lists its rules; an empty list means that nothing is charged.");
+        if (Rules.Count > MaximumRules)
+            return Refusal.Invalid($"{param}.rules", $"A plan has at most {MaximumRules} rules.");
         for (var i = 0; i < Rules.Count; i++)
         {
-            var rule = Rules[i];
-            var at = $"{param}.rules[{i}]";
-            if (rule.Currency is not null && !Domain.Currency.TryParse(rule.Currency, out _))
-                return Refusal.Invalid($"{at}.currency", $"'{rule.Currency}' is not an ISO 4217 currency code.");
-            if (rule.BasisPoints is < 0 or > 10_000)
-                return Refusal.Invalid($"{at}.basis_points", "A share is between 0 and 10000 basis points.");
-            if (rule.Fixed is < 0 or > 1_000_000)
-                return Refusal.Invalid($"{at}.fixed", "The fixed part is between 0 and 1000000 minor units.");
-            if (rule.Minimum is < 0 or > 1_000_000)
-                return Refusal.Invalid($"{at}.minimum", "The minimum is between 0 and 1000000 minor units.");
+            if (Rules[i] is null)
+                return Refusal.Invalid($"{param}.rules[{i}]", "A rule is an object.");
+            if (Rules[i].Validate($"{param}.rules[{i}]") is { } refusal)
+                return refusal;
         }
 
-        if (Rules.Select(rule => rule.Currency?.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() != Rules.Count)
-            return Refusal.Invalid($"{param}.rules", "Each currency has one rule.");
+        if (Rules.Select(rule => (rule.Currency?.ToUpperInvariant(), rule.Method, rule.CardBrand, rule.CardRegion)).Distinct().Count() != Rules.Count)
+            return Refusal.Invalid($"{param}.rules", "Two rules name the same captures: each combination of currency, method, brand and region has one rule.");
         return Disputes?.Validate($"{param}.disputes");
     }
 
-    /// <summary>
-    /// The fee of a captured amount. The share is rounded half away from zero to a whole minor unit. A currency without a rule is free.
-    /// </summary>
-    public Money FeeFor(Money amount)
+    /// <summary>Whether a capture in the currency can depend on the month's volume.</summary>
+    public bool HasTiers(Currency currency)
     {
-        var rule = Rules.FirstOrDefault(r => string.Equals(r.Currency, amount.Currency.Code, StringComparison.OrdinalIgnoreCase))
-            ?? Rules.FirstOrDefault(r => r.Currency is null);
-        if (rule is null)
-            return Money.Zero(amount.Currency);
-        var fee = amount.BasisPoints(rule.BasisPoints).MinorUnits + rule.Fixed;
-        return new Money(Math.Max(fee, rule.Minimum), amount.Currency);
+        foreach (var rule in Rules)
+        {
+            if (rule.Tiers is { Count: > 0 } && string.Equals(rule.Currency, currency.Code, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The narrowest rule that matches, or null: then the capture is free.</summary>
+    public FeeRule? RuleFor(FeeSubject subject)
+    {
+        FeeRule? found = null;
+        foreach (var rule in Rules)
+        {
+            if (rule.Matches(subject) && (found is null || rule.Narrowness > found.Narrowness))
+                found = rule;
+        }
+
+        return found;
     }
 }

@@ -34,4 +34,8 @@ public sealed record Refund(
     string? ProviderReference,
     string MetadataJson,
     DateTimeOffset CreatedAt,
-    DateTimeOffset UpdatedAt);
+    DateTimeOffset UpdatedAt)
+{
+    /// <summary>The fee that went back to the merchant with the refund, by the policy of its plan.</summary>
+    public Money FeeReturned { get; init; } = Money.Zero(Amount.Currency);
+}

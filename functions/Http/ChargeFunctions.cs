@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
 using Payments.Domain.Charges;
-using Payments.Domain.Database;
 
 namespace Payments.Functions.Http;
 
@@ -55,17 +54,13 @@ public sealed class ChargeFunctions(CreateCharge create, ChargeOperations operat
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/charges")] HttpRequest request, FunctionContext context, CancellationToken ct)
     {
-        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<ChargeId>(request).TryGet(out var page, out refusal))
-            return Problems.Of(refusal);
-        ChargeStatus? status = null;
-        if (request.Query.TryGetValue("status", out var text))
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<ChargeId>(request).TryGet(out var page, out refusal)
+            || !ListFilters.Charges(request).TryGet(out var filter, out refusal))
         {
-            if (!DbText.TryParse<ChargeStatus>(text, out var value))
-                return Problems.Of(Refusal.Invalid("status", $"A charge's status is one of {string.Join(", ", Enum.GetValues<ChargeStatus>().Select(DbText.Of))}."));
-            status = value;
+            return Problems.Of(refusal);
         }
 
-        var rows = await reads.ListAsync(merchant, page.Limit + 1, page.StartingAfter, status, ct);
+        var rows = await reads.ListAsync(merchant, filter, page.Limit + 1, page.StartingAfter, ct);
         return Api.List(rows, page.Limit, ChargeResource.Of, ChargeJson.Default.ChargeResource);
     }
 }

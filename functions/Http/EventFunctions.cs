@@ -12,8 +12,12 @@ public sealed class EventFunctions(Events events)
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/events")] HttpRequest request, FunctionContext context, CancellationToken ct)
     {
-        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<EventId>(request).TryGet(out var page, out refusal))
+        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<EventId>(request).TryGet(out var page, out refusal)
+            || !ListFilters.Created(request).TryGet(out var created, out refusal))
+        {
             return Problems.Of(refusal);
+        }
+
         string? type = request.Query["type"];
         Guid? objectId = null;
         if (request.Query.TryGetValue("object", out var text))
@@ -24,7 +28,7 @@ public sealed class EventFunctions(Events events)
             objectId = value;
         }
 
-        var rows = await events.ListAsync(merchant, page.StartingAfter, type, objectId, page.Limit + 1, ct);
+        var rows = await events.ListAsync(merchant, page.StartingAfter, type, objectId, created, page.Limit + 1, ct);
         return Api.List([.. rows.Take(page.Limit).Select(row => row.ToJson())], rows.Count > page.Limit);
     }
 

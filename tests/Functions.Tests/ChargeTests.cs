@@ -21,7 +21,7 @@ public sealed class ChargeTests(RunningApp app)
     [Theory]
     [InlineData("JPY", 5_000, 175)]
     [InlineData("KWD", 10_000, 390)]
-    [InlineData("USD", 1, 30)]
+    [InlineData("USD", 1, 1)]
     public async Task CreateCharge_AnyExponent_CountsMinorUnits(string currency, long amount, long fee)
     {
         var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);

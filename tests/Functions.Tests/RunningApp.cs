@@ -78,9 +78,13 @@ public sealed class RunningApp : IAsyncLifetime
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
 
     /// <summary>A merchant of the test's own, with a key: no test sees another's.</summary>
-    public async Task<TestMerchant> CreateMerchantAsync(int payoutDelayDays = 0)
+    /// <param name="feePlan">Its fee plan as the API takes it; null takes the platform's standard.</param>
+    public async Task<TestMerchant> CreateMerchantAsync(int payoutDelayDays = 0, object? feePlan = null)
     {
-        var merchant = await PostAsync("/v1/merchants", PlatformKey, new { name = "Test " + NewKey(), country = "DE", payout_delay_days = payoutDelayDays });
+        object merchantWith = feePlan is null
+            ? new { name = "Test " + NewKey(), country = "DE", payout_delay_days = payoutDelayDays }
+            : new { name = "Test " + NewKey(), country = "DE", payout_delay_days = payoutDelayDays, fee_plan = feePlan };
+        var merchant = await PostAsync("/v1/merchants", PlatformKey, merchantWith);
         Assert.Equal(201, merchant.Status);
         var id = merchant.Text("id");
         var key = await PostAsync($"/v1/merchants/{id}/api_keys", PlatformKey, new { mode = "test" });
