@@ -104,7 +104,7 @@ internal sealed class ListQuery
         Span<byte> id = stackalloc byte[16];
         id.Fill(rest);
         for (var i = 0; i < 6; i++)
-            id[i] = (byte)(milliseconds >> (8 * (5 - i)));
+            id[i] = (byte)((milliseconds >> (8 * (5 - i))) & 0xff);
         return new Guid(id, bigEndian: true);
     }
 

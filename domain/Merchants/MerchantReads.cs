@@ -17,6 +17,9 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
 
     private readonly ConcurrentDictionary<MerchantId, (Merchant Merchant, long ReadAt)> _merchants = new();
 
+    // Whoever misses a merchant while it is being read waits for that read: a busy merchant that falls out of the cache costs one connection, not one for each request.
+    private readonly ConcurrentDictionary<MerchantId, Lazy<Task<Merchant?>>> _reading = new();
+
     public async Task<Merchant?> GetAsync(MerchantId id, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -35,16 +38,28 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
     {
         if (_merchants.TryGetValue(id, out var cached) && time.GetElapsedTime(cached.ReadAt) < CacheLifetime)
             return cached.Merchant;
-        var readAt = time.GetTimestamp();
-        var merchant = await GetAsync(id, ct);
-        if (merchant is not null)
-        {
-            if (_merchants.Count >= CacheCapacity)
-                _merchants.Clear();
-            _merchants[id] = (merchant, readAt);
-        }
+        return await _reading.GetOrAdd(id, static (key, reads) => new Lazy<Task<Merchant?>>(() => reads.ReadAsync(key)), this).Value.WaitAsync(ct);
+    }
 
-        return merchant;
+    private async Task<Merchant?> ReadAsync(MerchantId id)
+    {
+        try
+        {
+            var readAt = time.GetTimestamp();
+            var merchant = await GetAsync(id, CancellationToken.None);
+            if (merchant is not null)
+            {
+                if (_merchants.Count >= CacheCapacity)
+                    _merchants.Clear();
+                _merchants[id] = (merchant, readAt);
+            }
+
+            return merchant;
+        }
+        finally
+        {
+            _reading.TryRemove(id, out _);
+        }
     }
 
     /// <summary>Newest first.</summary>

@@ -225,7 +225,7 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         services.AddLogging();
         services.AddSingleton<IConfiguration>(configuration);
         services.AddSingleton<TimeProvider>(_clock);
-        services.AddSingleton(_ => PaymentsDataSource.Create(database.AppConnectionString));
+        services.AddSingleton(_ => PaymentsDataSource.Create(database.AppConnectionString + ";Maximum Pool Size=20"));
         services.AddSingleton<LedgerPosting>();
         services.AddMessaging(configuration);
         services.AddMerchants(configuration);

@@ -1,0 +1,448 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using Payments.Domain;
+
+namespace Payments.Benchmarks;
+
+/// <summary>
+/// Charges over HTTP, the whole way: the app and the sandbox acquirer as processes of their own, this process as the only caller, one Postgres. Beside it, in the same run and on the same server, a bare
+/// ASP.NET Core endpoint that does one INSERT for each request. Then again with millions of charges in the tables.
+/// </summary>
+/// <remarks>
+/// All of it shares one machine, so the processor time of each process is reported for each charge too. The acquirer sends no webhooks and does not wait for its own disk: a
+/// real processor's machine is not ours. The app runs with all its timers and listeners.
+/// </remarks>
+internal static class ChargesBench
+{
+    private const int Merchants = 64;
+    private const int Amount = 1_050;
+    private static readonly int[] Connections = [1, 32, 128];
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
+
+    public static async Task RunAsync(BenchRun run)
+    {
+        var times = run.Quick
+            ? new BenchTimes(TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(3))
+            : new BenchTimes(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(20));
+        var history = run.Quick ? 50_000L : 5_000_000L;
+        if (Environment.GetEnvironmentVariable("PAYMENTS_BENCH_HISTORY") is { Length: > 0 } text)
+            history = long.Parse(text, CultureInfo.InvariantCulture);
+        await run.ExecuteAsync(BareEndpoint.Table);
+        var platformKey = "pk_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+        var folder = Directory.CreateTempSubdirectory("bench-charges");
+        try
+        {
+            using var acquirer = await StartAcquirerAsync(folder.FullName);
+            using var app = await StartAppAsync(run, acquirer, platformKey);
+            using var bare = await StartBareAsync(run);
+            var callers = await CreateMerchantsAsync(app.Address, platformKey);
+            var charge = new Target(app.Address, number => callers[number % callers.Length].Head);
+            var insert = new Target(bare.Address, _ => HeadOf(bare.Address, "none"));
+
+            run.Report("idle", "app memory", app.MemoryMegabytes, "MB");
+            var empty = 0.0;
+            foreach (var connections in Connections)
+            {
+                var baseline = await LoadAsync(insert, connections, times);
+                var used = await ProcessorTimes.StartAsync(run, app, acquirer);
+                var ours = await LoadAsync(charge, connections, times);
+                var shares = used.Stop();
+                Report(run, $"{connections} connections", ours, baseline);
+                run.Report($"{connections} connections", "app memory", app.MemoryMegabytes, "MB", bare.MemoryMegabytes);
+                foreach (var (process, time) in shares)
+                    run.Report($"{connections} connections", $"processor time, {process}", time.TotalMilliseconds / Math.Max(1, ours.Calls * (times.WarmUp + times.Measure) / ours.Measured), "ms/charge");
+                empty = ours.PerSecond;
+            }
+
+            if (history == 0)
+                return;
+            await FillAsync(run, callers, history);
+            var full = await LoadAsync(charge, Connections[^1], times);
+            var name = string.Create(CultureInfo.InvariantCulture, $"{Connections[^1]} connections, after {history} charges");
+            run.Report(name, "throughput", full.PerSecond, "charges/s", empty);
+            run.Report(name, "p50", full.P50Milliseconds, "ms");
+            run.Report(name, "p99", full.P99Milliseconds, "ms");
+            run.Report(name, "failures", full.Failures, "charges");
+            run.Report(name, "app memory", app.MemoryMegabytes, "MB");
+            await CheckAsync(run);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static Task<HttpLoadResult> LoadAsync(Target target, int connections, BenchTimes times) => HttpLoad.PostAsync(
+        target.Address, connections, times.WarmUp, times.Measure, target.Head,
+        _ => $$"""{"amount":{{Amount}},"currency":"EUR","payment_method":"tok_visa","description":"Order {{Random.Shared.Next(1_000_000)}}"}""", 201);
+
+    private static void Report(BenchRun run, string name, HttpLoadResult ours, HttpLoadResult bare)
+    {
+        run.Report(name, "throughput", ours.PerSecond, "charges/s", bare.PerSecond);
+        run.Report(name, "p50", ours.P50Milliseconds, "ms", bare.P50Milliseconds);
+        run.Report(name, "p95", ours.P95Milliseconds, "ms", bare.P95Milliseconds);
+        run.Report(name, "p99", ours.P99Milliseconds, "ms", bare.P99Milliseconds);
+        run.Report(name, "failures", ours.Failures + bare.Failures, "requests");
+    }
+
+    /// <summary>One merchant in each bucket of the ledger, as on a platform of any size: no account is hotter than it would be there.</summary>
+    private static async Task<Caller[]> CreateMerchantsAsync(Uri app, string platformKey)
+    {
+        using var http = new HttpClient { BaseAddress = app };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", platformKey);
+        var callers = new Dictionary<short, Caller>();
+        while (callers.Count < Merchants)
+        {
+            var id = (await PostAsync("/v1/merchants", """{"name":"A shop","country":"DE"}""")).GetProperty("id").GetString()!;
+            if (!PrefixedId.TryParse<MerchantId>(id, out var merchant) || callers.ContainsKey(merchant.Bucket))
+                continue;
+            var secret = (await PostAsync($"/v1/merchants/{id}/api_keys", "{}")).GetProperty("secret").GetString()!;
+            callers.Add(merchant.Bucket, new Caller(merchant, HeadOf(app, secret)));
+        }
+
+        return [.. callers.Values];
+
+        async Task<JsonElement> PostAsync(string path, string body)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            request.Headers.Add("Idempotency-Key", Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString("N"));
+            using var response = await http.SendAsync(request);
+            if (!response.IsSuccessStatusCode)
+                throw new InvalidOperationException($"POST {path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+            return await response.Content.ReadFromJsonAsync<JsonElement>();
+        }
+    }
+
+    private static string HeadOf(Uri address, string key) =>
+        $"POST /v1/charges HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n";
+
+    /// <summary>
+    /// History as so many charges would have left it, set by set: charges, attempts, keys with their answers, balance transactions, events, monthly volumes, and the ledger. The ledger's rows are
+    /// inserted as its owner with the versions and balances that posting one after another would have given them, and the balances follow; the check at the end replays that. Stored
+    /// answers and events are shorter than real ones: what grows is rows and index entries.
+    /// </summary>
+    private static async Task FillAsync(BenchRun run, Caller[] callers, long count)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await run.ExecuteAsync(
+            """
+            CREATE UNLOGGED TABLE payments.fill (merchant_id uuid, k bigint, id uuid, at timestamptz);
+            CREATE UNLOGGED TABLE payments.fill_accounts AS
+            SELECT p.merchant_id, p.bucket, p.id AS pending, c.id AS clearing, f.id AS fees
+            FROM ledger.accounts p
+            JOIN ledger.accounts c ON c.name = 'processor/sandbox/clearing' AND c.currency = 'EUR' AND c.bucket = p.bucket
+            JOIN ledger.accounts f ON f.name = 'platform/fees' AND f.currency = 'EUR' AND f.bucket = p.bucket
+            WHERE p.name LIKE 'merchant/%/pending' AND p.currency = 'EUR';
+            """);
+        if (await run.ScalarAsync<long>("SELECT count(*) FROM payments.fill_accounts") != callers.Length)
+            throw new InvalidOperationException("Each merchant has charged before the fill.");
+        const int Chunk = 200_000;
+        for (var done = 0L; done < count; done += Chunk)
+        {
+            var each = (Math.Min(Chunk, count - done) + Merchants - 1) / Merchants;
+
+            // Charges of the last hours, the oldest chunk first.
+            await run.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"SET synchronous_commit = off; SET work_mem = '64MB'; SELECT set_config('fill.each', '{each}', false), set_config('fill.ago', '{count - done}', false);{FillSql}"));
+            if (done / Chunk % 5 == 4 || done + Chunk >= count)
+            {
+                Console.Error.WriteLine($"# {Math.Min(done + Chunk, count)} charges after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+
+                // As the timer would have: the second call seals what the first one marked.
+                for (var i = 0; i < 3; i++)
+                    await run.ScalarAsync<int>("SELECT ledger.seal(now(), 10000)");
+            }
+        }
+
+        await run.ExecuteAsync("DROP TABLE payments.fill; DROP TABLE payments.fill_accounts");
+        await run.ExecuteAsync("VACUUM ANALYZE payments.charges, payments.attempts, payments.idempotency_keys, payments.balance_transactions, payments.events, ledger.transfers, ledger.balances");
+        await run.ExecuteAsync("CHECKPOINT");
+        run.Report($"fill of {count} charges", "time", Stopwatch.GetElapsedTime(started).TotalSeconds, "s");
+        run.Report($"fill of {count} charges", "database", await run.ScalarAsync<long>("SELECT pg_database_size(current_database())") / 1e6, "MB");
+    }
+
+    private const string FillSql =
+        """
+        BEGIN;
+        TRUNCATE payments.fill;
+        INSERT INTO payments.fill
+        SELECT merchant_id, k, encode(substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) || '\x7000'::bytea || substring(uuid_send(gen_random_uuid()) FROM 9), 'hex')::uuid, at
+        FROM payments.fill_accounts a, generate_series(1, current_setting('fill.each')::bigint) k,
+            LATERAL (SELECT now() - make_interval(secs => (current_setting('fill.ago')::bigint * 0.001)) + make_interval(secs => k * 0.001) AS at) t;
+        INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, response_status, response_body, created_at, completed_at)
+        SELECT merchant_id, md5(id::text), sha256(uuid_send(id)), id, 201, convert_to(format('{"id":"ch_%s","object":"charge","status":"captured"}', id), 'UTF8'), at, at FROM payments.fill;
+        INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, fee_amount, fee_details, payment_token, provider, provider_reference,
+            card, description, metadata, created_at, updated_at)
+        SELECT merchant_id, id, 'captured', 'EUR', 1050, 'automatic', 1050, 1050, 60,
+            '[{"amount":1050,"fee":60,"plan_version":1,"rule":{},"parts":[{"type":"percentage","amount":30,"basis_points":290,"of":1050},{"type":"fixed","amount":30}]}]',
+            'tok_visa', 'sandbox', 'pay_' || replace(id::text, '-', ''), '{"brand":"visa","last4":"4242","country":"US"}', 'Order 1', '{}', at, at
+        FROM payments.fill;
+        INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, idempotency_key, created_at, finished_at)
+        SELECT merchant_id, id, id, 'charge', 'succeeded', 'sandbox', 1050, 'pay_' || replace(id::text, '-', ''), md5(id::text), at, at FROM payments.fill;
+        INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, created_at)
+        SELECT merchant_id, id, 'charge', 'ch_' || replace(id::text, '-', ''), 'capture:att_' || replace(id::text, '-', ''), 'EUR', 1050, 60, 990, (at + interval '30 days')::date, at FROM payments.fill;
+        INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+        SELECT merchant_id, id, 'charge.captured', 'charge', id, 1, jsonb_build_object('id', 'ch_' || replace(id::text, '-', ''), 'object', 'charge', 'status', 'captured'), at FROM payments.fill;
+        -- Whoever else posts waits: the versions below follow on what stands now.
+        SELECT count(*) FROM (SELECT account_id FROM ledger.balances WHERE account_id IN (SELECT unnest(ARRAY[pending, clearing, fees]) FROM payments.fill_accounts) ORDER BY account_id FOR UPDATE) l;
+        SELECT pg_current_xact_id();
+        WITH numbered AS (
+            SELECT nextval('ledger.journal_ids') AS journal_id, f.*, a.bucket, a.pending, a.clearing, a.fees
+            FROM (SELECT * FROM payments.fill ORDER BY k, merchant_id) f JOIN payments.fill_accounts a USING (merchant_id)
+        )
+        INSERT INTO ledger.transfers (journal_id, amount, debit_version, debit_balance, credit_version, credit_balance, recorded_at, debit_account, credit_account, line, bucket, code,
+            effective_at, merchant_id, kind, external_key)
+        SELECT n.journal_id, l.amount,
+            CASE l.line WHEN 1 THEN c.version + n.k ELSE p.version + 2 * n.k END,
+            CASE l.line WHEN 1 THEN c.balance + 1050 * n.k ELSE p.balance + 990 * n.k END,
+            CASE l.line WHEN 1 THEN p.version + 2 * n.k - 1 ELSE f.version + n.k END,
+            CASE l.line WHEN 1 THEN p.balance + 990 * (n.k - 1) + 1050 ELSE f.balance + 60 * n.k END,
+            greatest(now(), c.recorded_at, p.recorded_at, f.recorded_at),
+            CASE l.line WHEN 1 THEN n.clearing ELSE n.pending END, CASE l.line WHEN 1 THEN n.pending ELSE n.fees END, l.line, n.bucket, l.code,
+            CASE l.line WHEN 1 THEN n.at END, CASE l.line WHEN 1 THEN n.merchant_id END, CASE l.line WHEN 1 THEN 'capture' END,
+            CASE l.line WHEN 1 THEN 'capture:att_' || replace(n.id::text, '-', '') END
+        FROM numbered n
+        JOIN ledger.balances c ON c.account_id = n.clearing
+        JOIN ledger.balances p ON p.account_id = n.pending
+        JOIN ledger.balances f ON f.account_id = n.fees
+        CROSS JOIN (VALUES (1::smallint, 1050, 'capture'), (2::smallint, 60, 'fee')) AS l (line, amount, code);
+        UPDATE ledger.balances b
+        SET balance = b.balance + t.balance * t.n, version = b.version + t.versions * t.n, recorded_at = greatest(now(), b.recorded_at)
+        FROM (SELECT x.account_id, x.balance, x.versions, current_setting('fill.each')::bigint AS n
+            FROM payments.fill_accounts a, LATERAL (VALUES (a.clearing, 1050, 1), (a.pending, 990, 2), (a.fees, 60, 1)) AS x (account_id, balance, versions)) t
+        WHERE b.account_id = t.account_id;
+        INSERT INTO payments.monthly_volumes AS v (merchant_id, currency, month, captured, captures)
+        SELECT merchant_id, 'EUR', date_trunc('month', at AT TIME ZONE 'UTC')::date, sum(1050), count(*) FROM payments.fill GROUP BY 1, 2, 3
+        ON CONFLICT (merchant_id, currency, month) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures;
+        COMMIT;
+        """;
+
+    /// <summary>What was measured has to be right as well: balances are the sums of their rows, without gaps, and each capture is in the ledger once.</summary>
+    private static async Task CheckAsync(BenchRun run)
+    {
+        var wrong = await run.ScalarAsync<long>(
+            """
+            WITH sides AS (
+                SELECT debit_account AS account, -amount AS change FROM ledger.transfers
+                UNION ALL SELECT credit_account, amount FROM ledger.transfers
+            ), sums AS (SELECT account, sum(change) AS balance, count(*) AS version FROM sides GROUP BY account)
+            SELECT (SELECT count(*) FROM sums s JOIN ledger.balances b ON b.account_id = s.account WHERE b.balance <> b.sign * s.balance OR b.version <> s.version)
+                + abs((SELECT count(*) FROM payments.charges WHERE status = 'captured') - (SELECT count(*) FROM payments.balance_transactions))
+                + abs((SELECT count(*) FROM payments.charges WHERE status = 'captured') - (SELECT sum(captures)::bigint FROM payments.monthly_volumes))
+            """);
+        run.Report("afterwards", "accounts and charges that do not add up", wrong, "rows");
+    }
+
+    private static Task<Service> StartAcquirerAsync(string folder) => Service.StartAsync(
+        "acquirer", "local/acquirer/bin/Release/net10.0/Payments.Acquirer.dll", port => new()
+        {
+            ["Acquirer__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            ["Acquirer__ApiKey"] = "ak_bench",
+            ["Acquirer__DataDirectory"] = folder,
+            ["Acquirer__FlushToDisk"] = "false",
+        }, "/health");
+
+    private static Task<Service> StartAppAsync(BenchRun run, Service acquirer, string platformKey) => Service.StartAsync(
+        "app", "functions/bin/Release/net10.0/Payments.Functions.dll", port =>
+        {
+            using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(Service.Root, "local.settings.sample.json")));
+            var settings = sample.RootElement.GetProperty("Values").EnumerateObject().ToDictionary(value => value.Name, value => value.Value.GetString()!, StringComparer.Ordinal);
+            settings["SelfHost__Port"] = port.ToString(CultureInfo.InvariantCulture);
+            settings["AzureWebJobsStorage"] = Environment.GetEnvironmentVariable("PAYMENTS_BENCH_STORAGE") ?? throw new InvalidOperationException("PAYMENTS_BENCH_STORAGE is not set: ./bench starts the storage and sets it.");
+            settings["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString;
+            settings["Platform__ApiKeyHashes"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(platformKey)));
+            settings["Providers__Sandbox__BaseAddress"] = acquirer.Address.ToString();
+            settings["Providers__Sandbox__ApiKey"] = "ak_bench";
+            settings["Webhooks__Inbound__sandbox__Secret"] = "whsec_" + Convert.ToBase64String(new byte[32]);
+            settings["Secrets__Keys__local"] = Convert.ToBase64String(new byte[32]);
+            return settings;
+        }, "/health/ready");
+
+    private static Task<Service> StartBareAsync(BenchRun run) => Service.StartAsync(
+        "bare endpoint", "benchmarks/bin/Release/net10.0/Payments.Benchmarks.dll", port => new()
+        {
+            [BareEndpoint.PortVariable] = port.ToString(CultureInfo.InvariantCulture),
+            [BareEndpoint.PostgresVariable] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString,
+        }, "/health/ready", BareEndpoint.Argument);
+
+    private sealed record Target(Uri Address, Func<int, string> Head);
+
+    private sealed record Caller(MerchantId Merchant, string Head);
+
+    /// <summary>A program of this repository, run from its build output, stopped with the benchmark.</summary>
+    private sealed class Service : IDisposable
+    {
+        private readonly Process _process;
+
+        private Service(string name, Process process, Uri address)
+        {
+            Name = name;
+            _process = process;
+            Address = address;
+        }
+
+        public static string Root { get; } = Environment.GetEnvironmentVariable("PAYMENTS_BENCH_ROOT") ?? Directory.GetCurrentDirectory();
+
+        public string Name { get; }
+
+        public Uri Address { get; }
+
+        public double MemoryMegabytes
+        {
+            get
+            {
+                _process.Refresh();
+                return _process.WorkingSet64 / 1e6;
+            }
+        }
+
+        public TimeSpan ProcessorTime
+        {
+            get
+            {
+                _process.Refresh();
+                return _process.TotalProcessorTime;
+            }
+        }
+
+        public static async Task<Service> StartAsync(string name, string program, Func<int, Dictionary<string, string>> settings, string health, params string[] arguments)
+        {
+            var port = FreePort();
+            var path = Path.Combine(Root, program);
+            var info = new ProcessStartInfo("dotnet", [path, .. arguments])
+            {
+                WorkingDirectory = Path.GetDirectoryName(path)!,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            foreach (var (key, value) in settings(port))
+                info.Environment[key] = value;
+            var process = Process.Start(info)!;
+            var said = new StringBuilder();
+            void Keep(object sender, DataReceivedEventArgs line)
+            {
+                lock (said)
+                {
+                    if (said.Length < 4_000)
+                        said.AppendLine(line.Data);
+                }
+            }
+
+            process.OutputDataReceived += Keep;
+            process.ErrorDataReceived += Keep;
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            var service = new Service(name, process, new Uri($"http://127.0.0.1:{port}/"));
+            using var http = new HttpClient { BaseAddress = service.Address };
+            var started = Stopwatch.GetTimestamp();
+            while (true)
+            {
+                try
+                {
+                    using var answer = await http.GetAsync(health);
+                    if (answer.StatusCode is HttpStatusCode.OK)
+                        return service;
+                }
+                catch (HttpRequestException)
+                {
+                }
+
+                if (process.HasExited || Stopwatch.GetElapsedTime(started) > StartTime)
+                {
+                    service.Dispose();
+                    throw new InvalidOperationException($"The {name} did not start: {said}");
+                }
+
+                await Task.Delay(100);
+            }
+        }
+
+        public void Dispose()
+        {
+            if (!_process.HasExited)
+            {
+                _process.Kill(entireProcessTree: true);
+                _process.WaitForExit();
+            }
+
+            _process.Dispose();
+        }
+
+        private static int FreePort()
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+    }
+
+    /// <summary>What each process used of the processors between two moments; of Postgres, all its processes, where the system has /proc and the server is on this machine.</summary>
+    private sealed class ProcessorTimes
+    {
+        private readonly Service[] _services;
+        private readonly int? _postmaster;
+        private readonly Dictionary<string, TimeSpan> _before;
+
+        private ProcessorTimes(Service[] services, int? postmaster)
+        {
+            _services = services;
+            _postmaster = postmaster;
+            _before = Read();
+        }
+
+        public static async Task<ProcessorTimes> StartAsync(BenchRun run, params Service[] services)
+        {
+            int? postmaster = null;
+            if (OperatingSystem.IsLinux() && Stat(await run.ScalarAsync<int>("SELECT pg_backend_pid()")) is { } backend)
+                postmaster = backend.Parent;
+            return new ProcessorTimes(services, postmaster);
+        }
+
+        public IEnumerable<(string Process, TimeSpan Time)> Stop()
+        {
+            var after = Read();
+            return [.. after.Select(pair => (pair.Key, pair.Value - _before.GetValueOrDefault(pair.Key)))];
+        }
+
+        private Dictionary<string, TimeSpan> Read()
+        {
+            var times = _services.ToDictionary(service => service.Name, service => service.ProcessorTime, StringComparer.Ordinal);
+            using (var self = Process.GetCurrentProcess())
+                times["driver"] = self.TotalProcessorTime;
+            if (_postmaster is not { } postmaster)
+                return times;
+            var sum = TimeSpan.Zero;
+            foreach (var folder in Directory.EnumerateDirectories("/proc"))
+            {
+                if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid) && Stat(pid) is { } stat && stat.Parent == postmaster)
+                    sum += stat.Time;
+            }
+
+            times["postgres"] = sum;
+            return times;
+        }
+
+        private static (int Parent, TimeSpan Time)? Stat(int pid)
+        {
+            try
+            {
+                // pid (name) state ppid ... utime stime, in hundredths of a second: proc(5), fields 4, 14, 15.
+                var text = File.ReadAllText($"/proc/{pid}/stat");
+                var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+                return (int.Parse(fields[1], CultureInfo.InvariantCulture),
+                    TimeSpan.FromMilliseconds(10 * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture))));
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+        }
+    }
+}
