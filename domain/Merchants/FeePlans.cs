@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using Npgsql;
+using Payments.Domain.Audit;
 using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Merchants;
@@ -18,7 +20,7 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
     /// <summary>
     /// Adds a version. Where the version in force at its time says the same already, nothing is added and that one is returned; so repeating a request changes nothing.
     /// </summary>
-    public async Task<Result<FeePlanVersionResource>> PutAsync(MerchantId merchant, PutFeePlanRequest request, string actor, CancellationToken ct)
+    public async Task<Result<FeePlanVersionResource>> PutAsync(MerchantId merchant, PutFeePlanRequest request, Actor actor, CancellationToken ct)
     {
         if (request.Plan is not { } plan)
             return Refusal.Invalid("plan", "Give the plan with its rules; an empty list of rules means that nothing is charged.");
@@ -45,19 +47,21 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
                 "effective_from", $"A plan takes effect {FeePlanHistory.Lead.TotalSeconds:0} seconds after it is stored at the earliest, and never for captures that have taken effect.");
         }
 
-        var version = new FeePlanVersion(history.Versions.Max(v => v.Version) + 1, from, plan, now, actor);
+        var version = new FeePlanVersion(history.Versions.Max(v => v.Version) + 1, from, plan, now, actor.Name);
         await using (var insert = new NpgsqlCommand(PricingSql.Insert, connection, transaction)
         {
             Parameters =
             {
                 new() { Value = merchant.Value }, new() { Value = version.Version }, new() { Value = version.EffectiveFrom }, new() { Value = json }, new() { Value = now },
-                new() { Value = actor },
+                new() { Value = version.CreatedBy },
             },
         })
         {
             await insert.ExecuteNonQueryAsync(ct);
         }
 
+        var detail = AuditEntry.Details(("version", version.Version), ("effective_from", version.EffectiveFrom.ToString("O", CultureInfo.InvariantCulture)));
+        await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "fee_plan.changed", "merchant", merchant.ToString(), merchant, detail), now, ct);
         await transaction.CommitAsync(ct);
         return FeePlanVersionResource.Of(merchant, new FeePlanHistory([.. history.Versions, version]), version, now);
     }

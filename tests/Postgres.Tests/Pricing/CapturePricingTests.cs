@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Payments.Domain;
+using Payments.Domain.Audit;
 using Payments.Domain.Charges;
 using Payments.Domain.Database;
 using Payments.Domain.Ledger;
@@ -151,7 +152,7 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         var plans = instance.GetRequiredService<FeePlans>();
         foreach (var from in new[] { Start.AddDays(-1), Start, Start.AddSeconds(59) })
         {
-            var result = await plans.PutAsync(merchant, new PutFeePlanRequest(new FeePlan([]), from), "test", default);
+            var result = await plans.PutAsync(merchant, new PutFeePlanRequest(new FeePlan([]), from), new Actor("test"), default);
             Assert.False(result.TryGet(out _, out var refusal));
             Assert.Equal("effective_from", refusal.Param);
         }
@@ -289,7 +290,7 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
 
     private static async Task<FeePlanVersionResource> PutAsync(FeePlans plans, MerchantId merchant, FeePlan plan, DateTimeOffset? from)
     {
-        var result = await plans.PutAsync(merchant, new PutFeePlanRequest(plan, from), "test", default);
+        var result = await plans.PutAsync(merchant, new PutFeePlanRequest(plan, from), new Actor("test"), default);
         Assert.True(result.TryGet(out var version, out var refusal), refusal?.Detail);
         return version;
     }
