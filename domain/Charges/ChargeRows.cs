@@ -88,7 +88,7 @@ internal static class ChargeRows
             Time(row, at + 7)!.Value,
             Time(row, at + 8)!.Value)
         {
-            FeeReturned = new Money(row.GetInt64(at + 9), charge.Currency),
+            FeeReturned = new Money(row.GetInt64(at + 9), currency),
         };
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);

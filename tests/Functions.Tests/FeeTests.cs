@@ -62,6 +62,40 @@ public sealed class FeeTests(RunningApp app)
         Assert.Equal(-10, (await unlimited.BalanceAsync()).Pending);
     }
 
+    [Fact]
+    public async Task Captures_OfOneCharge_ArePricedOneByOne()
+    {
+        var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);
+        var charge = await merchant.PostAsync("/v1/charges", new { amount = 10_000, currency = "EUR", payment_method = "tok_visa", capture_method = "manual" });
+        Assert.Equal((0, null), (charge.Number("fee"), charge.Json["fee_details"]));
+
+        await merchant.PostAsync($"/v1/charges/{charge.Text("id")}/capture", new { amount = 4_000 });
+        var captured = await merchant.PostAsync($"/v1/charges/{charge.Text("id")}/capture", new { amount = 6_000 });
+
+        Assert.Equal(116 + 30 + 174 + 30, captured.Number("fee"));
+        Assert.Equal([(4_000L, 146L), (6_000L, 204L)], captured.Json["fee_details"]!.AsArray().Select(d => (d!["amount"]!.GetValue<long>(), d["fee"]!.GetValue<long>())));
+        Assert.Equal(10_000 - 350, (await merchant.BalanceAsync()).Pending);
+    }
+
+    [Theory]
+    [InlineData("kept", 0, 0)]
+    [InlineData("returned", 128, 320)]
+    public async Task Refunds_ReturnTheFeeAsThePlanSays(string policy, long first, long all)
+    {
+        var plan = new { rules = new[] { new { basis_points = 290, @fixed = 30 } }, fee_on_refund = policy };
+        var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5, feePlan: plan);
+        var charge = await merchant.ChargeAsync(10_000);
+
+        var one = await merchant.PostAsync("/v1/refunds", new { charge = charge.Text("id"), amount = 4_000 });
+        var two = await merchant.PostAsync("/v1/refunds", new { charge = charge.Text("id") });
+
+        Assert.Equal((first, all - first), (one.Number("fee_returned"), two.Number("fee_returned")));
+        Assert.Equal(all, (await merchant.GetAsync($"/v1/charges/{charge.Text("id")}")).Number("fee_returned"));
+        var lines = (await merchant.GetAsync("/v1/balance_transactions?type=refund")).Json["data"]!.AsArray();
+        Assert.Equal([first - all, -first], lines.Select(line => line!["fee"]!.GetValue<long>()));
+        Assert.Equal(-10_000 + all, (await merchant.BalanceAsync()).Available);
+    }
+
     [Theory]
     [InlineData("amount=10000&currency=EUR", 400)]
     [InlineData("amount=10000&currency=EUR&method=card", 300)]

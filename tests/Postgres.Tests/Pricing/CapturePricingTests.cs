@@ -134,7 +134,8 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
 
         await CaptureAsync(instance, await RefundIntentAsync(merchant, charge.Id, 3_333));
         Assert.Equal(-3_333 + first, await BalanceAsync(available));
-        await CaptureAsync(instance, await RefundIntentAsync(merchant, charge.Id, 6_667));
+        var second = await RefundIntentAsync(merchant, charge.Id, 6_667);
+        await CaptureAsync(instance, second);
 
         Assert.Equal(-10_000 + all, await BalanceAsync(available));
         Assert.Equal(all, Assert.Single(await ChargesAsync(merchant)).FeeReturned.MinorUnits);
@@ -142,6 +143,14 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
             [first - 3_333, all - first - 6_667],
             await connection.QueryAsync<long>("SELECT net FROM payments.balance_transactions WHERE merchant_id = @merchant AND type = 'refund' ORDER BY id", new { merchant }));
         Assert.Equal(all, await connection.ExecuteScalarAsync<long>("SELECT coalesce(sum(fee_returned_amount), 0)::bigint FROM payments.refunds WHERE merchant_id = @merchant", new { merchant }));
+
+        // The processor takes the second one back: so does the platform its fee.
+        await instance.GetRequiredService<AttemptOutcomes>().RecordAsync(second, PaymentAnswer.Declined(DeclineCode.InvalidAccount), default);
+        Assert.Equal(-3_333 + first, await BalanceAsync(available));
+        Assert.Equal(first, Assert.Single(await ChargesAsync(merchant)).FeeReturned.MinorUnits);
+        Assert.Equal(
+            6_667 - (all - first),
+            await connection.ExecuteScalarAsync<long>("SELECT net FROM payments.balance_transactions WHERE merchant_id = @merchant AND type = 'refund_failure'", new { merchant }));
     }
 
     [Fact]
