@@ -257,7 +257,7 @@ internal static class ChargesBench
             settings["SelfHost__Port"] = port.ToString(CultureInfo.InvariantCulture);
             settings["AzureWebJobsStorage"] = Environment.GetEnvironmentVariable("PAYMENTS_BENCH_STORAGE") ?? throw new InvalidOperationException("PAYMENTS_BENCH_STORAGE is not set: ./bench starts the storage and sets it.");
             settings["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString;
-            settings["Platform__ApiKeyHashes"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(platformKey)));
+            settings["Platform__ApiKeyHashes"] = "bench:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(platformKey)));
             settings["Providers__Sandbox__BaseAddress"] = acquirer.Address.ToString();
             settings["Providers__Sandbox__ApiKey"] = "ak_bench";
             settings["Webhooks__Inbound__sandbox__Secret"] = "whsec_" + Convert.ToBase64String(new byte[32]);
