@@ -82,6 +82,14 @@ internal sealed class BenchRun : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>The administrator's connection to the run's database, for what only a superuser may ask.</summary>
+    public async Task<NpgsqlConnection> OpenAdminAsync()
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_admin) { Database = _database, Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await App.DisposeAsync();

@@ -52,9 +52,16 @@ internal static class ChargesBench
             foreach (var connections in Connections)
             {
                 var baseline = await LoadAsync(insert, connections, times);
+                await StatementsAsync(run, "SELECT pg_stat_statements_reset()");
                 var used = await ProcessorTimes.StartAsync(run, app, acquirer);
                 var ours = await LoadAsync(charge, connections, times);
                 var shares = used.Stop();
+                await StatementsAsync(
+                    run,
+                    """
+                    SELECT format('%s calls, %s ms in all, %s ms each, %s kB of WAL: %s', calls, round(total_exec_time), round(mean_exec_time::numeric, 3), wal_bytes / 1000, left(regexp_replace(query, '\s+', ' ', 'g'), 100))
+                    FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 16
+                    """);
                 Report(run, $"{connections} connections", ours, baseline);
                 run.Report($"{connections} connections", "app memory", app.MemoryMegabytes, "MB", bare.MemoryMegabytes);
                 foreach (var (process, time) in shares)
@@ -77,6 +84,25 @@ internal static class ChargesBench
         finally
         {
             folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Where the server's time goes, for people, when it runs with pg_stat_statements (PAYMENTS_BENCH_POSTGRES="shared_preload_libraries=pg_stat_statements").</summary>
+    private static async Task StatementsAsync(BenchRun run, string sql)
+    {
+        if (!(await run.ScalarAsync<string>("SELECT current_setting('shared_preload_libraries')")).Contains("pg_stat_statements", StringComparison.Ordinal))
+            return;
+        await using var connection = await run.OpenAdminAsync();
+        await using (var extension = new NpgsqlCommand("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", connection))
+            await extension.ExecuteNonQueryAsync();
+#pragma warning disable CA2100 // The benchmark's own statements.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await using var row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync())
+        {
+            if (row.GetDataTypeName(0) == "text")
+                Console.Error.WriteLine("# " + row.GetString(0));
         }
     }
 
