@@ -65,7 +65,10 @@ internal static class DisputesFileBench
             if (matched)
                 await ChargesAsync(run, prefix, lines);
             await WriteAsync(path, prefix, lines);
-            var copy = await CopyAsync(run, path);
+
+            // The middle of three: one run alone is as often a checkpoint's as its own.
+            TimeSpan[] copies = [await CopyAsync(run, path), await CopyAsync(run, path), await CopyAsync(run, path)];
+            var copy = copies.Order().ElementAt(1);
             var files = new DisputeFileIngestion(
                 run.App,
                 new DisputeIngestion(run.App, new LedgerPosting(run.App), new OutboxSignal(), TimeProvider.System, NullLogger<DisputeIngestion>.Instance),

@@ -163,7 +163,9 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         foreach (var (key, work) in _work)
         {
             var news = work.Indexes.Values.Concat(work.Adopted).DistinctBy(Fingerprint).ExceptBy(work.Known.Select(Fingerprint), Fingerprint).ToList();
-            if (DisputeHistory.Fold(work.Known.Concat(news)) is not { } state)
+            var terms = _charges[(work.Merchant, work.Charge)]
+                ?? throw new InvalidOperationException($"The charge {work.Charge} of {work.Merchant} was found and could not be locked.");
+            if (DisputeHistory.Fold(work.Known.Concat(news), work.Dispute?.ChargeAmount ?? terms.Amount) is not { } state)
             {
                 // Nothing has given an amount yet: there is no dispute to open.
                 _unmatched.AddRange(news);
@@ -171,8 +173,6 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
                 continue;
             }
 
-            var terms = _charges[(work.Merchant, work.Charge)]
-                ?? throw new InvalidOperationException($"The charge {work.Charge} of {work.Merchant} was found and could not be locked.");
             var before = work.Dispute ?? DisputeDecider.Open(
                 PrefixedId.New<DisputeId>(now), work.Merchant, work.Charge, terms.Amount, terms.Fees, key.Provider, key.ProviderDisputeId, state, now);
             var decision = DisputeDecider.Decide(before, state, now);

@@ -11,17 +11,23 @@ public static class DisputeHistory
     /// of them that gives it; a date due and a returned part belong to one stage and are not carried into the next.
     /// </summary>
     /// <param name="updates">All updates of one dispute; duplicates do no harm.</param>
+    /// <param name="charge">What was captured of the charge: an early warning that names no amount is about all of it.</param>
     /// <returns>Null while no update has given an amount: until then there is nothing to post.</returns>
-    public static DisputeState? Fold(IEnumerable<DisputeUpdate> updates)
+    public static DisputeState? Fold(IEnumerable<DisputeUpdate> updates, Money? charge = null)
     {
         var sorted = Sort(updates);
         var path = Path(sorted);
-        if (path.Count == 0 || path.LastOrDefault(u => u.Amount is not null)?.Amount is not { } amount)
+        if (path.Count == 0)
         {
             return null;
         }
 
         var last = path[^1];
+        if ((path.LastOrDefault(u => u.Amount is not null)?.Amount ?? (last.Stage == DisputeStage.EarlyWarning ? charge : null)) is not { } amount)
+        {
+            return null;
+        }
+
         var stage = path.Where(u => u.Stage == last.Stage).ToList();
         var network = Latest(path, u => u.Network);
         var code = Latest(path, u => u.NetworkReasonCode);

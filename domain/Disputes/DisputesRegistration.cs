@@ -52,6 +52,7 @@ public static class DisputesRegistration
         services.AddProviderEventApplier<DisputeEventApplier>();
         services.AddProviderEvents<SandboxDisputeMapper>();
         services.AddProviderEvents<StripeDisputeMapper>();
+        services.AddProviderEvents<StripeEarlyWarningMapper>();
         services.AddProviderEvents<AdyenDisputeMapper>();
         return services;
     }

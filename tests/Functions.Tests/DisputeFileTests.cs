@@ -61,7 +61,7 @@ public sealed class DisputeFileTests(RunningApp app)
 
         await DropAsync($"{run}/same-bytes.csv", bytes);
         await RunningApp.EventuallyAsync(
-            () => FileAsync($"{run}/first.csv"), file => Number(file, "arrivals") == 2, "the same bytes are counted as having come again");
+            () => FileAsync($"{run}/first.csv"), file => Number(file, "arrivals") >= 2, "the same bytes are counted as having come again");
         Assert.Equal(1, (await DisputeAsync(merchant, charge)).Number("version"));
     }
 

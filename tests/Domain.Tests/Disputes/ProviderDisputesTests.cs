@@ -3,6 +3,7 @@ using Payments.Domain.Disputes;
 using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Sandbox;
 using Payments.Domain.Providers.Stripe;
+using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Tests.Disputes;
 
@@ -44,6 +45,27 @@ public sealed class ProviderDisputesTests
                 "stripe", "du_1", "pi_9", DisputeStage.Chargeback, DisputeStatus.NeedsResponse, Any.Usd(11000), null, Any.Eur(10210), "visa", "10.4",
                 DisputeReason.Fraudulent, DateTimeOffset.FromUnixTimeSeconds(1775001600), at, DisputeSource.Webhook, "evt_1"),
             update);
+    }
+
+    [Theory]
+    [InlineData("true", DisputeStatus.WarningNeedsResponse)]
+    [InlineData("false", DisputeStatus.WarningClosed)]
+    public void Stripe_EarlyFraudWarning_IsAWarningAboutTheWholeCharge(string actionable, DisputeStatus status)
+    {
+        var payload = Json("""
+            {"id":"evt_1","type":"radar.early_fraud_warning.created","created":1775001600,"data":{"object":{"id":"issfr_1","object":"radar.early_fraud_warning","actionable":ACTIONABLE,
+             "charge":"ch_9","payment_intent":"pi_9","created":1775001500,"fraud_type":"unauthorized_use_of_card","livemode":false}}}
+            """.Replace("ACTIONABLE", actionable, StringComparison.Ordinal));
+        var received = new ProviderEvent(Guid.Empty, "stripe", "evt_1", "radar.early_fraud_warning.created", ProviderEventStatus.Received, 0, null, null, Any.Start, null);
+        var update = Assert.IsType<DisputeTold>(new StripeEarlyWarningMapper().Map(received, payload)).Update;
+        Assert.Equal(
+            new DisputeUpdate(
+                "stripe", "issfr_1", "pi_9", DisputeStage.EarlyWarning, status, null, null, null, null, null, DisputeReason.Fraudulent, null,
+                DateTimeOffset.FromUnixTimeSeconds(1775001600), DisputeSource.Webhook, "evt_1"),
+            update);
+        Assert.Equal(Any.Eur(5000), DisputeHistory.Fold([update], Any.Eur(5000))!.Amount);
+        Assert.Null(DisputeHistory.Fold([update]));
+        Assert.Throws<FormatException>(() => new StripeEarlyWarningMapper().Map(received, Json("""{"created":1,"data":{"object":{"id":"issfr_1"}}}""")));
     }
 
     [Theory]

@@ -41,6 +41,17 @@ public sealed class RefundWarningsTests(TestDatabase database) : IClassFixture<T
     }
 
     [Fact]
+    public async Task Run_WarningThatNamesNoAmount_RefundsTheWholeCharge()
+    {
+        await using var world = await CreateAsync(upTo: 10_000);
+        var charge = await world.Disputes.ChargeAsync("warn_amountless", amount: 9_900);
+        Assert.Equal(DisputeIngestionStatus.Applied, await world.Disputes.IngestAsync(Warning("warn_amountless", 1) with { Amount = null }));
+        await world.RunAsync();
+        Assert.Equal(9_900, Assert.Single(await world.RefundsAsync(charge)).Amount);
+        Assert.Equal((DisputeStatus.Prevented, 9_900), await world.Disputes.SingleAsync(charge) is var dispute ? (dispute.State.Status, dispute.State.Amount.MinorUnits) : default);
+    }
+
+    [Fact]
     public async Task Run_WarningAboveTheAmountBeforeTheRuleOrInAnotherStage_IsLeftAlone()
     {
         await using var world = await CreateAsync(upTo: null);
