@@ -12,8 +12,12 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
+/// <summary>A try at another provider that is to follow, and the payment method's token there.</summary>
+public sealed record NextAttempt(Attempt Attempt, string Token);
+
 /// <summary>What was learned about an attempt, under which terms it settles.</summary>
-public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms)
+/// <param name="Next">What follows where the answer is known and the charge still waits for its first approval; else it is left out.</param>
+public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms, NextAttempt? Next = null)
 {
     /// <summary>The trace of whoever learned it: in a batch each event goes on in its own.</summary>
     public string? TraceParent { get; } = Activity.Current?.Id;
@@ -36,6 +40,9 @@ public sealed record FeePlanTerms(FeePlanHistory Plans, string Country, int Payo
 public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null)
 {
     public PaymentOperation Operation { get; init; }
+
+    /// <summary>The try that was recorded to follow; it is to be sent now. Then there is no response yet.</summary>
+    public NextAttempt? Started { get; init; }
 
     internal Attempt? Attempt { get; init; }
 
@@ -72,11 +79,12 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     /// <summary>
     /// Records an answer. Recording it again, or after another that settled the attempt, changes nothing and returns what was recorded.
     /// </summary>
-    public async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct)
+    /// <param name="next">The try that follows in the same transaction, if this one ended without effect before anyone else recorded it.</param>
+    public async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time)), ct);
+        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next), ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Contradicts)

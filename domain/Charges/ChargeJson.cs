@@ -104,6 +104,7 @@ public sealed record RefundResource(
 [JsonSerializable(typeof(IReadOnlyList<RefundResource>))]
 [JsonSerializable(typeof(CardDetails))]
 [JsonSerializable(typeof(CreateChargeRequest))]
+[JsonSerializable(typeof(CompleteChargeRequest))]
 [JsonSerializable(typeof(CaptureChargeRequest))]
 [JsonSerializable(typeof(CancelChargeRequest))]
 [JsonSerializable(typeof(CreateRefundRequest))]

@@ -65,7 +65,9 @@ public sealed class ChargeOperations(
             signal.Set();
 
         // From here on the caller's going away must not stop the work: the provider is called and its answer recorded.
-        var request = ChargeIntent.ToPaymentRequest(state.Charge, state.Attempt) with { IsFinal = intent.IsFinal };
+        // What takes all that is left is final, said or not: providers keep an authorization open only where the account allows several captures.
+        var takesAll = state.Charge is { Capturable.IsZero: true, Canceling.IsZero: true } && state.Charge.Capturing == state.Attempt.Amount;
+        var request = ChargeIntent.ToPaymentRequest(state.Charge, state.Attempt) with { IsFinal = intent.IsFinal || takesAll };
         var answer = await providers.Get(state.Attempt.Provider).SendAsync(request, CancellationToken.None);
         try
         {

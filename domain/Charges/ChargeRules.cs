@@ -2,6 +2,7 @@ using Payments.Domain.Balances;
 using Payments.Domain.Ledger;
 using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
+using Payments.Domain.Providers.Routing;
 using Payments.Domain.Refunds;
 
 namespace Payments.Domain.Charges;
@@ -67,6 +68,8 @@ public static class ChargeRules
 
     public static ChargeEffect Apply(ChargeState state, PaymentAnswer answer, SettlementTerms terms, DateTimeOffset now)
     {
+        if (state.Attempt.Operation is PaymentOperation.Charge && state.Attempt.Provider != state.Charge.Provider)
+            return Superseded(state, answer);
         if (answer.Result is PaymentResult.Canceled or PaymentResult.Expired)
             return Lapse(state, answer, now);
         if (state.Attempt.IsSettled)
@@ -83,6 +86,28 @@ public static class ChargeRules
             PaymentResult.Canceled or PaymentResult.Expired => throw new InvalidOperationException("It was handled above."),
         };
     }
+
+    /// <summary>
+    /// A try at one provider ended without effect, and the charge goes on to the next: the try is settled, the charge waits as before. Null where it cannot: the
+    /// try is settled already, or the charge has gone on meanwhile.
+    /// </summary>
+    public static ChargeEffect? MoveOn(ChargeState state, PaymentAnswer answer, NextAttempt next, DateTimeOffset now)
+    {
+        if (state.Attempt.IsSettled || state.Attempt.Operation is not PaymentOperation.Charge || state.Charge.Status is not ChargeStatus.Pending || !Route.MayGoOn(answer))
+            return null;
+        var attempt = answer.Result is PaymentResult.NotSent
+            ? Settle(state.Attempt, AttemptStatus.Failed, answer, DeclineCode.ProviderUnavailable, now)
+            : Settle(state.Attempt, AttemptStatus.Declined, answer, answer.Decline, now);
+        var charge = state.Charge with { Provider = next.Attempt.Provider, PaymentToken = next.Token, UpdatedAt = now };
+        return new ChargeEffect(state with { Charge = charge, Attempt = attempt }, Changed: true);
+    }
+
+    /// <summary>
+    /// The charge went on to another provider after this try ended without effect: what its provider tells of it now, such as that a declined payment was given
+    /// up, says nothing of the charge. That it was carried out after all is a contradiction.
+    /// </summary>
+    private static ChargeEffect Superseded(ChargeState state, PaymentAnswer answer) =>
+        answer.Result is PaymentResult.Succeeded or PaymentResult.Authorized ? Contradiction(state) : Nothing(state);
 
     private static ChargeEffect Repeat(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {

@@ -96,6 +96,23 @@ internal static class ChargeSql
             AND (a.status NOT IN ('succeeded', 'declined', 'failed') OR (a.operation = 'refund' AND a.status = 'succeeded' AND t.status = 'declined'))
         """;
 
+    /// <summary>Further tries of charges at other providers, whose rows name from now on the provider and the token that are tried.</summary>
+    public const string StartAttempts =
+        """
+        WITH input AS MATERIALIZED (
+            SELECT *
+            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+                AS t (merchant_id, id, charge_id, provider, payment_token, amount, idempotency_key, next_check_at, created_at)
+        ),
+        moved AS (
+            UPDATE payments.charges c SET provider = i.provider, payment_token = i.payment_token
+            FROM input i
+            WHERE c.merchant_id = i.merchant_id AND c.id = i.charge_id
+        )
+        INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
+        SELECT merchant_id, id, charge_id, 'charge', 'started', provider, amount, idempotency_key, next_check_at, created_at FROM input
+        """;
+
     public const string UpdateRefunds =
         """
         UPDATE payments.refunds r
@@ -182,6 +199,16 @@ internal static class ChargeSql
         SELECT merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::boolean[])
             AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry)
+        """;
+
+    /// <summary>In the order in which they were made: ids sort by time.</summary>
+    public const string AttemptsOfCharge =
+        $"""
+        SELECT {Columns}, {AttemptColumns}
+        FROM payments.charges c
+        JOIN payments.attempts a ON a.merchant_id = c.merchant_id AND a.charge_id = c.id
+        WHERE c.merchant_id = $1 AND c.id = $2
+        ORDER BY a.id
         """;
 
     public const string Get = $"SELECT {Columns} FROM payments.charges c WHERE c.merchant_id = $1 AND c.id = $2";

@@ -22,6 +22,7 @@ public static class ChargesRegistration
         services.AddSingleton<RefundReads>();
         services.AddSingleton<ResolveAttempts>();
         services.AddSingleton<ChargeReads>();
+        services.AddSingleton<ChargeAttempts>();
         services.AddProviderEventApplier<ChargeEventApplier>();
         return services;
     }

@@ -7,12 +7,15 @@ using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Merchants;
 using Payments.Domain.Providers;
+using Payments.Domain.Providers.Routing;
 
 namespace Payments.Domain.Charges;
 
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
 /// <param name="PaymentMethod">The processor's token of the payment method. Card numbers are refused: they must never reach this API.</param>
 /// <param name="CaptureMethod"><c>automatic</c>, which captures at once, or <c>manual</c>, which holds the amount until it is captured.</param>
+/// <param name="PaymentMethods">Tokens by provider, where each has its own for the same card: the charge is tried only at these, and at others with <paramref name="PaymentMethod"/>.</param>
+/// <param name="Card">What routing rules may go by.</param>
 /// <param name="StatementDescriptor">What the customer reads on the statement: 5 to 22 characters of the Latin alphabet.</param>
 public sealed partial record CreateChargeRequest(
     long? Amount,
@@ -23,7 +26,9 @@ public sealed partial record CreateChargeRequest(
     string? Description,
     string? StatementDescriptor,
     string? ReturnUrl,
-    IReadOnlyDictionary<string, string?>? Metadata)
+    IReadOnlyDictionary<string, string?>? Metadata,
+    IReadOnlyDictionary<string, string?>? PaymentMethods = null,
+    CardHint? Card = null)
 {
     public Refusal? Validate(out Money amount)
     {
@@ -36,10 +41,18 @@ public sealed partial record CreateChargeRequest(
             return new Refusal(RefusalCode.AmountTooSmall, $"The least amount is {new Money(ChargeLimits.Minimum, currency)}.", "amount");
         if (Amount > ChargeLimits.Maximum)
             return new Refusal(RefusalCode.AmountTooLarge, $"The largest amount is {new Money(ChargeLimits.Maximum, currency)}.", "amount");
-        if (string.IsNullOrEmpty(PaymentMethod) || PaymentMethod.Length > 200 || PaymentMethod.Any(c => c is < '!' or > '~'))
-            return Refusal.Invalid("payment_method", "Give the processor's token of the payment method: printable ASCII, at most 200 characters.");
-        if (CardNumber().IsMatch(PaymentMethod))
-            return Refusal.Invalid("payment_method", "This looks like a card number. Send a token made by the processor; card numbers must never be sent here.");
+        if ((PaymentMethod is not null || PaymentMethods is not { Count: > 0 }) && CheckToken(PaymentMethod, "payment_method") is { } wrong)
+            return wrong;
+        if (PaymentMethods is { Count: > 20 })
+            return Refusal.Invalid("payment_methods", "Give at most 20 tokens.");
+        foreach (var (provider, token) in PaymentMethods ?? new Dictionary<string, string?>())
+        {
+            if (CheckToken(token, $"payment_methods.{provider}") is { } mistaken)
+                return mistaken;
+        }
+
+        if (Card?.Validate() is { } hint)
+            return hint;
         if (CaptureMethod is not (null or "automatic" or "manual"))
             return Refusal.Invalid("capture_method", "The capture method is automatic, which captures at once, or manual, which holds the amount until it is captured.");
         if (StatementDescriptor is not null && !Descriptor().IsMatch(StatementDescriptor))
@@ -54,6 +67,16 @@ public sealed partial record CreateChargeRequest(
         return MetadataRules.Validate(Metadata);
     }
 
+    /// <summary>The token to be used at a provider; null when there is none for it.</summary>
+    internal string? TokenFor(string provider) => PaymentMethods?.GetValueOrDefault(provider) ?? PaymentMethod;
+
+    private static Refusal? CheckToken(string? token, string param) =>
+        string.IsNullOrEmpty(token) || token.Length > 200 || token.Any(c => c is < '!' or > '~')
+            ? Refusal.Invalid(param, "Give the processor's token of the payment method: printable ASCII, at most 200 characters.")
+        : CardNumber().IsMatch(token)
+            ? Refusal.Invalid(param, "This looks like a card number. Send a token made by the processor; card numbers must never be sent here.")
+        : null;
+
     // 12 to 19 digits, perhaps grouped: what a primary account number looks like (ISO/IEC 7812).
     [GeneratedRegex(@"^(?:\d[ -]?){12,19}$", RegexOptions.CultureInvariant)]
     private static partial Regex CardNumber();
@@ -67,13 +90,26 @@ public sealed partial record CreateChargeRequest(
     }
 }
 
+/// <summary>What the caller knows of the card: its maker told it with the token. Only routing reads it.</summary>
+/// <param name="Brand">In lower case, as providers spell it: <c>visa</c>.</param>
+/// <param name="Country">ISO 3166-1 alpha-2 of the issuer.</param>
+public sealed record CardHint(string? Brand, string? Country)
+{
+    internal Refusal? Validate() =>
+        Brand is not null && (Brand.Length is 0 or > 40 || !Brand.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_'))
+            ? Refusal.Invalid("card.brand", "A card's brand is written in lower case, such as visa.")
+        : Country is not null && (Country.Length != 2 || !Country.All(char.IsAsciiLetterUpper))
+            ? Refusal.Invalid("card.country", "A card's country is that of its issuer in ISO 3166-1 alpha-2, such as DE.")
+        : null;
+}
+
 /// <summary>
 /// Takes a charge: intent, call, outcome. The intent is on disk before the processor is called and carries the attempt's id, which is the
 /// processor's idempotency key; the outcome is recorded by whoever learns it first. Whatever crashes in between, there is one effect and one answer.
 /// </summary>
 public sealed class CreateCharge(
-    GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, TimeProvider time,
-    ILogger<CreateCharge> log)
+    GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, RoutingRules routing,
+    TimeProvider time, ILogger<CreateCharge> log)
 {
     /// <returns>The charge as JSON with 201, or 202 while the processor's answer is unknown.</returns>
     /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
@@ -87,32 +123,58 @@ public sealed class CreateCharge(
             return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and takes no charges.");
 
         var now = time.GetUtcNow();
-        var intent = Plan(request, input, amount, now);
+        var id = PrefixedId.New<ChargeId>(now);
+        var route = await routing.PlanAsync(id, request.Merchant, new RoutingFacts(amount, input.Card?.Brand, input.Card?.Country), provider => input.TokenFor(provider) is not null, ct);
+        if (input.TokenFor(route[0]) is not { } token)
+        {
+            // The rules may have changed since the first request with this key, whose answer is the answer.
+            return await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null
+                ? Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it.")
+                : await idempotency.RecallAsync(request, ct);
+        }
+
+        var intent = Plan(request, input, id, route[0], token, amount, now);
         if (!await intents.SubmitAsync(intent, ct))
             return await idempotency.RecallAsync(request, ct);
 
         // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
-        var answer = await providers.Get(intent.Charge.Provider).SendAsync(intent.ToPaymentRequest(input.ReturnUrl), CancellationToken.None);
+        var attempt = intent.Attempt;
         try
         {
-            var outcome = await outcomes.RecordAsync(intent.Attempt.Reference, answer, CancellationToken.None);
-            return outcome.Response ?? throw new InvalidOperationException($"The attempt {intent.Attempt.Id} was recorded without an answer.");
+            for (var step = 1; ; step++)
+            {
+                var answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = attempt }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
+                var next = step < route.Count && Route.MayGoOn(answer) ? Next(attempt, route[step], input.TokenFor(route[step])!, time.GetUtcNow()) : null;
+                var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next);
+                if (outcome.Started is not { } started)
+                    return outcome.Response ?? throw new InvalidOperationException($"The attempt {attempt.Id} was recorded without an answer.");
+                (attempt, token) = (started.Attempt, started.Token);
+            }
         }
         catch (Exception e) when (e is not InvalidOperationException)
         {
             // The processor has answered and we could not write it down: to the caller that is an unknown outcome, not a failure. The
             // attempt is still open, so the resolver asks the processor again and records what it says.
-            ChargeLog.OutcomeNotRecorded(log, intent.Attempt.Id, e);
-            return new StoredResponse(202, ChargeResource.Json(intent.Charge with { Status = ChargeStatus.Processing }));
+            ChargeLog.OutcomeNotRecorded(log, attempt.Id, e);
+            return new StoredResponse(202, ChargeResource.Json(intent.Charge with { Status = ChargeStatus.Processing, Provider = attempt.Provider }));
         }
     }
 
-    private static ChargeIntent Plan(IdempotentRequest request, CreateChargeRequest input, Money amount, DateTimeOffset now)
+    /// <summary>Another try at another provider, under a reference of its own.</summary>
+    private static NextAttempt Next(Attempt before, string provider, string token, DateTimeOffset now)
+    {
+        // Ids sort by their millisecond, and the newest try is the one that counts: a provider whose circuit is open answers within the same.
+        var at = now > before.CreatedAt.AddMilliseconds(1) ? now : before.CreatedAt.AddMilliseconds(1);
+        return new(before with { Id = PrefixedId.New<AttemptId>(at), Provider = provider, NextCheckAt = at + ChargeRules.FirstCheck, CreatedAt = at }, token);
+    }
+
+    private static ChargeIntent Plan(
+        IdempotentRequest request, CreateChargeRequest input, ChargeId id, string provider, string token, Money amount, DateTimeOffset now)
     {
         var zero = Money.Zero(amount.Currency);
         var method = input.CaptureMethod is { } text ? DbText.Parse<CaptureMethod>(text) : CaptureMethod.Automatic;
         var charge = new Charge(
-            request.Merchant, PrefixedId.New<ChargeId>(now), ChargeStatus.Pending, amount, method, zero, zero, zero, zero, zero, zero, zero, input.PaymentMethod!, Sandbox, null,
+            request.Merchant, id, ChargeStatus.Pending, amount, method, zero, zero, zero, zero, zero, zero, zero, token, provider, null,
             null, null, null, input.Customer, input.Description, input.StatementDescriptor,
             JsonSerializer.Serialize(MetadataRules.Clean(input.Metadata), ChargeJson.Default.IReadOnlyDictionaryStringString), now, now, null);
         var attempt = new Attempt(
@@ -120,18 +182,16 @@ public sealed class CreateCharge(
             now + ChargeRules.FirstCheck, now, null);
         return new ChargeIntent(request, charge, attempt);
     }
-
-    private const string Sandbox = "sandbox";
 }
 
 /// <summary>A charge about to be attempted: what is recorded before the processor hears of it.</summary>
 public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Attempt Attempt)
 {
-    internal PaymentRequest ToPaymentRequest(string? returnUrl) => ToPaymentRequest(Charge, Attempt, returnUrl);
+    internal PaymentRequest ToPaymentRequest(string? returnUrl, string token) => ToPaymentRequest(Charge, Attempt, returnUrl) with { Token = token };
 
     internal static PaymentRequest ToPaymentRequest(Charge charge, Attempt attempt, string? returnUrl = null) => new(
         attempt.Operation, attempt.Reference, attempt.Amount, attempt.Operation is PaymentOperation.Charge ? charge.PaymentToken : null,
-        charge.CaptureMethod is CaptureMethod.Automatic, charge.ProviderReference, IsFinal: false, charge.StatementDescriptor, returnUrl);
+        charge.CaptureMethod is CaptureMethod.Automatic, charge.ProviderReference, IsFinal: false, charge.StatementDescriptor, returnUrl, charge.Customer);
 
     /// <summary>Records all intents of a batch; answers for each whether its key was free.</summary>
     internal static async ValueTask<IReadOnlyList<bool>> RecordAsync(

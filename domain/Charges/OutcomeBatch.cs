@@ -25,6 +25,7 @@ internal sealed class OutcomeBatch
     private readonly List<BalanceTransaction> _balanceTransactions = [];
     private readonly List<DomainEvent> _events = [];
     private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
+    private readonly List<NextAttempt> _next = [];
 
     private readonly MonthlyVolumes _volumes = new();
 
@@ -61,7 +62,10 @@ internal sealed class OutcomeBatch
             MerchantCountry = answer.Terms.Country,
             VolumeBefore = _volumes.Before(charge.Merchant, charge.Currency, now),
         };
-        var effect = ChargeRules.Apply(new ChargeState(charge, row.Attempt, row.Refund), answer.Answer, terms, now);
+        var state = new ChargeState(charge, row.Attempt, row.Refund);
+        if (answer.Next is { } next && ChargeRules.MoveOn(state, answer.Answer, next, now) is { } moved)
+            return GoOn(answer, charge, row.Response, row.PayoutDelayDays, moved.After, before, next);
+        var effect = ChargeRules.Apply(state, answer.Answer, terms, now);
         if (!effect.Changed)
             return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response) { Attempt = row.Attempt, Now = Respond(effect.After) };
 
@@ -92,6 +96,18 @@ internal sealed class OutcomeBatch
         return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response) { Operation = after.Attempt.Operation };
     }
 
+    private AttemptOutcome GoOn(
+        AttemptAnswer answer, Charge tried, StoredResponse? response, int? payoutDelayDays, ChargeState after, ChargeStatus before, NextAttempt next)
+    {
+        var chargeKey = (after.Charge.Merchant, after.Charge.Id);
+        _charges[chargeKey] = (after.Charge, before);
+        _changedCharges.Add(chargeKey);
+        _attempts[answer.Reference] = (after.Attempt, null, response, payoutDelayDays);
+        _changedAttempts.Add(answer.Reference);
+        _next.Add(next);
+        return new AttemptOutcome(Found: true, Changed: true, Charge: tried) { Operation = after.Attempt.Operation, Started = next };
+    }
+
     public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
     {
         if (_changedAttempts.Count == 0)
@@ -107,6 +123,8 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(UpdateRefunds(refunds));
         if (_volumes.Write() is { } volumes)
             batch.BatchCommands.Add(volumes);
+        if (_next.Count > 0)
+            batch.BatchCommands.Add(StartAttempts(_next));
         if (_balanceTransactions.Count > 0)
             batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
         if (_responses.Count > 0)
@@ -179,6 +197,22 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, a => a.Checks, NpgsqlDbType.Integer),
             Columns.Of(rows, a => a.NextCheckAt, NpgsqlDbType.TimestampTz),
             Columns.Of(rows, a => a.FinishedAt, NpgsqlDbType.TimestampTz),
+        },
+    };
+
+    private static NpgsqlBatchCommand StartAttempts(List<NextAttempt> rows) => new(ChargeSql.StartAttempts)
+    {
+        Parameters =
+        {
+            Columns.Of(rows, r => r.Attempt.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => r.Attempt.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => r.Attempt.Charge.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, r => r.Attempt.Provider, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Token, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Attempt.Amount.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Attempt.IdempotencyKey, NpgsqlDbType.Text),
+            Columns.Of(rows, r => r.Attempt.NextCheckAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, r => r.Attempt.CreatedAt, NpgsqlDbType.TimestampTz),
         },
     };
 

@@ -17,6 +17,9 @@ internal sealed class MeasuredProvider(IPaymentProvider provider) : IPaymentProv
 
     public Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct) => CallAsync("find", request, () => provider.FindAsync(request, ct));
 
+    public async Task<PaymentAnswer> CompleteAsync(PaymentRequest request, string? result, CancellationToken ct) =>
+        (await CallAsync("complete", request, async () => await provider.CompleteAsync(request, result, ct)))!;
+
     private async Task<PaymentAnswer?> CallAsync(string call, PaymentRequest request, Func<Task<PaymentAnswer?>> ask)
     {
         var operation = DbText.Of(request.Operation);

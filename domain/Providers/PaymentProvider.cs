@@ -46,6 +46,7 @@ public readonly record struct AttemptReference(MerchantId Merchant, AttemptId At
 /// <param name="CaptureNow">Whether a charge is captured with its authorization.</param>
 /// <param name="PaymentReference">The provider's id of the payment; for all operations but the charge.</param>
 /// <param name="IsFinal">Whether nothing more will be captured after this capture.</param>
+/// <param name="Customer">The merchant's name for the customer; only for <see cref="PaymentOperation.Charge"/>.</param>
 public sealed record PaymentRequest(
     PaymentOperation Operation,
     AttemptReference Reference,
@@ -55,7 +56,8 @@ public sealed record PaymentRequest(
     string? PaymentReference,
     bool IsFinal,
     string? StatementDescriptor,
-    string? ReturnUrl);
+    string? ReturnUrl,
+    string? Customer = null);
 
 /// <summary>What became of an operation at a provider.</summary>
 public enum PaymentResult
@@ -122,12 +124,42 @@ public interface IPaymentProvider
     /// What became of an operation sent before; null when the provider has never heard of it, <see cref="PaymentResult.Unknown"/> when it cannot be asked now.
     /// </summary>
     Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct);
+
+    /// <summary>
+    /// Asks how a charge stands whose customer has come back from the redirect, and finishes it where the provider waits for that. Repeated, it has no second effect.
+    /// </summary>
+    /// <param name="result">What the provider appended to the return address for this purpose; null when there is none.</param>
+    async Task<PaymentAnswer> CompleteAsync(PaymentRequest request, string? result, CancellationToken ct) =>
+        await FindAsync(request, ct) ?? PaymentAnswer.Unknown("The provider has not heard of it yet.");
 }
 
 /// <summary>The providers of this installation by name.</summary>
-public sealed class PaymentProviders(IEnumerable<IPaymentProvider> providers)
+public sealed class PaymentProviders
 {
-    private readonly Dictionary<string, IPaymentProvider> _byName = providers.ToDictionary(provider => provider.Name, IPaymentProvider (provider) => new MeasuredProvider(provider), StringComparer.Ordinal);
+    private readonly Dictionary<string, IPaymentProvider> _byName;
+
+    /// <param name="defaultName">Takes the charges of merchants without routing rules; null: the first.</param>
+    /// <exception cref="InvalidOperationException">Two providers have one name, or there is none of the default's.</exception>
+    public PaymentProviders(IEnumerable<IPaymentProvider> providers, string? defaultName = null)
+    {
+        _byName = new(StringComparer.Ordinal);
+        foreach (var provider in providers)
+        {
+            if (!_byName.TryAdd(provider.Name, new MeasuredProvider(provider)))
+                throw new InvalidOperationException($"Two providers are called '{provider.Name}'.");
+            defaultName ??= provider.Name;
+        }
+
+        if (defaultName is null || !_byName.ContainsKey(defaultName))
+            throw new InvalidOperationException($"Providers__Default is '{defaultName}', but there are only {string.Join(", ", _byName.Keys.Order(StringComparer.Ordinal))}.");
+        DefaultName = defaultName;
+    }
+
+    public string DefaultName { get; }
+
+    public IEnumerable<string> Names => _byName.Keys;
+
+    public bool Contains(string name) => _byName.ContainsKey(name);
 
     /// <exception cref="InvalidOperationException">A stored row names a provider that is not configured here.</exception>
     public IPaymentProvider Get(string name) =>

@@ -1,33 +1,120 @@
 using System.Net.Http.Headers;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Payments.Domain.Providers.Adyen;
+using Payments.Domain.Providers.Credentials;
+using Payments.Domain.Providers.Http;
+using Payments.Domain.Providers.Routing;
 using Payments.Domain.Providers.Sandbox;
-using Payments.Domain.Webhooks.Inbound;
+using Payments.Domain.Providers.Stripe;
+using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Providers;
 
-public static class ProvidersRegistration
+public static partial class ProvidersRegistration
 {
+    private static readonly ProviderType[] Types = [SandboxType.Type, StripeType.Type, AdyenType.Type];
+
+    /// <summary>
+    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes the charges of merchants
+    /// without routing rules.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A setting is missing or wrong; the text says which.</exception>
     public static IServiceCollection AddProviders(this IServiceCollection services, IConfiguration configuration)
     {
-        services.Configure<SandboxOptions>(configuration.GetSection("Providers:Sandbox"));
-        services.AddHttpClient(SandboxProvider.ProviderName, (provider, http) =>
+        services.TryAddSingleton(_ => SecretBox.FromConfiguration(configuration));
+        var root = configuration.GetSection("Providers");
+        var names = root.GetChildren().Where(section => section.GetChildren().Any()).Select(section => section.Key.ToLowerInvariant()).ToHashSet(StringComparer.Ordinal);
+        names.Add(SandboxProvider.ProviderName);
+        var configured = names.Order(StringComparer.Ordinal).Select(name => Read(name, root.GetSection(name))).ToList();
+        services.AddSingleton(provider => new ProviderCredentials(
+            provider.GetRequiredService<Npgsql.NpgsqlDataSource>(), provider.GetRequiredService<SecretBox>(), configured, provider.GetRequiredService<TimeProvider>()));
+        foreach (var one in configured)
         {
-            var options = provider.GetRequiredService<IOptions<SandboxOptions>>().Value;
-            http.BaseAddress = options.BaseAddress;
-            http.Timeout = options.Timeout;
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.ApiKey);
+            AddHttp(services, one);
+            services.AddKeyedSingleton(one.Name, (provider, _) => Setup(provider, one));
+            services.AddSingleton(provider => one.Type.Create(provider.GetRequiredKeyedService<ProviderSetup>(one.Name)));
+            services.AddSingleton(one.Type.Events(one.Name));
+            if (one.Type.Disputes is { } disputes)
+                services.AddSingleton(provider => disputes(provider.GetRequiredKeyedService<ProviderSetup>(one.Name), provider));
+        }
+
+        services.AddSingleton(provider => new PaymentProviders(
+            provider.GetServices<IPaymentProvider>(), root["Default"] is { Length: > 0 } name ? name.ToLowerInvariant() : SandboxProvider.ProviderName));
+        services.AddSingleton<RoutingRules>();
+        services.AddSingleton<DisputeOwners>();
+        return services;
+    }
+
+    private static ConfiguredProvider Read(string name, IConfigurationSection section)
+    {
+        if (!ProviderName().IsMatch(name))
+            throw new InvalidOperationException($"Providers__{section.Key}: a provider's name has 1 to 32 letters, digits and underscores.");
+        var typeName = section["Type"] ?? name;
+        var type = Types.FirstOrDefault(t => t.Name == typeName)
+            ?? throw new InvalidOperationException($"Providers__{section.Key}__Type is '{typeName}'; it must be one of {string.Join(", ", Types.Select(t => t.Name))}.");
+        var address = section["BaseAddress"] is { Length: > 0 } text
+            ? Uri.TryCreate(text.TrimEnd('/') + '/', UriKind.Absolute, out var given) && given.Scheme is "https" or "http" ? given
+                : throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress is no http address.")
+            : type.DefaultAddress ?? throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress is missing: '{type.Name}' has no address of its own.");
+
+        // A live key in clear text on the wire is lost; only on one machine there is no wire.
+        if (address.Scheme == "http" && !address.IsLoopback)
+            throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress must be https.");
+        var values = type.Credentials
+            .Select(field => (field.Name, Value: section[field.Name.Replace("_", "", StringComparison.Ordinal)]))
+            .Where(field => !string.IsNullOrEmpty(field.Value))
+            .ToDictionary(field => field.Name, field => field.Value!, StringComparer.Ordinal);
+        var complete = type.Credentials.All(field => !field.IsRequired || values.ContainsKey(field.Name));
+        return new ConfiguredProvider(name, type, address, section, complete ? new ProviderSecrets(values) : null);
+    }
+
+    private static void AddHttp(IServiceCollection services, ConfiguredProvider configured)
+    {
+        var options = Options(configured);
+        services.AddHttpClient(configured.Name, http =>
+        {
+            http.BaseAddress = configured.Address;
+
+            // Answers to disputes are sent with the platform's own credentials.
+            if (configured.Type == SandboxType.Type && configured.Platform is { } platform)
+                http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", platform["api_key"]);
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            ConnectTimeout = TimeSpan.FromSeconds(5),
+            ConnectTimeout = options.ConnectTimeout,
         }).RemoveAllLoggers();
-        services.AddSingleton<IPaymentProvider>(provider =>
-            new SandboxProvider(provider.GetRequiredService<IHttpClientFactory>().CreateClient(SandboxProvider.ProviderName)));
-        services.AddSingleton<PaymentProviders>();
-        services.AddProviderEvents<SandboxPaymentEvents>();
-        return services;
     }
+
+    private static ProviderSetup Setup(IServiceProvider services, ConfiguredProvider configured)
+    {
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Payments.Providers");
+        var credentials = services.GetRequiredService<ProviderCredentials>();
+        CredentialSource source = (merchant, ct) => credentials.FindAsync(merchant, configured.Name, ct);
+        return new ProviderSetup(
+            configured.Name, configured.Settings, HttpTo(configured.Address), new ProviderAccess(configured.Name, source, log), source, HttpTo);
+
+        ProviderHttp HttpTo(Uri address)
+        {
+            var http = services.GetRequiredService<IHttpClientFactory>().CreateClient(configured.Name);
+            http.BaseAddress = address;
+            return new ProviderHttp(configured.Name, http, Options(configured), services.GetRequiredService<TimeProvider>(), log);
+        }
+    }
+
+    private static ProviderHttpOptions Options(ConfiguredProvider configured)
+    {
+        var options = new ProviderHttpOptions();
+        configured.Settings.GetSection("Http").Bind(options);
+        if (configured.Settings["Timeout"] is { Length: > 0 } timeout)
+            options.Timeout = TimeSpan.Parse(timeout, System.Globalization.CultureInfo.InvariantCulture);
+        return options;
+    }
+
+    [GeneratedRegex("^[a-z0-9_]{1,32}$", RegexOptions.CultureInvariant)]
+    private static partial Regex ProviderName();
 }

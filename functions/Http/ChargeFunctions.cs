@@ -36,7 +36,9 @@ public sealed class ChargeFunctions(CreateCharge create, ChargeOperations operat
             return Problems.Of(refusal);
         if (!PrefixedId.TryParse<ChargeId>(id, out var charge))
             return Problems.Of(Refusal.NotFound(id));
-        return (await complete.HandleAsync(merchant, charge, ct)).Match(found => Api.Json(ChargeResource.Of(found), ChargeJson.Default.ChargeResource), Problems.Of);
+        if (!(await Api.ReadAsync(request, ChargeJson.Default.CompleteChargeRequest, ct)).TryGet(out var body, out refusal))
+            return Problems.Of(refusal);
+        return (await complete.HandleAsync(merchant, charge, body.Value, ct)).Match(found => Api.Json(ChargeResource.Of(found), ChargeJson.Default.ChargeResource), Problems.Of);
     }
 
     [Function("GetCharge")]

@@ -29,7 +29,7 @@ public static class AdyenDisputes
                 item.TryGetProperty("originalReference", out var original) ? original.GetString() : null,
                 stage,
                 status,
-                new Money(amount.GetProperty("value").GetInt64(), Currency.Of(amount.GetProperty("currency").GetString()!)),
+                AdyenAmounts.FromUnits(amount.GetProperty("value").GetInt64(), Currency.Of(amount.GetProperty("currency").GetString()!)),
                 Returned: null,
                 MerchantAmount: null,
                 Network(Text(data, "chargebackSchemeCode")),

@@ -4,9 +4,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Sandbox;
 
 /// <summary>The acquirer's events of payments, captures, cancels and refunds in our words.</summary>
-public sealed class SandboxPaymentEvents : INeutralEventMapper
+public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 {
-    public string Provider => SandboxProvider.ProviderName;
+    public string Provider => provider;
 
     public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
     {

@@ -2,54 +2,43 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Payments.Domain.Providers.Credentials;
+using Payments.Domain.Providers.Http;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>The sandbox acquirer, spoken to over HTTP as any processor is.</summary>
-public sealed class SandboxProvider(HttpClient http) : IPaymentProvider
+/// <summary>The sandbox acquirer, spoken to over HTTP as any processor is (docs/sandbox-acquirer.md).</summary>
+public sealed class SandboxProvider(string name, ProviderHttp http, ProviderAccess access) : IPaymentProvider
 {
     public const string ProviderName = "sandbox";
 
-    public string Name => ProviderName;
+    public string Name => name;
 
     public async Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct)
     {
-        using var message = request.Operation switch
-        {
-            PaymentOperation.Charge => Post("v1/payments", request.Reference, new SandboxPaymentRequest(
-                request.Reference.ToString(), request.Amount.MinorUnits, request.Amount.Currency.Code, request.Token!, request.CaptureNow, request.StatementDescriptor, request.ReturnUrl),
-                SandboxJson.Default.SandboxPaymentRequest),
-            PaymentOperation.Capture => Operation(request, "captures"),
-            PaymentOperation.Cancel => Operation(request, "cancels"),
-            PaymentOperation.Refund => Operation(request, "refunds"),
-        };
-        var (status, body, failure) = await ExchangeAsync(message, ct);
+        var (secrets, failure) = await access.OpenAsync(request.Reference.Merchant, ct);
         if (failure is not null)
             return failure;
-        return (int)status switch
-        {
-            >= 200 and < 300 => Read(request.Operation, body),
-            (int)HttpStatusCode.TooManyRequests => PaymentAnswer.NotSent("The acquirer is over its limit and took nothing on."),
-            >= 400 and < 500 => SandboxAnswers.Refused(status, body),
-            _ => PaymentAnswer.Unknown($"HTTP {(int)status}."),
-        };
+        var exchange = await http.SendAsync(() => Message(request, secrets!), ct);
+        return exchange.Undecided()
+            ?? ((int)exchange.Status < 300 ? Read(request.Operation, exchange.Body) : SandboxAnswers.Refused(exchange.Status, exchange.Body));
     }
 
     public async Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Get, $"v1/operations?reference={request.Reference}");
-        var (status, body, failure) = await ExchangeAsync(message, ct);
+        var (secrets, failure) = await access.OpenAsync(request.Reference.Merchant, ct);
         if (failure is not null)
             return PaymentAnswer.Unknown(failure.Detail ?? "The acquirer cannot be asked.");
-        if (status is HttpStatusCode.NotFound)
+        var exchange = await http.LookAsync(() => Authorized(new HttpRequestMessage(HttpMethod.Get, $"v1/operations?reference={request.Reference}"), secrets!), ct);
+        if (exchange is { End: ExchangeEnd.Answered, Status: HttpStatusCode.NotFound })
             return null;
-        if (status is not HttpStatusCode.OK)
-            return PaymentAnswer.Unknown($"HTTP {(int)status}.");
-        return Parse(body, SandboxJson.Default.SandboxReference) switch
+        if (exchange is not { End: ExchangeEnd.Answered, Status: HttpStatusCode.OK })
+            return PaymentAnswer.Unknown(exchange.Detail);
+        return Parse(exchange.Body, SandboxJson.Default.SandboxReference) switch
         {
             { Payment: { } payment } => SandboxAnswers.Of(payment),
             { Operation: { } operation } => SandboxAnswers.Of(operation),
-            _ => PaymentAnswer.Unknown("The acquirer's answer cannot be read."),
+            _ => Unreadable(),
         };
     }
 
@@ -62,6 +51,16 @@ public sealed class SandboxProvider(HttpClient http) : IPaymentProvider
 
     private static PaymentAnswer Unreadable() => PaymentAnswer.Unknown("The acquirer's answer cannot be read.");
 
+    private static HttpRequestMessage Message(PaymentRequest request, ProviderSecrets secrets) => Authorized(request.Operation switch
+    {
+        PaymentOperation.Charge => Post("v1/payments", request.Reference, new SandboxPaymentRequest(
+            request.Reference.ToString(), request.Amount.MinorUnits, request.Amount.Currency.Code, request.Token!, request.CaptureNow, request.StatementDescriptor, request.ReturnUrl),
+            SandboxJson.Default.SandboxPaymentRequest),
+        PaymentOperation.Capture => Operation(request, "captures"),
+        PaymentOperation.Cancel => Operation(request, "cancels"),
+        PaymentOperation.Refund => Operation(request, "refunds"),
+    }, secrets);
+
     private static HttpRequestMessage Operation(PaymentRequest request, string kind) => Post(
         $"v1/payments/{request.PaymentReference}/{kind}", request.Reference,
         new SandboxOperationRequest(request.Reference.ToString(), request.Amount.MinorUnits, request.Operation is PaymentOperation.Capture ? request.IsFinal : null),
@@ -69,29 +68,15 @@ public sealed class SandboxProvider(HttpClient http) : IPaymentProvider
 
     private static HttpRequestMessage Post<T>(string path, AttemptReference reference, T content, JsonTypeInfo<T> type)
     {
-        var body = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(content, type));
-        body.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = body };
+        var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = new SentContent(JsonSerializer.SerializeToUtf8Bytes(content, type), "application/json") };
         message.Headers.Add("Idempotency-Key", reference.ToString());
         return message;
     }
 
-    /// <summary>One exchange; what goes wrong on the way is told apart by whether the request can have arrived.</summary>
-    private async Task<(HttpStatusCode Status, byte[] Body, PaymentAnswer? Failure)> ExchangeAsync(HttpRequestMessage message, CancellationToken ct)
+    private static HttpRequestMessage Authorized(HttpRequestMessage message, ProviderSecrets secrets)
     {
-        try
-        {
-            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseContentRead, ct);
-            return (response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct), null);
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
-        {
-            return (default, [], PaymentAnswer.NotSent($"No connection to the acquirer: {e.HttpRequestError}."));
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
-        {
-            return (default, [], PaymentAnswer.Unknown($"The call ended without an answer: {e.GetType().Name}."));
-        }
+        message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secrets["api_key"]);
+        return message;
     }
 
     private static T? Parse<T>(byte[] body, JsonTypeInfo<T> type)

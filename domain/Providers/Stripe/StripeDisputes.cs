@@ -18,7 +18,7 @@ public static class StripeDisputes
     {
         try
         {
-            var amount = new Money(dispute.GetProperty("amount").GetInt64(), Currency.Of(dispute.GetProperty("currency").GetString()!));
+            var amount = StripeAmounts.FromUnits(dispute.GetProperty("amount").GetInt64(), Currency.Of(dispute.GetProperty("currency").GetString()!));
             var status = DbText.Parse<DisputeStatus>(dispute.GetProperty("status").GetString()!);
             var card = Object(Object(dispute, "payment_method_details"), "card");
             return new DisputeUpdate(
@@ -65,7 +65,7 @@ public static class StripeDisputes
             && Currency.TryParse(Text(first, "currency"), out var balance)
             && balance != currency
             && first.GetProperty("amount").GetInt64() is < 0 and var amount
-            ? new Money(-amount, balance)
+            ? StripeAmounts.FromUnits(-amount, balance)
             : null;
     }
 

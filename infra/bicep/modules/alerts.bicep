@@ -151,7 +151,7 @@ var hostAlerts = [
     severity: ticket
     window: 'P1D'
     every: 'PT1H'
-    query: format(failing, '1d', '\'PurgeMessages\', \'PurgeWebhooks\', \'PurgeIdempotencyKeys\'', '1')
+    query: format(failing, '1d', '\'PurgeMessages\', \'PurgeWebhooks\', \'PurgeIdempotencyKeys\', \'ResealProviderCredentials\'', '1')
   }
   {
     name: 'measuring'

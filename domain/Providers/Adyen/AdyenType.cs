@@ -1,0 +1,12 @@
+namespace Payments.Domain.Providers.Adyen;
+
+public static class AdyenType
+{
+    /// <summary>Live addresses hold a prefix of the company's own, so there is none to assume. (docs.adyen.com/development-resources/live-endpoints.)</summary>
+    public static ProviderType Type { get; } = new(
+        AdyenDisputes.Provider,
+        [AdyenProvider.ApiKey, AdyenProvider.MerchantAccount],
+        DefaultAddress: null,
+        setup => new AdyenProvider(setup.Name, setup.Http, setup.Access, setup.Settings["ReturnUrl"]),
+        name => new AdyenPaymentEvents(name));
+}

@@ -1,0 +1,33 @@
+using System.Globalization;
+
+namespace Payments.Domain.Providers;
+
+/// <summary>Amounts where a provider counts a currency in other units than ISO 4217 does.</summary>
+public static class ProviderAmounts
+{
+    /// <returns>The amount in units of ten to the minus <paramref name="exponent"/>; null when it cannot be said in them.</returns>
+    public static long? ToUnits(Money amount, int exponent)
+    {
+        var factor = Factor(amount.Currency.Exponent, exponent);
+        return exponent >= amount.Currency.Exponent ? checked(amount.MinorUnits * factor)
+            : amount.MinorUnits % factor == 0 ? amount.MinorUnits / factor
+            : null;
+    }
+
+    /// <exception cref="FormatException">The units are no whole minor units of the currency.</exception>
+    public static Money FromUnits(long units, Currency currency, int exponent)
+    {
+        var factor = Factor(currency.Exponent, exponent);
+        return exponent <= currency.Exponent ? new Money(checked(units * factor), currency)
+            : units % factor == 0 ? new Money(units / factor, currency)
+            : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{units} is no whole amount of {currency}."));
+    }
+
+    private static long Factor(int one, int other)
+    {
+        var factor = 1L;
+        for (var i = 0; i < Math.Abs(one - other); i++)
+            factor *= 10;
+        return factor;
+    }
+}

@@ -1,0 +1,49 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Microsoft.Extensions.DependencyInjection;
+using Payments.Domain.Disputes.Evidence;
+using Payments.Domain.Providers.Credentials;
+
+namespace Payments.Domain.Providers.Stripe;
+
+public static class StripeType
+{
+    private static readonly Uri Files = new("https://files.stripe.com/");
+
+    public static ProviderType Type { get; } = new(
+        StripeDisputes.Provider,
+        [StripeClient.SecretKey, StripeClient.Account],
+        new Uri("https://api.stripe.com/"),
+        setup => new StripeProvider(setup.Name, setup.Http, setup.Access),
+        name => new StripePaymentEvents(name))
+    {
+        Disputes = CreateDisputes,
+    };
+
+    private static StripeDisputeProvider CreateDisputes(ProviderSetup setup, IServiceProvider services)
+    {
+        var owners = services.GetRequiredService<DisputeOwners>();
+        var blobs = services.GetRequiredService<BlobServiceClient>();
+        return new StripeDisputeProvider(
+            setup.Name,
+            setup.Http,
+            setup.HttpTo(setup.Settings["FilesAddress"] is { Length: > 0 } address ? new Uri(address.TrimEnd('/') + '/') : Files),
+            async (disputeId, ct) => await owners.FindAsync(setup.Name, disputeId, ct) is var (merchant, _) ? await setup.Credentials(merchant, ct) : null,
+            async (disputeId, file, ct) => await owners.FindAsync(setup.Name, disputeId, ct) is var (merchant, dispute)
+                ? await ContentAsync(blobs.GetBlobContainerClient(EvidenceFolder.Container).GetBlobClient($"{merchant}/{dispute}/{file.Hash}"), ct)
+                : null,
+            services.GetRequiredService<TimeProvider>());
+    }
+
+    private static async Task<byte[]?> ContentAsync(BlobClient blob, CancellationToken ct)
+    {
+        try
+        {
+            return (await blob.DownloadContentAsync(ct)).Value.Content.ToArray();
+        }
+        catch (RequestFailedException e) when (e.Status == 404)
+        {
+            return null;
+        }
+    }
+}
