@@ -4,6 +4,6 @@ namespace Payments.Domain.Balances;
 
 public static class BalancesRegistration
 {
-    public static IServiceCollection AddBalances(this IServiceCollection services) => 
+    public static IServiceCollection AddBalances(this IServiceCollection services) =>
         services.AddSingleton<MerchantBalances>().AddSingleton<BalanceTransactionReads>();
 }

@@ -27,10 +27,10 @@ public sealed class FeeCalculationTests
 
     private static readonly Arbitrary<(FeePlan Plan, Money Amount, long Volume)> Captures =
         (from plan in Plans
-            from currency in Currencies
-            from amount in Amounts
-            from volume in Gen.OneOf(Gen.Choose(0, 200_000).Select(i => (long)i), Gen.Constant(FeePlan.MaximumVolume))
-            select (plan, new Money(amount, currency), volume)).ToArbitrary();
+         from currency in Currencies
+         from amount in Amounts
+         from volume in Gen.OneOf(Gen.Choose(0, 200_000).Select(i => (long)i), Gen.Constant(FeePlan.MaximumVolume))
+         select (plan, new Money(amount, currency), volume)).ToArbitrary();
 
     [Theory]
     [InlineData("EUR", 10_000, 320)]
