@@ -141,6 +141,73 @@ public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<Te
         Assert.Equal(PostingStatus.BucketMismatch, Assert.Single(result).Status);
     }
 
+    // The library never asks for these, so the database is asked directly: each of the app's mistakes has its own answer, and nothing is posted.
+    [Theory]
+    [InlineData("account_missing")]
+    [InlineData("currency_mismatch")]
+    [InlineData("account_closed")]
+    public async Task Post_AccountsThatCannotTakeIt_EachHasItsOwnAnswerAndItsNeighbourIsPosted(string expected)
+    {
+        await PostAsync(Charge("c1", 100, 3));
+        await PostAsync(new Journal(_merchant, Key("usd"), "test", Now,
+        [
+            new Transfer(ChartOfAccounts.BankSettlement(Currency.Usd), ChartOfAccounts.MerchantAvailable(_merchant, Currency.Usd), new Money(5, Currency.Usd), "test"),
+        ]));
+        await PostAsync(new Journal(_merchant, Key("in"), "test", Now, [Move(Clearing, Available, 10)]));
+        await PostAsync(new Journal(_merchant, Key("out"), "test", Now, [Move(Available, Clearing, 10)]));
+        await using var connection = await database.App.OpenConnectionAsync();
+        var (pending, available) = (await IdAsync(connection, Pending), await IdAsync(connection, Available));
+        var other = expected switch
+        {
+            "account_missing" => int.MaxValue,
+            "currency_mismatch" => await IdAsync(connection, ChartOfAccounts.MerchantAvailable(_merchant, Currency.Usd)),
+            _ => available,
+        };
+        if (expected == "account_closed")
+            Assert.True(await connection.ExecuteScalarAsync<bool>("SELECT ledger.close_account(@available)", new { available }));
+        var clearing = await IdAsync(connection, Clearing);
+        int[] accounts = [.. new[] { pending, clearing, other }.Order()];
+        int At(int id) => Array.IndexOf(accounts, id) + 1;
+
+        var statuses = await connection.ExecuteScalarAsync<string[]>(
+            """
+            SELECT statuses FROM ledger.post(
+                @accounts, ARRAY[1, 2], @debits, @credits, ARRAY[7, 7]::bigint[], ARRAY['test', 'test'], ARRAY[false, false], @buckets, @keys,
+                ARRAY['test', 'test'], @merchants, ARRAY[@now, @now]::timestamptz[], @now)
+            """,
+            new
+            {
+                accounts,
+                debits = new[] { At(pending), At(clearing) },
+                credits = new[] { At(other), At(pending) },
+                buckets = new[] { _merchant.Bucket, _merchant.Bucket },
+                keys = new[] { Key("refused"), Key("good") },
+                merchants = new[] { _merchant.Value, _merchant.Value },
+                now = Now,
+            });
+
+        Assert.Equal([expected, "posted"], statuses!);
+        Assert.Equal((104, 3), await BalanceAsync(Pending));
+        Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*)::int FROM ledger.journals WHERE external_key = ANY (@keys)", new { keys = new[] { Key("refused"), Key("good") } }));
+    }
+
+    [Fact]
+    public async Task CloseAccount_WithABalance_IsLeftOpen()
+    {
+        await PostAsync(Charge("c1", 100, 3));
+        await using var connection = await database.App.OpenConnectionAsync();
+        var pending = await IdAsync(connection, Pending);
+
+        Assert.False(await connection.ExecuteScalarAsync<bool>("SELECT ledger.close_account(@pending)", new { pending }));
+        Assert.Equal(PostingStatus.Posted, Assert.Single(await PostAsync(Charge("c2", 100, 3))).Status);
+    }
+
+    private async Task<int> IdAsync(Npgsql.NpgsqlConnection connection, AccountRef account) => await connection.ExecuteScalarAsync<int>(
+        """
+        SELECT id FROM ledger.accounts WHERE name = @Name AND currency = @currency AND bucket = @bucket
+        """,
+        new { account.Name, currency = account.Currency.Code, bucket = _merchant.Bucket });
+
     [Fact]
     public async Task PostAsync_RolledBack_LeavesNothingAndTheKeyIsFree()
     {
