@@ -7,6 +7,7 @@ if (args is [BareEndpoint.Argument])
 var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task> Run)>(StringComparer.Ordinal)
 {
     ["charges"] = ("charges a second over HTTP, the whole way to the acquirer, beside a bare endpoint that does one INSERT; again after millions of charges", ChargesBench.RunAsync),
+    ["cost"] = ("processor time, commits, rows, log and disk of one charge with all that follows it, over HTTP", CostBench.RunAsync),
     ["disputes-file"] = ("lines a second of a partner's dispute file, first and again, beside COPY of the same file", DisputesFileBench.RunAsync),
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
     ["messaging"] = ("messages a second from the outbox's commit to their effect, on each transport, beside a consumer that polls a table", MessagingBench.RunAsync),

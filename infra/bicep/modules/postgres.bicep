@@ -60,6 +60,15 @@ var parameters = [
     value: '60000'
   }
   {
+    // Who changes the schema, and who logs in, stands in the log.
+    name: 'log_statement'
+    value: 'ddl'
+  }
+  {
+    name: 'log_connections'
+    value: 'on'
+  }
+  {
     name: 'log_lock_waits'
     value: 'on'
   }
