@@ -12,6 +12,7 @@ using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
 using Payments.Domain.Observability;
 using Payments.Domain.Payouts;
+using Payments.Domain.Privacy;
 using Payments.Domain.Providers;
 using Payments.Domain.Storage;
 using Payments.Domain.Webhooks;
@@ -37,6 +38,7 @@ internal static class PaymentsRegistration
         services.AddCharges();
         services.AddDisputes(configuration);
         services.AddPayouts(configuration);
+        services.AddPrivacy();
         services.AddObservability();
         services.AddSingleton<Readiness>();
         return services;
