@@ -11,7 +11,7 @@ public sealed record RedactionRequest(string? Charge, string? Customer);
 /// <param name="NotFinal">Charges of which something is still going on: redact them later.</param>
 public sealed record RedactionResource(string Object, int Redacted, IReadOnlyList<string> NotFinal, bool HasMore);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RedactionRequest))]
 [JsonSerializable(typeof(RedactionResource))]
 internal sealed partial class PrivacyJson : JsonSerializerContext;
