@@ -26,7 +26,7 @@ public sealed class StateMetrics : IDisposable
         Gauge("payments.attempts.open", "{attempt}", "Attempts at providers whose outcome is not known", state => state.Attempts.Select(a => Measure(a.Count, ("provider", a.Provider), ("operation", a.Operation))));
         Age("payments.attempts.oldest", "How long the oldest attempt of unknown outcome has been so", (state, now) => state.Attempts.Select(a => Measure(now, a.Since, ("provider", a.Provider), ("operation", a.Operation))));
         Gauge("payments.disputes.due", "{dispute}", "Disputes that wait for a response: overdue, due within a day, due within a week", state => state.Disputes.Select(d => Measure(d.Count, ("within", d.Within))));
-        Age("payments.disputes.deadline", "Time until the next response is due; negative when it has passed", (state, now) => state.Disputes.Select(d => Measure(d.Due, now)));
+        Age("payments.disputes.deadline", "Time until the next response is due; negative when it has passed", (state, now) => state.Disputes.Select(d => Measure(d.Due, now)), zeroWhenNone: false);
         Gauge("payments.disputes.unmatched", "{update}", "Updates of disputes whose charge is not known", state => state.Unmatched.Select(u => Measure(u.Count, ("provider", u.Provider))));
         Gauge("payments.provider_events.open", "{event}", "Events of partners that are not applied, by status", state => state.ProviderEvents.Select(e => Measure(e.Count, ("provider", e.Provider), ("status", e.Status))));
         Age("payments.provider_events.oldest", "How long the oldest event of a partner has been waiting", (state, now) => state.ProviderEvents.Where(e => e.Status != "failed").Select(e => Measure(now, e.Since, ("provider", e.Provider))));
@@ -76,6 +76,9 @@ public sealed class StateMetrics : IDisposable
         }
     }
 
+    /// <summary>Whether the meter is this one's: for tests, in which there are several.</summary>
+    internal bool Owns(Meter meter) => ReferenceEquals(meter, _meter);
+
     public void Dispose() => _meter.Dispose();
 
     private static DateTimeOffset? At(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
@@ -98,8 +101,17 @@ public sealed class StateMetrics : IDisposable
     private void Gauge(string name, string unit, string description, Func<State, IEnumerable<Measurement<long>>> read) =>
         _meter.CreateObservableGauge(name, () => Current() is { } state ? read(state).DefaultIfEmpty(new Measurement<long>(0)) : [], unit, description);
 
-    private void Age(string name, string description, Func<State, DateTimeOffset, IEnumerable<Measurement<double>>> read) =>
-        _meter.CreateObservableGauge(name, () => Current() is { } state ? read(state, _time.GetUtcNow()).DefaultIfEmpty(new Measurement<double>(0)) : [], "s", description);
+    private void Age(string name, string description, Func<State, DateTimeOffset, IEnumerable<Measurement<double>>> read, bool zeroWhenNone = true) => _meter.CreateObservableGauge(
+        name,
+        () =>
+        {
+            if (Current() is not { } state)
+                return [];
+            var measured = read(state, _time.GetUtcNow());
+            return zeroWhenNone ? measured.DefaultIfEmpty(new Measurement<double>(0)) : measured;
+        },
+        "s",
+        description);
 
     private State? Current() => Volatile.Read(ref _state) is { } state && _time.GetElapsedTime(state.ReadAt) < Fresh ? state : null;
 
