@@ -8,7 +8,7 @@ public sealed class PrivacyTests(RunningApp app)
     [Fact]
     public async Task Redaction_OfACustomer_RemovesThePersonAndKeepsTheMoney()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);
         var customer = "cust-" + RunningApp.NewKey();
         var redacted = new List<string> { await ChargeAsync(merchant, customer), await ChargeAsync(merchant, customer) };
         var other = await ChargeAsync(merchant, "somebody-else");
