@@ -101,17 +101,18 @@ public sealed class StateMetrics : IDisposable
     private void Gauge(string name, string unit, string description, Func<State, IEnumerable<Measurement<long>>> read) =>
         _meter.CreateObservableGauge(name, () => Current() is { } state ? read(state).DefaultIfEmpty(new Measurement<long>(0)) : [], unit, description);
 
-    private void Age(string name, string description, Func<State, DateTimeOffset, IEnumerable<Measurement<double>>> read, bool zeroWhenNone = true) => _meter.CreateObservableGauge(
-        name,
-        () =>
+    private void Age(string name, string description, Func<State, DateTimeOffset, IEnumerable<Measurement<double>>> read, bool zeroWhenNone = true)
+    {
+        _meter.CreateObservableGauge<double>(name, Observe, "s", description);
+
+        IEnumerable<Measurement<double>> Observe()
         {
             if (Current() is not { } state)
                 return [];
             var measured = read(state, _time.GetUtcNow());
             return zeroWhenNone ? measured.DefaultIfEmpty(new Measurement<double>(0)) : measured;
-        },
-        "s",
-        description);
+        }
+    }
 
     private State? Current() => Volatile.Read(ref _state) is { } state && _time.GetElapsedTime(state.ReadAt) < Fresh ? state : null;
 
