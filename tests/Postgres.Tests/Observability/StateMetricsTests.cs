@@ -47,9 +47,9 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
                        ('sandbox', 'e3', gen_random_uuid(), 't', 'applied', '\x7b7d', @now - interval '5 days', @now);
                 INSERT INTO payments.dead_letters (id, queue, raw, reason, dead_at, replayed_at)
                 VALUES (gen_random_uuid(), 'provider-events', 'x', 'r', @now, NULL), (gen_random_uuid(), 'provider-events', 'x', 'r', @now, @now);
-                INSERT INTO payments.payout_runs (id, date, currency, rail, status, cursor, execution_date, payouts, amount, refused, started_by, started_at, submitted_at)
-                VALUES (gen_random_uuid(), '2026-02-27', 'EUR', 'sandbox', 'submitted', gen_random_uuid(), '2026-02-27', 1, 5, 0, 'timer', @now - interval '2 days', @now),
-                       (gen_random_uuid(), '2026-02-28', 'EUR', 'sandbox', 'created', gen_random_uuid(), '2026-02-28', 7, 90000, 2, 'timer', @now - interval '1 hour', NULL);
+                INSERT INTO payments.payout_runs (id, date, currency, rail, status, execution_date, payouts, amount, refused, started_by, started_at, submitted_at)
+                VALUES (gen_random_uuid(), '2026-02-27', 'EUR', 'sandbox', 'submitted', '2026-02-27', 1, 5, 0, 'timer', @now - interval '2 days', @now),
+                       (gen_random_uuid(), '2026-02-28', 'EUR', 'sandbox', 'created', '2026-02-28', 7, 90000, 2, 'timer', @now - interval '1 hour', NULL);
                 """,
                 new { merchant = merchant.Value, now = Now });
         }
