@@ -36,8 +36,12 @@ public sealed class StripeDisputeProviderTests
         Assert.Equal(
             new Dictionary<string, string>
             {
-                ["evidence[customer_name]"] = "J. Doe", ["evidence[shipping_tracking_number]"] = "1Z", ["evidence[product_description]"] = "A bike",
-                ["evidence[uncategorized_text]"] = "It was delivered.\ncharged_on: 2026-03-01", ["evidence[receipt]"] = "file_1", ["evidence[uncategorized_file]"] = "file_2",
+                ["evidence[customer_name]"] = "J. Doe",
+                ["evidence[shipping_tracking_number]"] = "1Z",
+                ["evidence[product_description]"] = "A bike",
+                ["evidence[uncategorized_text]"] = "It was delivered.\ncharged_on: 2026-03-01",
+                ["evidence[receipt]"] = "file_1",
+                ["evidence[uncategorized_file]"] = "file_2",
                 ["submit"] = "true",
             },
             api.Requests[3].Form);

@@ -34,8 +34,15 @@ public sealed class StripeProviderTests
         Assert.Equal(
             new Dictionary<string, string>
             {
-                ["amount"] = "1050", ["currency"] = "eur", ["confirm"] = "true", ["payment_method_types[]"] = "card", ["capture_method"] = "automatic",
-                ["metadata[reference]"] = Reference, ["statement_descriptor_suffix"] = "SHOP 12", ["expand[]"] = "latest_charge", ["payment_method"] = "pm_card_visa",
+                ["amount"] = "1050",
+                ["currency"] = "eur",
+                ["confirm"] = "true",
+                ["payment_method_types[]"] = "card",
+                ["capture_method"] = "automatic",
+                ["metadata[reference]"] = Reference,
+                ["statement_descriptor_suffix"] = "SHOP 12",
+                ["expand[]"] = "latest_charge",
+                ["payment_method"] = "pm_card_visa",
                 ["return_url"] = "https://shop.example/back?a=1&b=2",
             },
             request.Form);
