@@ -8,19 +8,23 @@ using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
-using Payments.Local.ServiceBus;
 
 namespace Payments.Benchmarks;
 
 /// <summary>
-/// Messages from the commit of their outbox row to the commit of their effect, with the inbox, on Service Bus (the double, over AMQP, in this process)
-/// and, where <c>AzureWebJobsStorage</c> names an account, on Storage queues. Beside them a plain consumer: sixteen workers that each take
+/// Messages from the commit of their outbox row to the commit of their effect, with the inbox, on Service Bus (the double, over AMQP, in a process of
+/// its own) and, where <c>AzureWebJobsStorage</c> names an account, on Storage queues. Beside them a plain consumer: sixteen workers that each take
 /// one row of a table with SKIP LOCKED, have the same effect and delete it, in a transaction for each.
 /// </summary>
 internal static class MessagingBench
 {
-    private const string Queue = QueueNames.PayoutSubmissions;
+    private const string Queue = QueueNames.WebhookDeliveries;
     private const int Workers = 16;
+    private const int WarmUp = 1000;
+
+    // As host.json says.
+    private const int BatchSize = 512;
+    private static readonly int Prefetch = int.Parse(Environment.GetEnvironmentVariable("BENCH_PREFETCH") ?? "64", CultureInfo.InvariantCulture);
 
     public static async Task RunAsync(BenchRun run)
     {
@@ -35,20 +39,11 @@ internal static class MessagingBench
         var plain = await PollAsync(run, count);
         run.Report($"polling a table, {Workers} workers", "throughput", plain, "messages/s");
 
-        await using (var bus = ServiceBusDouble.Start(new ServiceBusDoubleOptions()))
+        using (var bus = await BusProcess.StartAsync(Queue))
         {
-            bus.AddQueue(Queue);
             await using var client = new ServiceBusClient(bus.ConnectionString);
             await using var sender = new ServiceBusMessageSender(client);
-            await MeasureAsync(run, "service bus", sender, count, seconds, plain, async (handle, stop) =>
-            {
-                await using var processor = client.CreateProcessor(Queue, new ServiceBusProcessorOptions { MaxConcurrentCalls = 128, PrefetchCount = 256 });
-                processor.ProcessMessageAsync += args => handle(args.Message.Body.ToMemory());
-                processor.ProcessErrorAsync += _ => Task.CompletedTask;
-                await processor.StartProcessingAsync(CancellationToken.None);
-                await stop;
-                await processor.StopProcessingAsync(CancellationToken.None);
-            });
+            await MeasureAsync(run, "service bus", sender, count, seconds, plain, bus.ProcessorTime, (consumer, stop) => ReceiveBatchesAsync(client, consumer, stop));
         }
 
         if (Environment.GetEnvironmentVariable("AzureWebJobsStorage") is { Length: > 0 } account)
@@ -56,32 +51,50 @@ internal static class MessagingBench
             var service = new QueueServiceClient(account);
             var queue = service.GetQueueClient(Queue);
             await queue.CreateIfNotExistsAsync();
-            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service), count / 5, seconds, plain, async (handle, stop) =>
-                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, handle, stop))));
+            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 5, seconds, plain, null, async (consumer, stop) =>
+                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, consumer, stop))));
         }
     }
 
     private static async Task MeasureAsync(
-        BenchRun run, string transport, IMessageSender sender, int count, int seconds, double plain, Func<Func<ReadOnlyMemory<byte>, Task>, Task, Task> consume)
+        BenchRun run, string transport, IMessageSender sender, int count, int seconds, double plain, Func<TimeSpan>? brokerTime, Func<MessageConsumer, Task, Task> consume)
     {
         await using var handler = new EffectHandler(run.App);
         var letters = new DeadLetters(run.App, new OutboxSignal(), TimeProvider.System, NullLogger<DeadLetters>.Instance);
         var dispatcher = new MessageDispatcher(run.App, [handler], letters, TimeProvider.System, NullLogger<MessageDispatcher>.Instance);
         var relay = new OutboxRelay(run.App, sender, TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         var signal = new OutboxSignal();
-        using var service = new OutboxRelayService(relay, signal, TimeProvider.System, NullLogger<OutboxRelayService>.Instance);
+        OutboxRelayService Service() => new(relay, signal, TimeProvider.System, NullLogger<OutboxRelayService>.Instance);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var consumer = consume(raw => dispatcher.DispatchAsync(Queue, raw, CancellationToken.None), stop.Task);
+        var consumer = new MessageConsumer(dispatcher, sender, letters, TimeProvider.System, NullLogger<MessageConsumer>.Instance);
+        var consuming = consume(consumer, stop.Task);
+
+        // A process that has just started compiles its code; what is measured comes after that.
+        await EnqueueAsync(run.App, WarmUp, handler);
+        using (var warmUp = Service())
+        {
+            await warmUp.StartAsync(CancellationToken.None);
+            await handler.WaitAsync(WarmUp);
+            await warmUp.StopAsync(CancellationToken.None);
+        }
+
+        handler.Forget();
 
         // Full: all at once, as fast as it goes. The plain consumer finds its rows there as well.
         for (var left = count; left > 0; left -= 500)
             await EnqueueAsync(run.App, Math.Min(500, left), handler);
         await run.ExecuteAsync("ANALYZE payments.outbox");
+        var (ours, theirs) = (Environment.CpuUsage.TotalTime, brokerTime?.Invoke());
         var started = Stopwatch.GetTimestamp();
+        using var service = Service();
         await service.StartAsync(CancellationToken.None);
         await handler.WaitAsync(count);
         var top = count / Stopwatch.GetElapsedTime(started).TotalSeconds;
         run.Report($"{transport}, all at once", "throughput", top, "messages/s", plain);
+        run.Report($"{transport}, all at once", "processor time of relay and consumer", (Environment.CpuUsage.TotalTime - ours).TotalMicroseconds / count, "us/message");
+        // The double stands in for a service that would run on other machines, and takes its share of these processors.
+        if (theirs is { } before)
+            run.Report($"{transport}, all at once", "processor time of the double", (brokerTime!() - before).TotalMicroseconds / count, "us/message");
 
         // Half of that, evenly: what a message waits when there is room.
         handler.Forget();
@@ -105,7 +118,7 @@ internal static class MessagingBench
         run.Report($"{transport}, half of the top rate", "p99", handler.Percentile(0.99), "ms");
         await service.StopAsync(CancellationToken.None);
         stop.SetResult();
-        await consumer;
+        await consuming;
     }
 
     private static async Task EnqueueAsync(NpgsqlDataSource dataSource, int count, EffectHandler handler)
@@ -120,7 +133,19 @@ internal static class MessagingBench
         handler.Committed(messages.Select(message => message.Id));
     }
 
-    private static async Task ReceiveAsync(QueueClient queue, Func<ReadOnlyMemory<byte>, Task> handle, Task stop)
+    /// <summary>As the host runs a batched trigger: one batch after the other, each completed when the function has ended.</summary>
+    private static async Task ReceiveBatchesAsync(ServiceBusClient client, MessageConsumer consumer, Task stop)
+    {
+        await using var receiver = client.CreateReceiver(Queue, new ServiceBusReceiverOptions { PrefetchCount = Prefetch });
+        while (!stop.IsCompleted)
+        {
+            var messages = await receiver.ReceiveMessagesAsync(BatchSize, TimeSpan.FromMilliseconds(500));
+            await consumer.ConsumeAsync(Queue, [.. messages.Select(message => message.Body.ToMemory())], CancellationToken.None);
+            await Task.WhenAll(messages.Select(message => receiver.CompleteMessageAsync(message)));
+        }
+    }
+
+    private static async Task ReceiveAsync(QueueClient queue, MessageConsumer consumer, Task stop)
     {
         while (!stop.IsCompleted)
         {
@@ -129,7 +154,7 @@ internal static class MessagingBench
                 await Task.WhenAny(stop, Task.Delay(20));
             await Task.WhenAll(messages.Value.Select(async message =>
             {
-                await handle(Convert.FromBase64String(message.Body.ToString()));
+                await consumer.ConsumeAsync(Queue, Convert.FromBase64String(message.Body.ToString()), CancellationToken.None);
                 await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
             }));
         }
@@ -138,20 +163,23 @@ internal static class MessagingBench
     private static async Task<double> PollAsync(BenchRun run, int count)
     {
         await run.ExecuteAsync($$"""
-            INSERT INTO payments.bench_jobs SELECT gen_random_uuid(), '{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":1}', '2026-03-01T00:00:00Z' FROM generate_series(1, {{count}});
+            INSERT INTO payments.bench_jobs SELECT gen_random_uuid(), '{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":1}', '2026-03-01T00:00:00Z' FROM generate_series(1, {{count + (WarmUp / Workers * Workers)}});
             CREATE INDEX ON payments.bench_jobs (created_at);
             ANALYZE payments.bench_jobs
             """);
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => DrainAsync(run, WarmUp / Workers)));
         var started = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
-        {
-            await using var connection = await run.App.OpenConnectionAsync();
-            while (await TakeAsync(connection))
-            {
-            }
-        })));
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => DrainAsync(run, int.MaxValue)));
         return count / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
+
+    private static Task DrainAsync(BenchRun run, int most) => Task.Run(async () =>
+    {
+        await using var connection = await run.App.OpenConnectionAsync();
+        for (var taken = 0; taken < most && await TakeAsync(connection); taken++)
+        {
+        }
+    });
 
     private static async Task<bool> TakeAsync(NpgsqlConnection connection)
     {
@@ -187,6 +215,8 @@ internal static class MessagingBench
         public string Type => "effect";
 
         public short Version => 1;
+
+        public int Concurrency => int.MaxValue;
 
         public void Committed(IEnumerable<Guid> ids)
         {

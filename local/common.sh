@@ -156,6 +156,20 @@ stop_one() {
     wait "$pid" 2>/dev/null || true
 }
 
+# stop_named NAME: stops what was started under that name, if it was.
+stop_named() {
+    local i
+    for ((i = ${#started_pids[@]} - 1; i >= 0; i--)); do
+        [ "${started_names[i]}" = "$1" ] || continue
+        stop_one "${started_pids[i]}" "${started_signals[i]}"
+        unset "started_names[i]" "started_pids[i]" "started_signals[i]"
+    done
+    # Without the holes.
+    started_names=(${started_names[@]+"${started_names[@]}"})
+    started_pids=(${started_pids[@]+"${started_pids[@]}"})
+    started_signals=(${started_signals[@]+"${started_signals[@]}"})
+}
+
 stop_all() {
     local i
     trap '' INT TERM HUP

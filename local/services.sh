@@ -1,10 +1,22 @@
 # shellcheck shell=bash
-# The processes of one instance: Postgres, Azurite, the sandbox acquirer, the app. The caller sets $data and $logs and the ports
-# postgres_port, blob_port, queue_port, table_port, acquirer_port, app_port.
+# The processes of one instance: Postgres, Azurite, the Service Bus double, the sandbox acquirer, the app. The caller sets $data and $logs and the
+# ports postgres_port, blob_port, queue_port, table_port, bus_port, acquirer_port, app_port, and may set $transport.
 
 app_bin=functions/bin/$configuration/net10.0
 acquirer_bin=local/acquirer/bin/$configuration/net10.0
 migrate_bin=domain.migrate/bin/$configuration/net10.0
+bus_bin=local/servicebus/bin/$configuration/net10.0
+
+# What carries messages: Storage queues (Azurite), or Service Bus (the double). One setting of the environment, or --transport.
+transport=${Messaging__Transport:-storage}
+# The app reads it from its settings file, which says the same as all the rest of it.
+unset Messaging__Transport
+require_transport() {
+    case $transport in
+        storage | servicebus) ;;
+        *) die "the transport is 'storage' or 'servicebus', not '$transport'." ;;
+    esac
+}
 
 # Keys and passwords of this instance, made once, readable by its owner only, never committed.
 load_secrets() {
@@ -41,6 +53,15 @@ start_azurite() {
 }
 
 azurite_ready() { port_answers "$blob_port" && port_answers "$queue_port"; }
+
+# The double of Service Bus, with the queues of local/servicebus/queues.json. ./run keeps what is in them, tests do not.
+start_bus() {
+    local kept=(--data "$data/servicebus.log")
+    [ "${1:-}" != --memory ] || kept=()
+    start servicebus "$root/$bus_bin" dotnet Payments.ServiceBusDouble.dll --port "$bus_port" --queues "$root/local/servicebus/queues.json" ${kept[@]+"${kept[@]}"}
+    await servicebus 60 port_answers "$bus_port"
+    bus="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;"
+}
 
 # The embedded server, unless $1 (a connection string given from outside) names another. Sets postgres_admin.
 start_postgres() {
@@ -81,12 +102,22 @@ write_settings() {
     (umask 077 && node -e '
         const { readFileSync } = require("node:fs");
         const settings = JSON.parse(readFileSync(process.argv[1], "utf8"));
-        for (const pair of process.argv.slice(2)) {
+        // The sample disables the functions of Service Bus. On that transport they run, and their like for Storage queues do not.
+        if (process.argv[2] === "servicebus") {
+            for (const name of Object.keys(settings.Values).filter((name) => /^AzureWebJobs\..*FromServiceBus\.Disabled$/.test(name))) {
+                delete settings.Values[name];
+                const storage = name.replace("FromServiceBus", "FromStorage");
+                settings.Values[storage.replace("DeadFromStorage", "PoisonFromStorage")] = "true";
+            }
+        }
+        for (const pair of process.argv.slice(3)) {
             const [name, ...value] = pair.split("=");
             settings.Values[name] = value.join("=");
         }
-        console.log(JSON.stringify(settings, null, 2));' "$root/local.settings.sample.json" \
+        console.log(JSON.stringify(settings, null, 2));' "$root/local.settings.sample.json" "$transport" \
         "AzureWebJobsStorage=$storage" \
+        "Messaging__Transport=$transport" \
+        "ServiceBus=${bus:-}" \
         "ConnectionStrings__Postgres=$postgres_app" \
         "Platform__ApiKeyHashes=${platform_key_name:-local}:$platform_key_hash" \
         "Providers__Sandbox__BaseAddress=http://127.0.0.1:$acquirer_port" \

@@ -63,6 +63,23 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
     /// <summary>Puts back all that died in the time range; answers how many.</summary>
     public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct) => ReplayAsync(null, from, until, actor, ct);
 
+    /// <summary>Takes one off the list for good. False when it is not there, or was replayed or discarded before.</summary>
+    public async Task<bool> DiscardAsync(Guid id, Actor actor, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using (var command = new NpgsqlCommand(MessagingSql.DiscardDeadLetter, connection, transaction) { Parameters = { SqlParameters.Uuid(id), SqlParameters.Time(now) } })
+        {
+            if (await command.ExecuteNonQueryAsync(ct) == 0)
+                return false;
+        }
+
+        await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "dead_letter.discarded", "dead_letter", id.ToString("N")), now, ct);
+        await transaction.CommitAsync(ct);
+        return true;
+    }
+
     private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -81,8 +98,8 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
 
         foreach (var (queue, raw) in letters)
         {
-            // Its age would send a message of a newer version straight back; the replay starts it afresh.
-            var envelope = MessageEnvelope.Parse(Encoding.UTF8.GetBytes(raw))! with { CreatedAt = now };
+            // Its age would send a message of a newer version straight back, and its failures any: the replay starts it afresh.
+            var envelope = MessageEnvelope.Parse(Encoding.UTF8.GetBytes(raw))! with { CreatedAt = now, Failures = 0 };
             await Outbox.PutBackAsync(connection, transaction, queue, envelope, now, ct);
         }
 

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Handles one type of message of one queue. A message may come twice, late, and in any order; what the handler throws leaves it on
-/// the queue to be tried again, and after the last try among the dead letters.
+/// Handles one type of message of one queue. A message may come twice, late, and in any order; what the handler throws makes it come
+/// again later, and after the last try puts it among the dead letters. The error's text is kept as the reason: it must hold no secrets.
 /// </summary>
 public interface IMessageHandler
 {
@@ -14,6 +14,9 @@ public interface IMessageHandler
 
     /// <summary>The highest version of the body that this code reads.</summary>
     short Version { get; }
+
+    /// <summary>How many messages of a batch it takes at once. One that shares its transaction with the others, by group commit, takes them all.</summary>
+    int Concurrency => 16;
 
     Task HandleAsync(Message message, CancellationToken ct);
 }

@@ -19,6 +19,9 @@ public sealed class MessageDispatcher(
 
     private readonly Dictionary<(string Queue, string Type), IMessageHandler> _handlers = handlers.ToDictionary(handler => (handler.Queue, handler.Type));
 
+    /// <summary>How many messages of a queue may be handled side by side; what cannot be read needs no more care than the rest.</summary>
+    internal int ConcurrencyOf(string queue) => _handlers.Values.Where(handler => handler.Queue == queue).Select(handler => handler.Concurrency).DefaultIfEmpty(1).Min();
+
     /// <param name="raw">The message's text in UTF-8, decoded from base64 where the transport encodes it.</param>
     public async Task DispatchAsync(string queue, ReadOnlyMemory<byte> raw, CancellationToken ct)
     {

@@ -22,6 +22,7 @@ public static class MessagingRegistration
         services.AddSingleton<OutboxRelay>();
         services.AddSingleton<DeadLetters>();
         services.AddSingleton<MessageDispatcher>();
+        services.AddSingleton<MessageConsumer>();
         services.AddSingleton<MessagingPurge>();
         services.AddSingleton<Events>();
         services.AddHostedService<OutboxRelayService>();

@@ -66,14 +66,28 @@ internal static class MessagingSql
 
     public const string ReadBody = "SELECT body::text FROM payments.message_bodies WHERE id = $1";
 
+    // $1 is now, $2 how far ahead of its time a message may be handed over; a try that failed waits out its pause. Behind a message that could not
+    // be sent, those of its order key wait.
     public const string ClaimOutbox =
         """
-        SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts, put_back
-        FROM payments.outbox
-        WHERE due_at <= $1
-        ORDER BY due_at, id
-        LIMIT $2
+        SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts, put_back, position
+        FROM payments.outbox o
+        WHERE due_at <= $2 AND (first_due_at IS NULL OR due_at <= $1) AND (order_key IS NULL OR NOT EXISTS (
+            SELECT FROM payments.outbox e
+            WHERE e.queue = o.queue AND e.order_key = o.order_key AND e.position < o.position AND e.first_due_at IS NOT NULL AND e.due_at > $1))
+        ORDER BY due_at, position
+        LIMIT $3
         FOR UPDATE SKIP LOCKED
+        """;
+
+    // Where another relay holds earlier messages of a key, or has postponed them just now: the first position that is not ours to pass.
+    public const string HeldElsewhere =
+        """
+        SELECT k.queue, k.order_key, min(o.position)
+        FROM unnest($1::text[], $2::text[]) AS k (queue, order_key)
+        JOIN payments.outbox o ON o.queue = k.queue AND o.order_key = k.order_key
+        WHERE COALESCE(o.first_due_at, o.due_at) <= $3 AND NOT (o.id = ANY($4))
+        GROUP BY 1, 2
         """;
 
     public const string PutBack =
@@ -87,15 +101,20 @@ internal static class MessagingSql
 
     public const string Postpone =
         """
-        UPDATE payments.outbox o SET attempts = o.attempts + 1, due_at = t.due_at, last_error = t.error
+        UPDATE payments.outbox o
+        SET attempts = o.attempts + 1, first_due_at = COALESCE(o.first_due_at, o.due_at), due_at = t.due_at, last_error = t.error
         FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS t (id, due_at, error)
         WHERE o.id = t.id
         """;
 
+    // The oldest that is due at $1, those that wait for another try included; the next that is not to be handed over at $2 yet; the next try.
     public const string OutboxState =
         """
-        SELECT (SELECT due_at FROM payments.outbox WHERE due_at <= $1 ORDER BY due_at LIMIT 1),
-            (SELECT min(due_at) FROM payments.outbox WHERE due_at > $1)
+        SELECT LEAST(
+                (SELECT due_at FROM payments.outbox WHERE due_at <= $1 ORDER BY due_at LIMIT 1),
+                (SELECT min(first_due_at) FROM payments.outbox WHERE first_due_at IS NOT NULL)),
+            (SELECT due_at FROM payments.outbox WHERE due_at > $2 AND first_due_at IS NULL ORDER BY due_at LIMIT 1),
+            (SELECT min(due_at) FROM payments.outbox WHERE first_due_at IS NOT NULL AND due_at > $1)
         """;
 
     public const string RecordHandled =
@@ -135,12 +154,22 @@ internal static class MessagingSql
         RETURNING queue, raw
         """;
 
+    public const string DiscardDeadLetter = "UPDATE payments.dead_letters SET replayed_at = $2, discarded = true WHERE id = $1 AND replayed_at IS NULL";
+
     // In small bites, so that a purge never holds many locks nor makes others wait for its commit.
     public const string PurgeInbox =
         "DELETE FROM payments.inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.inbox WHERE handled_at < $1 LIMIT 5000))";
 
+    // A message that is still to be sent, or that an operator may still replay, keeps its body however old it is.
     public const string PurgeBodies =
-        "DELETE FROM payments.message_bodies WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.message_bodies WHERE created_at < $1 LIMIT 5000))";
+        """
+        DELETE FROM payments.message_bodies WHERE ctid = ANY(ARRAY(
+            SELECT b.ctid FROM payments.message_bodies b
+            WHERE b.created_at < $1
+                AND NOT EXISTS (SELECT FROM payments.outbox o WHERE o.id = b.id)
+                AND NOT EXISTS (SELECT FROM payments.dead_letters d WHERE d.message_id = b.id AND d.replayed_at IS NULL)
+            LIMIT 5000))
+        """;
 
     public const string PurgeDeadLetters =
         "DELETE FROM payments.dead_letters WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.dead_letters WHERE replayed_at < $1 LIMIT 5000))";

@@ -1,4 +1,3 @@
-using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -13,7 +12,7 @@ public static class Outbox
     /// </summary>
     public static IEnumerable<NpgsqlBatchCommand> Enqueue(IReadOnlyList<OutboxMessage> messages)
     {
-        var large = messages.Where(IsLarge).ToArray();
+        var large = messages.Where(m => MessageEnvelope.IsLarge(m.Body)).ToArray();
         if (large.Length > 0)
         {
             yield return new NpgsqlBatchCommand(MessagingSql.KeepBodies)
@@ -22,11 +21,13 @@ public static class Outbox
                 {
                     SqlParameters.Column(large.Select(m => m.Id), NpgsqlDbType.Uuid),
                     SqlParameters.Texts(large.Select(m => m.Body)),
-                    SqlParameters.Times(large, m => m.CreatedAt),
+                    // Kept from when it is due: a message may be a month ahead of that.
+                    SqlParameters.Times(large, m => m.DueAt),
                 },
             };
         }
 
+        var byReference = large.Select(m => m.Id).ToHashSet();
         yield return new NpgsqlBatchCommand(MessagingSql.Enqueue)
         {
             Parameters =
@@ -35,7 +36,7 @@ public static class Outbox
                 SqlParameters.Texts(messages.Select(m => m.Queue)),
                 SqlParameters.Texts(messages.Select(m => m.Type)),
                 SqlParameters.Column(messages.Select(m => m.Version), NpgsqlDbType.Smallint),
-                SqlParameters.Column(messages.Select(m => IsLarge(m) ? null : m.Body), NpgsqlDbType.Text),
+                SqlParameters.Column(messages.Select(m => byReference.Contains(m.Id) ? null : m.Body), NpgsqlDbType.Text),
                 SqlParameters.Column(messages.Select(m => m.OrderKey), NpgsqlDbType.Text),
                 SqlParameters.Column(messages.Select(m => m.TraceParent), NpgsqlDbType.Text),
                 SqlParameters.Times(messages, m => m.CreatedAt),
@@ -78,6 +79,4 @@ public static class Outbox
         };
         await command.ExecuteNonQueryAsync(ct);
     }
-
-    private static bool IsLarge(OutboxMessage message) => Encoding.UTF8.GetByteCount(message.Body) > MessageEnvelope.LargestBody;
 }

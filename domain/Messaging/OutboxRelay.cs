@@ -6,12 +6,12 @@ using NpgsqlTypes;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Moves due messages from the outbox to their queues. Any number of relays may run: each takes rows that no other holds. A crash
-/// between sending and deleting sends a message again, with the same id.
+/// Moves due messages from the outbox to their queues. Any number of relays may run: each takes rows that no other holds, and none passes an
+/// earlier message of an order key. A crash between sending and deleting sends a message again, with the same id.
 /// </summary>
 public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender sender, TimeProvider time, ILogger<OutboxRelay> logger)
 {
-    private const int BatchSize = 256;
+    private const int BatchSize = 512;
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     /// <summary>Sends what is due, until nothing is; answers how many messages were sent.</summary>
@@ -22,21 +22,31 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         {
             var (claimed, sent) = await RelayBatchAsync(ct);
             total += sent;
-            if (claimed < BatchSize)
+            if (claimed < BatchSize || sent == 0)
                 return total;
         }
     }
 
-    /// <summary>When the next message that is not due yet will be; null when there is none. Updates the age of the oldest due one.</summary>
+    /// <summary>When there will be something to send again; null when nothing waits. Updates the age of the oldest due message.</summary>
     public async Task<DateTimeOffset?> NextDueAsync(CancellationToken ct)
+    {
+        var (age, next) = await StateAsync(ct);
+        MessagingMetrics.Oldest(age);
+        return next;
+    }
+
+    /// <summary>How long the oldest due message has been waiting, through all its tries, and when there will be something to send again.</summary>
+    internal async Task<(TimeSpan OldestAge, DateTimeOffset? NextDue)> StateAsync(CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var command = dataSource.CreateCommand(MessagingSql.OutboxState);
-        command.Parameters.Add(SqlParameters.Time(now));
+        command.Parameters.AddRange(new[] { SqlParameters.Time(now), SqlParameters.Time(now + sender.Ahead) });
         await using var reader = await command.ExecuteReaderAsync(ct);
         await reader.ReadAsync(ct);
-        MessagingMetrics.Oldest(reader.IsDBNull(0) ? TimeSpan.Zero : now - reader.GetFieldValue<DateTimeOffset>(0));
-        return reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1);
+        DateTimeOffset? oldest = reader.IsDBNull(0) ? null : reader.GetFieldValue<DateTimeOffset>(0);
+        DateTimeOffset? fresh = reader.IsDBNull(1) ? null : reader.GetFieldValue<DateTimeOffset>(1) - sender.Ahead;
+        DateTimeOffset? again = reader.IsDBNull(2) ? null : reader.GetFieldValue<DateTimeOffset>(2);
+        return (oldest < now ? now - oldest.Value : TimeSpan.Zero, fresh is null || again < fresh ? again : fresh);
     }
 
     /// <summary>2 s, 4 s, ... 5 min: a broker that is away is asked rarely, and every message keeps its place.</summary>
@@ -48,12 +58,13 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         // The rows stay locked while they are sent: if this process dies, the locks die with it and another relay sends them at once.
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        var rows = await ClaimAsync(connection, transaction, ct);
-        if (rows.Count == 0)
-            return (0, 0);
-
         var started = time.GetUtcNow();
-        var sent = new List<Guid>(rows.Count);
+        var claimed = await ClaimAsync(connection, transaction, started, ct);
+        var rows = await InOrderAsync(connection, transaction, claimed, started, ct);
+        if (rows.Count == 0)
+            return (claimed.Count, 0);
+
+        var sent = new List<Row>(rows.Count);
         var failed = new List<(Row Row, string Error)>();
         foreach (var queue in rows.GroupBy(row => row.Queue))
         {
@@ -64,7 +75,7 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
                 if (errors[i] is { } error)
                     failed.Add((batch[i], error));
                 else
-                    sent.Add(batch[i].Envelope.Id);
+                    sent.Add(batch[i]);
             }
         }
 
@@ -76,21 +87,22 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
             MessagingLog.SendFailed(logger, row.Envelope.Id, row.Queue, row.Attempts + 1, error);
         }
 
-        foreach (var row in rows.ExceptBy(failed.Select(f => f.Row.Envelope.Id), row => row.Envelope.Id))
-            MessagingMetrics.Sent(row.Queue, row.Envelope.Type, row.Envelope.Traceparent, started, now - row.DueAt);
-        return (rows.Count, sent.Count);
+        foreach (var row in sent)
+            MessagingMetrics.Sent(row.Queue, row.Envelope.Type, row.Envelope.Traceparent, started, now > row.DueAt ? now - row.DueAt : TimeSpan.Zero);
+        return (claimed.Count, sent.Count);
     }
 
-    private async Task<List<Row>> ClaimAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+    private async Task<List<Row>> ClaimAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(MessagingSql.ClaimOutbox, connection, transaction)
         {
-            Parameters = { SqlParameters.Time(time.GetUtcNow()), SqlParameters.Int(BatchSize) },
+            Parameters = { SqlParameters.Time(now), SqlParameters.Time(now + sender.Ahead), SqlParameters.Int(BatchSize) },
         };
         var rows = new List<Row>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {
+            var due = reader.GetFieldValue<DateTimeOffset>(8);
             var envelope = new MessageEnvelope(
                 reader.GetGuid(0),
                 reader.GetString(2),
@@ -99,20 +111,49 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
                 reader.IsDBNull(5) ? null : reader.GetString(5),
                 reader.IsDBNull(6) ? null : reader.GetString(6),
                 reader.GetFieldValue<DateTimeOffset>(7),
-                reader.GetInt16(10));
-            rows.Add(new Row(reader.GetString(1), envelope, reader.GetFieldValue<DateTimeOffset>(8), reader.GetInt32(9)));
+                reader.GetInt16(10))
+            {
+                NotBefore = due > now ? due : null,
+            };
+            rows.Add(new Row(reader.GetString(1), envelope, due, reader.GetInt32(9), reader.GetInt64(11)));
         }
 
         return rows;
     }
 
+    /// <summary>What may be sent now: of an order key nothing that stands behind a message which another relay holds.</summary>
+    private async Task<List<Row>> InOrderAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, List<Row> claimed, DateTimeOffset now, CancellationToken ct)
+    {
+        (string Queue, string Key)[] keys = [.. claimed.Where(row => row.Envelope.OrderKey is not null).Select(row => (row.Queue, row.Envelope.OrderKey!)).Distinct()];
+        if (keys.Length == 0)
+            return claimed;
+        var held = new Dictionary<(string, string), long>();
+        await using var command = new NpgsqlCommand(MessagingSql.HeldElsewhere, connection, transaction)
+        {
+            Parameters =
+            {
+                SqlParameters.Texts(keys.Select(key => key.Queue)),
+                SqlParameters.Texts(keys.Select(key => key.Key)),
+                SqlParameters.Time(now + sender.Ahead),
+                SqlParameters.Column(claimed.Select(row => row.Envelope.Id), NpgsqlDbType.Uuid),
+            },
+        };
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            held[(reader.GetString(0), reader.GetString(1))] = reader.GetInt64(2);
+        // One that had to be tried again is due after those that it goes before.
+        return [.. claimed
+            .Where(row => row.Envelope.OrderKey is not { } key || !held.TryGetValue((row.Queue, key), out var position) || row.Position < position)
+            .OrderBy(row => row.Position)];
+    }
+
     // No cancellation: the messages are out, and not marking them now would send them twice.
     private static async Task MarkAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, List<Guid> sent, List<(Row Row, string Error)> failed, DateTimeOffset now)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, List<Row> sent, List<(Row Row, string Error)> failed, DateTimeOffset now)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (sent.Count > 0)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(MessagingSql.DeleteSent) { Parameters = { SqlParameters.Column(sent, NpgsqlDbType.Uuid) } });
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(MessagingSql.DeleteSent) { Parameters = { SqlParameters.Column(sent.Select(row => row.Envelope.Id), NpgsqlDbType.Uuid) } });
         if (failed.Count > 0)
         {
             batch.BatchCommands.Add(new NpgsqlBatchCommand(MessagingSql.Postpone)
@@ -130,5 +171,5 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         await transaction.CommitAsync(CancellationToken.None);
     }
 
-    private sealed record Row(string Queue, MessageEnvelope Envelope, DateTimeOffset DueAt, int Attempts);
+    private sealed record Row(string Queue, MessageEnvelope Envelope, DateTimeOffset DueAt, int Attempts, long Position);
 }

@@ -11,6 +11,10 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageS
 {
     private readonly ConcurrentDictionary<string, Lazy<ServiceBusSender>> _senders = new(StringComparer.Ordinal);
 
+    // Retries and deadlines that are near come at their time though no instance is awake; what is further away stays where it can be seen and
+    // counted, in the outbox.
+    public TimeSpan Ahead => TimeSpan.FromMinutes(5);
+
     public async Task<IReadOnlyList<string?>> SendAsync(string queue, IReadOnlyList<MessageEnvelope> messages, CancellationToken ct)
     {
         var sender = _senders.GetOrAdd(queue, name => new(() => client.CreateSender(name))).Value;
@@ -58,6 +62,8 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageS
         };
         if (envelope.OrderKey is not null)
             message.SessionId = envelope.OrderKey;
+        if (envelope.NotBefore is { } time)
+            message.ScheduledEnqueueTime = time;
         if (envelope.Traceparent is not null)
             message.ApplicationProperties["Diagnostic-Id"] = envelope.Traceparent;
         return message;

@@ -4,7 +4,7 @@ using Azure.Storage.Queues;
 namespace Payments.Domain.Messaging;
 
 /// <summary>Sends to Storage queues, base64 as the queue trigger expects. They know no batches: several sends run side by side.</summary>
-public sealed class StorageQueueMessageSender(QueueServiceClient service) : IMessageSender
+public sealed class StorageQueueMessageSender(QueueServiceClient service, TimeProvider time) : IMessageSender
 {
     private const int Parallel = 16;
 
@@ -26,18 +26,20 @@ public sealed class StorageQueueMessageSender(QueueServiceClient service) : IMes
         return errors;
     }
 
-    private static async Task<string?> SendAsync(QueueClient client, MessageEnvelope message, CancellationToken ct)
+    private async Task<string?> SendAsync(QueueClient client, MessageEnvelope message, CancellationToken ct)
     {
         var text = Convert.ToBase64String(message.ToUtf8().Span);
         var forever = TimeSpan.FromSeconds(-1);
+        // Whole seconds, and a queue hides a message for seven days at most: retries are far below that, and all longer delays are the outbox's.
+        TimeSpan? hidden = message.NotBefore - time.GetUtcNow() is { } wait && wait > TimeSpan.Zero ? TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds)) : null;
         try
         {
-            await client.SendMessageAsync(text, visibilityTimeout: null, timeToLive: forever, ct);
+            await client.SendMessageAsync(text, hidden, timeToLive: forever, ct);
         }
         catch (RequestFailedException e) when (e.ErrorCode == "QueueNotFound")
         {
             await client.CreateIfNotExistsAsync(cancellationToken: ct);
-            await client.SendMessageAsync(text, visibilityTimeout: null, timeToLive: forever, ct);
+            await client.SendMessageAsync(text, hidden, timeToLive: forever, ct);
         }
 
         return null;

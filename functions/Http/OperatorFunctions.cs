@@ -29,11 +29,14 @@ public sealed record ReplayRequest(DateTimeOffset? From, DateTimeOffset? To, str
 
 public sealed record ReplayedResource(string Object, long Replayed);
 
+public sealed record DiscardedResource(string Id, string Object, bool Deleted);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(ProviderEventResource))]
 [JsonSerializable(typeof(DeadLetterResource))]
 [JsonSerializable(typeof(ReplayRequest))]
 [JsonSerializable(typeof(ReplayedResource))]
+[JsonSerializable(typeof(DiscardedResource))]
 internal sealed partial class OperatorJson : JsonSerializerContext;
 
 /// <summary>What came from partners and what got stuck, and doing it again: for the platform's operators.</summary>
@@ -105,6 +108,17 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
         return Guid.TryParseExact(id, "N", out var key) && await deadLetters.ReplayAsync(key, context.Actor(), ct)
             ? Replayed(1)
             : Problems.Of(Refusal.NotFound($"dead letter '{id}' that can be replayed"));
+    }
+
+    [Function("DiscardDeadLetter")]
+    public async Task<IResult> DiscardDeadLetterAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "delete", Route = "v1/dead_letters/{id}")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        return Guid.TryParseExact(id, "N", out var key) && await deadLetters.DiscardAsync(key, context.Actor(), ct)
+            ? Api.Json(new DiscardedResource(id, "dead_letter", true), OperatorJson.Default.DiscardedResource)
+            : Problems.Of(Refusal.NotFound($"dead letter '{id}'"));
     }
 
     [Function("ReplayDeadLetters")]

@@ -5,19 +5,22 @@ using Payments.Domain.Messaging;
 namespace Payments.Functions.Queues;
 
 /// <summary>Stored events of providers, to be applied. Settings choose the transport: the functions of the other one are disabled.</summary>
-public sealed class ProviderEventsFunctions(MessageDispatcher dispatcher, DeadLetters deadLetters)
+public sealed class ProviderEventsFunctions(MessageConsumer consumer, DeadLetters deadLetters)
 {
     [Function("ProviderEventsFromStorage")]
     public Task FromStorageAsync([QueueTrigger(QueueNames.ProviderEvents)] BinaryData message, CancellationToken ct) =>
-        dispatcher.DispatchAsync(QueueNames.ProviderEvents, message.ToMemory(), ct);
+        consumer.ConsumeAsync(QueueNames.ProviderEvents, message.ToMemory(), ct);
 
     [Function("ProviderEventsPoisonFromStorage")]
     public Task PoisonFromStorageAsync([QueueTrigger(QueueNames.ProviderEvents + "-poison")] BinaryData message, CancellationToken ct) =>
         deadLetters.KeepAsync(QueueNames.ProviderEvents, message.ToMemory(), DeadLetterReasons.TooManyFailures, ct);
 
     [Function("ProviderEventsFromServiceBus")]
-    public Task FromServiceBusAsync([ServiceBusTrigger(QueueNames.ProviderEvents, Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
-        dispatcher.DispatchAsync(QueueNames.ProviderEvents, message.Body.ToMemory(), ct);
+    public Task FromServiceBusAsync(
+        [ServiceBusTrigger(QueueNames.ProviderEvents, Connection = "ServiceBus", IsBatched = true)] ServiceBusReceivedMessage[] messages,
+        ServiceBusMessageActions actions,
+        CancellationToken ct) =>
+        ServiceBusDelivery.HandleAsync(consumer, QueueNames.ProviderEvents, messages, actions, ct);
 
     [Function("ProviderEventsDeadFromServiceBus")]
     public Task DeadFromServiceBusAsync(

@@ -5,19 +5,22 @@ using Payments.Domain.Messaging;
 namespace Payments.Functions.Queues;
 
 /// <summary>Events that some webhook endpoint wants. Settings choose the transport: the functions of the other one are disabled.</summary>
-public sealed class WebhookDeliveriesFunctions(MessageDispatcher dispatcher, DeadLetters deadLetters)
+public sealed class WebhookDeliveriesFunctions(MessageConsumer consumer, DeadLetters deadLetters)
 {
     [Function("WebhookDeliveriesFromStorage")]
     public Task FromStorageAsync([QueueTrigger(QueueNames.WebhookDeliveries)] BinaryData message, CancellationToken ct) =>
-        dispatcher.DispatchAsync(QueueNames.WebhookDeliveries, message.ToMemory(), ct);
+        consumer.ConsumeAsync(QueueNames.WebhookDeliveries, message.ToMemory(), ct);
 
     [Function("WebhookDeliveriesPoisonFromStorage")]
     public Task PoisonFromStorageAsync([QueueTrigger(QueueNames.WebhookDeliveries + "-poison")] BinaryData message, CancellationToken ct) =>
         deadLetters.KeepAsync(QueueNames.WebhookDeliveries, message.ToMemory(), DeadLetterReasons.TooManyFailures, ct);
 
     [Function("WebhookDeliveriesFromServiceBus")]
-    public Task FromServiceBusAsync([ServiceBusTrigger(QueueNames.WebhookDeliveries, Connection = "ServiceBus")] ServiceBusReceivedMessage message, CancellationToken ct) =>
-        dispatcher.DispatchAsync(QueueNames.WebhookDeliveries, message.Body.ToMemory(), ct);
+    public Task FromServiceBusAsync(
+        [ServiceBusTrigger(QueueNames.WebhookDeliveries, Connection = "ServiceBus", IsBatched = true)] ServiceBusReceivedMessage[] messages,
+        ServiceBusMessageActions actions,
+        CancellationToken ct) =>
+        ServiceBusDelivery.HandleAsync(consumer, QueueNames.WebhookDeliveries, messages, actions, ct);
 
     [Function("WebhookDeliveriesDeadFromServiceBus")]
     public Task DeadFromServiceBusAsync(

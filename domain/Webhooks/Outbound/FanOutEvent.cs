@@ -25,6 +25,8 @@ public sealed class FanOutEvent : IMessageHandler, IAsyncDisposable
 
     public short Version => 1;
 
+    public int Concurrency => int.MaxValue;
+
     public async Task HandleAsync(Message message, CancellationToken ct)
     {
         await _commits.SubmitAsync(

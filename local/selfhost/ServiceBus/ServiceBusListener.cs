@@ -150,13 +150,11 @@ internal sealed class ServiceBusListener(
         }
         var actions = new ReceiverActions(receiver);
         var failure = await runner.RunAsync(function, new ServiceBusInput(messages, IsBatch: true, actions, sessionActions), DataOf(messages), abandoning);
-        foreach (var message in messages.Where(message => !actions.IsSettled(message)))
-        {
-            if (failure is not null)
-                await receiver.AbandonMessageAsync(message, cancellationToken: CancellationToken.None);
-            else if (_autoComplete)
-                await receiver.CompleteMessageAsync(message, CancellationToken.None);
-        }
+        // Side by side, as on the platform: an answer for each would otherwise be waited for in turn.
+        await Task.WhenAll(messages.Where(message => !actions.IsSettled(message)).Select(message =>
+            failure is not null ? receiver.AbandonMessageAsync(message, cancellationToken: CancellationToken.None)
+            : _autoComplete ? receiver.CompleteMessageAsync(message, CancellationToken.None)
+            : Task.CompletedTask));
         return true;
     }
 
