@@ -1,0 +1,99 @@
+using System.Text.Json.Nodes;
+using Azure.Messaging.ServiceBus;
+using Azure.Storage.Queues;
+using Npgsql;
+
+namespace Payments.Functions.Tests;
+
+/// <summary>Messages that the app cannot handle, sent over the transport of the run as another version of it would.</summary>
+public sealed class MessagingTests(RunningApp app)
+{
+    [Theory]
+    [InlineData("provider-events")]
+    [InlineData("webhook-deliveries")]
+    [InlineData("payout-submissions")]
+    public async Task Message_ThatIsNone_StandsAmongTheDeadLettersUntilItIsDiscarded(string queue)
+    {
+        var text = "no message of ours " + RunningApp.NewKey();
+        await SendAsync(queue, text);
+
+        var letter = await DeadLetterAsync(queue, letter => letter["raw"]!.GetValue<string>() == text);
+        Assert.Equal("It is no message of this application.", letter["reason"]!.GetValue<string>());
+        var id = letter["id"]!.GetValue<string>();
+        Assert.Equal(404, (await app.PostAsync($"/v1/dead_letters/{id}/replay", app.PlatformKey, new { })).Status);
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Delete, $"/v1/dead_letters/{id}", app.PlatformKey)).Status);
+        Assert.Equal(404, (await app.SendAsync(HttpMethod.Delete, $"/v1/dead_letters/{id}", app.PlatformKey)).Status);
+        Assert.DoesNotContain(await ListAsync(queue), left => left["id"]!.GetValue<string>() == id);
+    }
+
+    [Fact]
+    public async Task Message_OfANewerVersion_IsKeptAndCanBeReplayed()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var id = Guid.CreateVersion7(now);
+        await SendAsync("webhook-deliveries", $$"""{"id":"{{id}}","type":"event.created","version":99,"body":{},"created_at":"{{now.AddDays(-2):O}}"}""");
+
+        var letter = await DeadLetterAsync("webhook-deliveries", letter => letter["message"]?.GetValue<string>() == id.ToString("N"));
+        Assert.Equal("No code reads version 99 of 'event.created'.", letter["reason"]!.GetValue<string>());
+        Assert.Equal(202, (await app.PostAsync($"/v1/dead_letters/{letter["id"]!.GetValue<string>()}/replay", app.PlatformKey, new { })).Status);
+
+        // It is sent, cannot be read yet, and is put back to wait for code that can.
+        await RunningApp.EventuallyAsync(
+            () => CountAsync("SELECT count(*) FROM payments.outbox WHERE id = $1 AND put_back = 2", id), count => count == 1, "the message waits in the outbox");
+    }
+
+    [Fact]
+    public async Task DeadLetters_MerchantsKey_IsRefused()
+    {
+        var merchant = await app.CreateMerchantAsync();
+
+        Assert.Equal(403, (await merchant.GetAsync("/v1/dead_letters")).Status);
+        Assert.Equal(403, (await app.SendAsync(HttpMethod.Delete, $"/v1/dead_letters/{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}", merchant.Key)).Status);
+    }
+
+    private static async Task SendAsync(string queue, string text)
+    {
+        switch (Environment.GetEnvironmentVariable("PAYMENTS_TEST_TRANSPORT"))
+        {
+            case "storage":
+                var queues = new QueueServiceClient(
+                    Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE"), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
+                var client = queues.GetQueueClient(queue);
+                await client.CreateIfNotExistsAsync();
+                await client.SendMessageAsync(text);
+                break;
+            case "servicebus":
+                await using (var bus = new ServiceBusClient(Environment.GetEnvironmentVariable("PAYMENTS_TEST_SERVICEBUS")))
+                await using (var sender = bus.CreateSender(queue))
+                    await sender.SendMessageAsync(new ServiceBusMessage(text));
+                break;
+            default:
+                Assert.Skip("PAYMENTS_TEST_TRANSPORT names no transport that a test can send to: ./test sets it.");
+                break;
+        }
+    }
+
+    private Task<JsonNode> DeadLetterAsync(string queue, Func<JsonNode, bool> wanted) => RunningApp.EventuallyAsync(
+        async () => (await ListAsync(queue)).FirstOrDefault(wanted)!, letter => letter is not null, $"a dead letter of {queue}");
+
+    private async Task<JsonNode[]> ListAsync(string queue)
+    {
+        var answer = await app.GetAsync($"/v1/dead_letters?queue={queue}&limit=100", app.PlatformKey);
+        Assert.Equal(200, answer.Status);
+        return [.. answer.Json["data"]!.AsArray().Select(letter => letter!)];
+    }
+
+    private static async Task<long> CountAsync(string sql, Guid id)
+    {
+        if (Environment.GetEnvironmentVariable("PAYMENTS_TEST_OWNER_POSTGRES") is not { Length: > 0 } connectionString)
+        {
+            Assert.Skip("PAYMENTS_TEST_OWNER_POSTGRES is not set: ./test sets it.");
+            return 0;
+        }
+
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var command = source.CreateCommand(sql);
+        command.Parameters.Add(new() { Value = id });
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+}
