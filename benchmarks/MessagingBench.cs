@@ -20,11 +20,10 @@ internal static class MessagingBench
 {
     private const string Queue = QueueNames.WebhookDeliveries;
     private const int Workers = 16;
-    private const int WarmUp = 1000;
+    private const int WarmUp = 5000;
 
     // As host.json says.
     private const int BatchSize = 512;
-    private static readonly int Prefetch = int.Parse(Environment.GetEnvironmentVariable("BENCH_PREFETCH") ?? "64", CultureInfo.InvariantCulture);
 
     public static async Task RunAsync(BenchRun run)
     {
@@ -34,7 +33,7 @@ internal static class MessagingBench
             CREATE TABLE payments.bench_jobs (id uuid PRIMARY KEY, body jsonb NOT NULL, created_at timestamptz NOT NULL);
             GRANT ALL ON payments.bench_effects, payments.bench_jobs TO payments_app
             """);
-        var count = run.Quick ? 10_000 : 100_000;
+        var count = run.Quick ? 20_000 : 100_000;
         var seconds = run.Quick ? 5 : 20;
         var plain = await PollAsync(run, count);
         run.Report($"polling a table, {Workers} workers", "throughput", plain, "messages/s");
@@ -51,7 +50,7 @@ internal static class MessagingBench
             var service = new QueueServiceClient(account);
             var queue = service.GetQueueClient(Queue);
             await queue.CreateIfNotExistsAsync();
-            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 5, seconds, plain, null, async (consumer, stop) =>
+            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 20, seconds, plain, null, async (consumer, stop) =>
                 await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, consumer, stop))));
         }
     }
@@ -70,11 +69,13 @@ internal static class MessagingBench
         var consuming = consume(consumer, stop.Task);
 
         // A process that has just started compiles its code; what is measured comes after that.
-        await EnqueueAsync(run.App, WarmUp, handler);
+        var few = Math.Min(WarmUp, count / 2);
+        for (var left = few; left > 0; left -= 500)
+            await EnqueueAsync(run.App, Math.Min(500, left), handler);
         using (var warmUp = Service())
         {
             await warmUp.StartAsync(CancellationToken.None);
-            await handler.WaitAsync(WarmUp);
+            await handler.WaitAsync(few);
             await warmUp.StopAsync(CancellationToken.None);
         }
 
@@ -136,7 +137,7 @@ internal static class MessagingBench
     /// <summary>As the host runs a batched trigger: one batch after the other, each completed when the function has ended.</summary>
     private static async Task ReceiveBatchesAsync(ServiceBusClient client, MessageConsumer consumer, Task stop)
     {
-        await using var receiver = client.CreateReceiver(Queue, new ServiceBusReceiverOptions { PrefetchCount = Prefetch });
+        await using var receiver = client.CreateReceiver(Queue);
         while (!stop.IsCompleted)
         {
             var messages = await receiver.ReceiveMessagesAsync(BatchSize, TimeSpan.FromMilliseconds(500));

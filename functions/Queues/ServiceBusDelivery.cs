@@ -65,22 +65,13 @@ internal static class ServiceBusDelivery
 
         private static async Task RenewAsync(IReadOnlyList<ServiceBusReceivedMessage> messages, ServiceBusMessageActions actions, TimeSpan every, CancellationToken ended)
         {
-            while (true)
+            while (!ended.IsCancellationRequested)
             {
                 await Task.Delay(every, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                foreach (var message in messages)
+                foreach (var message in messages.TakeWhile(_ => !ended.IsCancellationRequested))
                 {
-                    if (ended.IsCancellationRequested)
-                        return;
-                    try
-                    {
-                        await actions.RenewMessageLockAsync(message, ended);
-                    }
-#pragma warning disable CA1031 // Settled meanwhile, or lost: then it comes again, which its handler allows.
-                    catch (Exception)
-#pragma warning restore CA1031
-                    {
-                    }
+                    // Settled meanwhile, or lost: then it comes again, which its handler allows.
+                    await actions.RenewMessageLockAsync(message, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
             }
         }
