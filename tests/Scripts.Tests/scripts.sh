@@ -51,6 +51,11 @@ run_TakenPort_NamesThePortAndTheOption() {
 
 run_PortThatIsNone_IsRefused() { refuses "'70x1' is not a port" run "$root/run" --port 70x1; }
 
+run_UnknownTransport_IsRefused() { refuses "the transport is 'storage' or 'servicebus', not 'rabbit'" run "$root/run" --transport rabbit; }
+
+# The setting alone does what the option does.
+run_UnknownTransportInTheSetting_IsRefused() { refuses "not 'rabbit'" run Messaging__Transport=rabbit "$root/run"; }
+
 run_UnknownArgument_IsRefused() { refuses 'unknown argument --prot' run "$root/run" --prot 1; }
 
 run_NoNode_SaysWhatToInstall() { refuses 'Node 20 or newer is missing' run PATH="$(path_without node)" "$root/run"; }
