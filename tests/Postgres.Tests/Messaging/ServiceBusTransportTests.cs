@@ -140,7 +140,9 @@ public sealed class ServiceBusTransportTests : IClassFixture<TestDatabase>, IAsy
             var options = new QueueOptions { LockDuration = TimeSpan.FromSeconds(1), MaxDeliveryCount = 1000, DuplicateWindow = TimeSpan.FromMinutes(10) };
             var started = ServiceBusDouble.Start(new ServiceBusDoubleOptions
             {
-                Port = port, DataFile = file, Entities = new EntityFile { Queues = new Dictionary<string, QueueOptions> { [queue] = options } },
+                Port = port,
+                DataFile = file,
+                Entities = new EntityFile { Queues = new Dictionary<string, QueueOptions> { [queue] = options } },
             });
             started.Faults.Inject = (_, operation) =>
             {
