@@ -21,6 +21,9 @@ public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Ans
 {
     /// <summary>The trace of whoever learned it: in a batch each event goes on in its own.</summary>
     public string? TraceParent { get; } = Activity.Current?.Id;
+
+    /// <summary>The person who found it out; null for what a provider said.</summary>
+    public ManualSettlement? Settlement { get; init; }
 }
 
 /// <summary>The merchant's terms as they were read.</summary>
@@ -45,6 +48,9 @@ public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contr
     public NextAttempt? Started { get; init; }
 
     internal Attempt? Attempt { get; init; }
+
+    /// <summary>What the person who settled the attempt is told.</summary>
+    internal StoredResponse? Settlement { get; init; }
 
     /// <summary>What the objects say now, where no answer is kept.</summary>
     internal StoredResponse? Now { get; init; }
@@ -80,14 +86,23 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     /// Records an answer. Recording it again, or after another that settled the attempt, changes nothing and returns what was recorded.
     /// </summary>
     /// <param name="next">The try that follows in the same transaction, if this one ended without effect before anyone else recorded it.</param>
-    public async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null)
+    public Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null) =>
+        RecordAsync(reference, answer, next, null, ct);
+
+    /// <summary>Records what a person found out, with the audit of it in the same transaction. Only what settles the attempt changes anything.</summary>
+    internal Task<AttemptOutcome> SettleAsync(AttemptReference reference, PaymentAnswer answer, ManualSettlement settlement, CancellationToken ct) =>
+        RecordAsync(reference, answer, null, settlement, ct);
+
+    private async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, CancellationToken ct)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next), ct);
+        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement }, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
-        if (outcome.Contradicts)
+        if (outcome.Changed && settlement is not null)
+            ChargeLog.SettledByHand(_log, settlement.Actor.Name, reference.Attempt, answer.Result, settlement.Reason);
+        if (outcome.Contradicts && settlement is null)
         {
             ChargeMetrics.Contradicted(outcome.Charge?.Provider ?? "");
             ChargeLog.Contradiction(_log, reference.Attempt, answer.Result, answer.Detail);
@@ -127,7 +142,9 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             }
         }
 
+        CrashPoints.Reached(CrashPoints.Posted, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
         await work.WriteAsync(connection, transaction, now, ct);
+        CrashPoints.Reached(CrashPoints.OutcomeWritten, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
         return outcomes;
     }
 
@@ -158,7 +175,29 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         command.Parameters.Add(Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid));
         command.Parameters.Add(Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid));
         var batch = new OutcomeBatch();
-        await using var row = await command.ExecuteReaderAsync(ct);
+        await using (var row = await command.ExecuteReaderAsync(ct))
+            await ReadAsync(row, batch, ct);
+
+        // The lock of a refund that is settled may have been waited for: then its row was read as it was before.
+        var settled = batch.SettledRefunds();
+        if (settled.Count > 0)
+        {
+            await using var again = new NpgsqlCommand(ChargeSql.RefundsById, connection, transaction);
+            again.Parameters.Add(Columns.Of(settled, r => r.Merchant.Value, NpgsqlDbType.Uuid));
+            again.Parameters.Add(Columns.Of(settled, r => r.Id.Value, NpgsqlDbType.Uuid));
+            await using var row = await again.ExecuteReaderAsync(ct);
+            while (await row.ReadAsync(ct))
+            {
+                batch.Refresh(ChargeRows.ReadRefund(
+                    row, new MerchantId(row.GetGuid(ChargeRows.RefundWidth)), new ChargeId(row.GetGuid(ChargeRows.RefundWidth + 1)), Currency.Of(row.GetString(ChargeRows.RefundWidth + 2)), 0)!);
+            }
+        }
+
+        return batch;
+    }
+
+    private static async Task ReadAsync(NpgsqlDataReader row, OutcomeBatch batch, CancellationToken ct)
+    {
         const int RefundAt = ChargeRows.ChargeWidth + ChargeRows.AttemptWidth;
         const int ResponseAt = RefundAt + ChargeRows.RefundWidth;
         while (await row.ReadAsync(ct))
@@ -169,7 +208,5 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             int? payoutDelayDays = row.IsDBNull(ResponseAt + 2) ? null : row.GetInt16(ResponseAt + 2);
             batch.Add(charge, attempt, ChargeRows.ReadRefund(row, charge, RefundAt), response, payoutDelayDays);
         }
-
-        return batch;
     }
 }

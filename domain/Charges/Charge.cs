@@ -139,6 +139,9 @@ public sealed record Attempt(
     /// <summary>A cancel because the authorization has lapsed: the charge then is expired, not canceled.</summary>
     public bool IsExpiry { get; init; }
 
+    /// <summary>When people were told that it is still open; null while it is not overdue.</summary>
+    public DateTimeOffset? OverdueAt { get; init; }
+
     public AttemptReference Reference => new(Merchant, Id);
 
     public bool IsSettled => Status is AttemptStatus.Succeeded or AttemptStatus.Declined or AttemptStatus.Failed;

@@ -19,4 +19,10 @@ internal static partial class ChargeLog
 
     [LoggerMessage(3005, LogLevel.Warning, "What became of the lapsed charge {Charge} is not known: {Detail}. It will be looked at again.")]
     public static partial void ExpiryUnclear(ILogger log, ChargeId charge, string? detail);
+
+    [LoggerMessage(3006, LogLevel.Error, "The outcome of the {Operation} {Reference} at {Provider} is unknown since {Since}. Ask the provider and settle it by hand.")]
+    public static partial void Overdue(ILogger log, PaymentOperation operation, AttemptReference reference, string provider, DateTimeOffset since);
+
+    [LoggerMessage(3007, LogLevel.Warning, "{Actor} settled the attempt {Attempt} by hand as {Result}: {Reason}")]
+    public static partial void SettledByHand(ILogger log, string actor, AttemptId attempt, PaymentResult result, string reason);
 }

@@ -11,7 +11,7 @@ namespace Payments.Domain.Charges;
 internal static class ChargeRows
 {
     public const int ChargeWidth = 29;
-    public const int AttemptWidth = 15;
+    public const int AttemptWidth = 16;
     public const int RefundWidth = 10;
 
     public static Charge ReadCharge(NpgsqlDataReader row)
@@ -69,6 +69,7 @@ internal static class ChargeRows
     {
         Released = new Money(row.GetInt64(at + 13), charge.Currency),
         IsExpiry = row.GetBoolean(at + 14),
+        OverdueAt = Time(row, at + 15),
     };
 
     public static Refund? ReadRefund(NpgsqlDataReader row, Charge charge, int at) => ReadRefund(row, charge.Merchant, charge.Id, charge.Currency, at);

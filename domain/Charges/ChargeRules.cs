@@ -126,6 +126,9 @@ public static class ChargeRules
 
             // So it is with an authorization whose end was told before its beginning.
             PaymentResult.Authorized when state.Charge.Status is ChargeStatus.Canceled or ChargeStatus.Expired => Nothing(state),
+
+            // What was only held has been captured, and not by us.
+            PaymentResult.Succeeded when attempt.Operation is PaymentOperation.Charge && state.Charge.Captured.IsZero && state.Charge.Capturing.IsZero => Contradiction(state),
             PaymentResult.Succeeded or PaymentResult.Authorized => attempt.Status is AttemptStatus.Succeeded ? Nothing(state) : Contradiction(state),
             PaymentResult.Declined => attempt.Status is AttemptStatus.Succeeded ? Contradiction(state) : Nothing(state),
             PaymentResult.NotSent or PaymentResult.Unknown or PaymentResult.Pending or PaymentResult.RequiresAction or PaymentResult.Canceled or PaymentResult.Expired => Nothing(state),
@@ -228,7 +231,7 @@ public static class ChargeRules
                     // Captured already, by another attempt: this one has charged a second time.
                     if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Captured))
                         return Contradiction(state);
-                    var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount, ExpiresAt = null };
+                    var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount };
                     return Captured(state with { Charge = approved, Attempt = attempt }, attempt.Amount, terms, now);
                 }
 
@@ -443,6 +446,11 @@ public static class ChargeRules
 
     private static Charge Move(Charge charge, ChargeStatus to, DateTimeOffset now) =>
         CanMove(charge, to)
-            ? charge with { Status = to, UpdatedAt = now }
+            ? charge with
+            {
+                Status = to,
+                UpdatedAt = now,
+                ExpiresAt = to is ChargeStatus.Captured or ChargeStatus.Canceled or ChargeStatus.Declined ? null : charge.ExpiresAt,
+            }
             : throw new InvalidOperationException($"A charge cannot go from {charge.Status} to {to}.");
 }

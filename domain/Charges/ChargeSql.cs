@@ -14,7 +14,7 @@ internal static class ChargeSql
     public const string AttemptColumns =
         """
         a.id, a.refund_id, a.operation, a.status, a.provider, a.amount, a.provider_reference, a.decline_code, a.idempotency_key, a.checks, a.next_check_at,
-        a.created_at, a.finished_at, a.released_amount, a.is_expiry
+        a.created_at, a.finished_at, a.released_amount, a.is_expiry, a.overdue_at
         """;
 
     public const string RefundColumns =
@@ -55,7 +55,7 @@ internal static class ChargeSql
 
     /// <summary>
     /// Locks the attempts and their charges in id order. After a wait the locked rows are the newest, but the refund and the stored answer may be
-    /// as they were before it: they are used only where the attempt is still open, and then nobody has changed them.
+    /// as they were before it: they are used only where the attempt is still open, and then nobody has changed them; the refund of a settled one is read again.
     /// </summary>
     public const string LockAttempts =
         $"""
@@ -230,6 +230,13 @@ internal static class ChargeSql
         SELECT {Columns}, {AttemptColumns}
         FROM claimed a
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
+        """;
+
+    public const string RefundsById =
+        $"""
+        SELECT {RefundColumns}, r.merchant_id, r.charge_id, r.currency
+        FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)
+        JOIN payments.refunds r ON r.merchant_id = i.merchant_id AND r.id = i.id
         """;
 
     /// <summary>A refund's columns, its charge and its currency.</summary>

@@ -10,6 +10,8 @@ public static class ChargesRegistration
 {
     public static IServiceCollection AddCharges(this IServiceCollection services)
     {
+        services.AddOptions<ChargesOptions>().BindConfiguration("Charges")
+            .Validate(options => options.AreValid(), "Charges:Limits names currencies by their ISO 4217 code, each with a Minimum of at least 1 and a Maximum of at most 999999999999.");
         services.AddSingleton(provider => new GroupCommit<ChargeIntent, bool>(
             "charge-intents", provider.GetRequiredService<NpgsqlDataSource>(), ChargeIntent.RecordAsync, new GroupCommitOptions(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new GroupCommit<OperationIntent, OperationStart>(
@@ -23,6 +25,9 @@ public static class ChargesRegistration
         services.AddSingleton<ResolveAttempts>();
         services.AddSingleton<ChargeReads>();
         services.AddSingleton<ChargeAttempts>();
+        services.AddSingleton<AttemptReads>();
+        services.AddSingleton<SettleAttempt>();
+        services.AddSingleton<OverdueAttempts>();
         services.AddProviderEventApplier<ChargeEventApplier>();
         return services;
     }

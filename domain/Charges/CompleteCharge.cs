@@ -19,7 +19,9 @@ public sealed class CompleteCharge(NpgsqlDataSource dataSource, ChargeReads read
             return Refusal.Invalid("result", "The result is what the processor appended to the return address: 1 to 8000 characters.");
         if (await FindAsync(merchant, id, ct) is not var (charge, attempt))
             return Refusal.NotFound(id.ToString());
-        if (attempt.IsSettled)
+
+        // While the call that takes the charge runs, its answer is the one to wait for.
+        if (attempt.IsSettled || charge.Status is ChargeStatus.Pending)
             return charge;
         if (request.Result is { } result)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
@@ -109,7 +110,7 @@ public sealed record CardHint(string? Brand, string? Country)
 /// </summary>
 public sealed class CreateCharge(
     GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, RoutingRules routing,
-    TimeProvider time, ILogger<CreateCharge> log)
+    TimeProvider time, IOptions<ChargesOptions> options, ILogger<CreateCharge> log)
 {
     /// <returns>The charge as JSON with 201, or 202 while the processor's answer is unknown.</returns>
     /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
@@ -117,6 +118,8 @@ public sealed class CreateCharge(
     {
         if (input.Validate(out var amount) is { } invalid)
             return invalid;
+        if (options.Value.Refuse(amount) is { } beyond)
+            return beyond;
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());
         if (merchant.Status is not MerchantStatus.Active)
@@ -139,13 +142,16 @@ public sealed class CreateCharge(
 
         // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
         var attempt = intent.Attempt;
+        CrashPoints.Reached(CrashPoints.IntentCommitted, PaymentOperation.Charge);
         try
         {
             for (var step = 1; ; step++)
             {
                 var answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = attempt }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
+                CrashPoints.Reached(CrashPoints.Answered, PaymentOperation.Charge);
                 var next = step < route.Count && Route.MayGoOn(answer) ? Next(attempt, route[step], input.TokenFor(route[step])!, time.GetUtcNow()) : null;
                 var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next);
+                CrashPoints.Reached(CrashPoints.OutcomeCommitted, PaymentOperation.Charge);
                 if (outcome.Started is not { } started)
                     return outcome.Response ?? throw new InvalidOperationException($"The attempt {attempt.Id} was recorded without an answer.");
                 (attempt, token) = (started.Attempt, started.Token);
@@ -223,6 +229,7 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
             recorded.Add(reader.GetGuid(0));
+        CrashPoints.Reached(CrashPoints.IntentWritten, PaymentOperation.Charge);
         return [.. intents.Select(i => recorded.Contains(i.Charge.Id.Value))];
     }
 }

@@ -50,7 +50,7 @@ public sealed class ExpireCharges(
                 }
 
             // Of a charge that was captured in part, the provider says that it is captured: it holds nothing more.
-            case PaymentResult.Succeeded when attempt.IsSettled:
+            case PaymentResult.Succeeded when attempt.IsSettled && charge.Captured.IsPositive:
                 await outcomes.RecordAsync(attempt.Reference, new PaymentAnswer(PaymentResult.Expired), ct);
                 break;
             case PaymentResult.Canceled or PaymentResult.Expired or PaymentResult.Succeeded or PaymentResult.Declined:

@@ -84,6 +84,7 @@ internal static class OperationIntents
         }
 
         await WriteAsync(connection, transaction, begun, refused, ct);
+        CrashPoints.Reached(CrashPoints.IntentWritten, [.. begun.Select(b => b.Intent.Operation)]);
         return starts;
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Audit;
 using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
@@ -26,6 +27,9 @@ internal sealed class OutcomeBatch
     private readonly List<DomainEvent> _events = [];
     private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
     private readonly List<NextAttempt> _next = [];
+    private readonly Dictionary<(AttemptReference Reference, PaymentResult Result), PaymentAnswer> _contradictions = [];
+    private readonly List<AuditEntry> _audit = [];
+    private readonly List<(ManualSettlement Settlement, AttemptId Attempt, StoredResponse Response)> _settlements = [];
 
     private readonly MonthlyVolumes _volumes = new();
 
@@ -49,6 +53,15 @@ internal sealed class OutcomeBatch
         _attempts[attempt.Reference] = (attempt, refund, response, payoutDelayDays);
     }
 
+    public IReadOnlyList<Refund> SettledRefunds() => [.. _attempts.Values.Where(row => row is { Attempt.IsSettled: true, Refund: not null }).Select(row => row.Refund!)];
+
+    /// <summary>Takes a refund's row as it is under the lock.</summary>
+    public void Refresh(Refund refund)
+    {
+        foreach (var (reference, row) in _attempts.Where(pair => pair.Value.Refund?.Id == refund.Id).ToList())
+            _attempts[reference] = (row.Attempt, refund, row.Response, row.PayoutDelayDays);
+    }
+
     public AttemptOutcome Decide(AttemptAnswer answer, DateTimeOffset now)
     {
         if (!_attempts.TryGetValue(answer.Reference, out var row))
@@ -66,6 +79,8 @@ internal sealed class OutcomeBatch
         if (answer.Next is { } next && ChargeRules.MoveOn(state, answer.Answer, next, now) is { } moved)
             return GoOn(answer, charge, row.Response, row.PayoutDelayDays, moved.After, before, next);
         var effect = ChargeRules.Apply(state, answer.Answer, terms, now);
+        if (effect.Contradicts && answer.Settlement is null)
+            _contradictions[(answer.Reference, answer.Answer.Result)] = answer.Answer;
         if (!effect.Changed)
             return new AttemptOutcome(Found: true, Changed: false, effect.Contradicts, charge, row.Response) { Attempt = row.Attempt, Now = Respond(effect.After) };
 
@@ -93,7 +108,12 @@ internal sealed class OutcomeBatch
         }
 
         _attempts[answer.Reference] = (after.Attempt, after.Refund, response, row.PayoutDelayDays);
-        return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response) { Operation = after.Attempt.Operation };
+        return new AttemptOutcome(Found: true, Changed: true, effect.Contradicts, after.Charge, response)
+        {
+            Operation = after.Attempt.Operation,
+            Attempt = after.Attempt,
+            Settlement = answer.Settlement is { } settlement ? Audit(settlement, row.Attempt, after.Attempt) : null,
+        };
     }
 
     private AttemptOutcome GoOn(
@@ -110,6 +130,8 @@ internal sealed class OutcomeBatch
 
     public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
     {
+        if (_contradictions.Count > 0)
+            await ContradictAsync(connection, transaction, now, ct);
         if (_changedAttempts.Count == 0)
             return;
         var charges = _changedCharges.Select(key => _charges[key]).ToList();
@@ -131,10 +153,57 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(IdempotencyStore.CompleteMany(_responses, now));
         if (_events.Count > 0)
             batch.BatchCommands.Add(EventLog.Append(_events));
+        if (_audit.Count > 0)
+        {
+            batch.BatchCommands.Add(AuditLog.Append(_audit, now));
+            batch.BatchCommands.Add(KeepAnswers(now));
+        }
+
         await batch.ExecuteNonQueryAsync(ct);
         if (updateCharges.RecordsAffected != charges.Count)
             throw new InvalidOperationException("A locked charge changed its status under the lock.");
     }
+
+    private StoredResponse Audit(ManualSettlement settlement, Attempt before, Attempt after)
+    {
+        var settled = AttemptResource.Of(after);
+        _audit.Add(new AttemptDecision(settlement.Reason, AttemptResource.Of(before), settled).Entry(settlement.Actor, "attempt.settled", before.Merchant));
+        var response = new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(settled, AttemptJson.Default.AttemptResource));
+        _settlements.Add((settlement, after.Id, response));
+        return response;
+    }
+
+    private async Task ContradictAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
+    {
+        var rows = _contradictions.ToList();
+        await using var command = new NpgsqlCommand(AttemptSql.Contradict, connection, transaction)
+        {
+            Parameters =
+            {
+                Columns.Of(rows, r => r.Key.Reference.Merchant.Value, NpgsqlDbType.Uuid),
+                Columns.Of(rows, r => r.Key.Reference.Attempt.Value, NpgsqlDbType.Uuid),
+                Columns.Of(rows, r => DbText.Of(r.Key.Result), NpgsqlDbType.Text),
+                Columns.Of(rows, r => r.Value.Reference, NpgsqlDbType.Text),
+                Columns.Of(rows, r => r.Value.Detail, NpgsqlDbType.Text),
+                new() { Value = now },
+            },
+        };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private NpgsqlBatchCommand KeepAnswers(DateTimeOffset now) => new(AttemptSql.KeepAnswers)
+    {
+        Parameters =
+        {
+            Columns.Of(_settlements, s => s.Settlement.Request.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(_settlements, s => s.Settlement.Request.Key.Value, NpgsqlDbType.Text),
+            Columns.Of(_settlements, s => s.Settlement.Request.Fingerprint, NpgsqlDbType.Bytea),
+            Columns.Of(_settlements, s => s.Attempt.Value, NpgsqlDbType.Uuid),
+            Columns.Of(_settlements, s => (short)s.Response.Status, NpgsqlDbType.Smallint),
+            Columns.Of(_settlements, s => s.Response.Body, NpgsqlDbType.Bytea),
+            new() { Value = now },
+        },
+    };
 
     private static DomainEvent Event(string type, ChargeState after, DateTimeOffset now)
     {

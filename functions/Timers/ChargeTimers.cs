@@ -5,7 +5,7 @@ using Payments.Domain.Idempotency;
 namespace Payments.Functions.Timers;
 
 /// <summary>The nets under the payment path: what a crash or a silent processor left open is found here.</summary>
-public sealed class ChargeTimers(ResolveAttempts resolve, ExpireCharges expire, IdempotencyStore idempotency)
+public sealed class ChargeTimers(ResolveAttempts resolve, ExpireCharges expire, OverdueAttempts overdue, IdempotencyStore idempotency)
 {
     private const int Batch = 200;
 
@@ -13,6 +13,10 @@ public sealed class ChargeTimers(ResolveAttempts resolve, ExpireCharges expire, 
     public async Task ResolveAsync([TimerTrigger("%Charges:ResolveSchedule%")] TimerInfo timer, CancellationToken ct)
     {
         while (await resolve.RunAsync(Batch, ct) == Batch)
+        {
+        }
+
+        while (await overdue.RunAsync(Batch, ct) == Batch)
         {
         }
     }

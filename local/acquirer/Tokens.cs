@@ -70,7 +70,11 @@ internal static class Tokens
             return Visa with { Fault = new("payment", FaultKind.Delay, delay) };
         foreach (var operation in (string[])["capture", "cancel", "refund"])
         {
-            if (Tail(token, $"tok_{operation}_") is { } name && FaultNames.TryGetValue(name, out var kind))
+            if (Tail(token, $"tok_{operation}_") is not { } name)
+                continue;
+            if (name == "webhook_first")
+                return Visa with { Fault = new(operation, FaultKind.WebhookFirst) };
+            if (FaultNames.TryGetValue(name, out var kind))
                 return Visa with { Fault = new(operation, kind) };
         }
         return null;

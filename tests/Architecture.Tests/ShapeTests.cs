@@ -47,6 +47,16 @@ public sealed class ShapeTests
     }
 
     [Fact]
+    public void Domain_AsItIsDeployed_HoldsNoCrashPoints()
+    {
+        // They kill the app; the build that has them is another output, for tests alone.
+        var assembly = File.ReadAllBytes(typeof(Money).Assembly.Location);
+
+        Assert.Equal(-1, assembly.AsSpan().IndexOf(System.Text.Encoding.Unicode.GetBytes("PAYMENTS_CRASH_AT")));
+        Assert.NotEqual(-1, assembly.AsSpan().IndexOf(System.Text.Encoding.Unicode.GetBytes("payments.charges.outcomes")));
+    }
+
+    [Fact]
     public void Functions_NeverSwallowWhatFailed()
     {
         // A queue or timer function that catches and logs has lost its message: it throws, so that the host tries again.

@@ -107,6 +107,7 @@ public sealed class CaptureTests(RunningApp app)
     [Theory]
     [InlineData("tok_capture_drop_after")]
     [InlineData("tok_capture_fail_after")]
+    [InlineData("tok_capture_webhook_first")]
     public async Task Capture_AnswerLost_IsProcessingUntilItIsKnown(string token)
     {
         var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);
@@ -139,6 +140,7 @@ public sealed class CaptureTests(RunningApp app)
     [Theory]
     [InlineData("tok_visa")]
     [InlineData("tok_cancel_drop_after")]
+    [InlineData("tok_cancel_webhook_first")]
     public async Task Cancel_Authorized_GivesAllBack(string token)
     {
         var merchant = await app.CreateMerchantAsync();

@@ -58,6 +58,7 @@ public sealed class RefundTests(RunningApp app)
     [Theory]
     [InlineData("tok_refund_drop_after")]
     [InlineData("tok_refund_fail_after")]
+    [InlineData("tok_refund_webhook_first")]
     public async Task Refund_AnswerLost_IsProcessingUntilItIsKnown(string token)
     {
         var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);

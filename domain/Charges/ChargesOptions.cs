@@ -1,0 +1,31 @@
+namespace Payments.Domain.Charges;
+
+/// <summary>What the platform allows, from the section <c>Charges</c>.</summary>
+public sealed class ChargesOptions
+{
+    /// <summary>The least and the largest amount by ISO 4217 code; a currency without one takes <see cref="ChargeLimits"/>'s.</summary>
+    public Dictionary<string, AmountLimits> Limits { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Why the amount cannot be charged, or null.</summary>
+    public Refusal? Refuse(Money amount)
+    {
+        var limits = Limits.GetValueOrDefault(amount.Currency.Code) ?? new AmountLimits();
+        if (amount.MinorUnits < limits.Minimum)
+            return new Refusal(RefusalCode.AmountTooSmall, $"The least amount is {new Money(limits.Minimum, amount.Currency)}.", "amount");
+        return amount.MinorUnits > limits.Maximum
+            ? new Refusal(RefusalCode.AmountTooLarge, $"The largest amount is {new Money(limits.Maximum, amount.Currency)}.", "amount")
+            : null;
+    }
+
+    /// <summary>Whether every limit is of a currency and can be met.</summary>
+    internal bool AreValid() => Limits.All(limit =>
+        Currency.TryParse(limit.Key, out _) && limit.Value.Minimum >= ChargeLimits.Minimum && limit.Value.Minimum <= limit.Value.Maximum && limit.Value.Maximum <= ChargeLimits.Maximum);
+}
+
+/// <summary>Amounts of one currency, in its minor units.</summary>
+public sealed class AmountLimits
+{
+    public long Minimum { get; set; } = ChargeLimits.Minimum;
+
+    public long Maximum { get; set; } = ChargeLimits.Maximum;
+}

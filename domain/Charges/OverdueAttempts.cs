@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Payments.Domain.Messaging;
+
+namespace Payments.Domain.Charges;
+
+/// <summary>
+/// Tells people about attempts that stay open for too long: an event for the merchant and an error in the log for the operators, once for each. The gauges of open attempts tell of them all the time. The
+/// resolver goes on asking; whoever finds out otherwise settles the attempt by hand.
+/// </summary>
+public sealed class OverdueAttempts(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time, ILogger<OverdueAttempts> log)
+{
+    /// <summary>How long an outcome may stay unknown. A provider that works knows within seconds.</summary>
+    public static readonly TimeSpan UnknownLimit = TimeSpan.FromHours(1);
+
+    /// <summary>How long what a provider took on may take. Refunds of cards take up to ten business days.</summary>
+    public static readonly TimeSpan PendingLimit = TimeSpan.FromDays(14);
+
+    /// <summary>Tells of the attempts that have become overdue, at most <paramref name="limit"/>; returns how many.</summary>
+    public async Task<int> RunAsync(int limit, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var late = await MarkAsync(connection, transaction, now, limit, ct);
+        await EventLog.AppendAsync(
+            connection, transaction,
+            [.. late.Select(a => new DomainEvent(PrefixedId.New<EventId>(now), a.Merchant, "attempt.overdue", "attempt", a.Id.Value, AttemptResource.Text(a), now))], ct);
+        await transaction.CommitAsync(ct);
+        foreach (var attempt in late)
+            ChargeLog.Overdue(log, attempt.Operation, attempt.Reference, attempt.Provider, attempt.CreatedAt);
+        if (late.Count > 0)
+            signal.Set();
+        return late.Count;
+    }
+
+    private static async Task<List<Attempt>> MarkAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, int limit, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(AttemptSql.MarkOverdue, connection, transaction)
+        {
+            Parameters = { new() { Value = now }, new() { Value = now - UnknownLimit }, new() { Value = now - PendingLimit }, new() { Value = limit } },
+        };
+        var late = new List<Attempt>();
+        await using var row = await command.ExecuteReaderAsync(ct);
+        while (await row.ReadAsync(ct))
+            late.Add(ChargeRows.ReadAttempt(row, ChargeRows.ReadCharge(row), ChargeRows.ChargeWidth));
+        return late;
+    }
+}
