@@ -37,11 +37,11 @@ public sealed class AttemptReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>The attempt with what was reported against it.</summary>
-    public async Task<AttemptResource?> GetAsync(AttemptReference reference, CancellationToken ct)
+    public async Task<OperatorAttemptResource?> GetAsync(AttemptReference reference, CancellationToken ct)
     {
         if (await FindAsync(reference, ct) is not var (_, attempt))
             return null;
-        return AttemptResource.Of(attempt) with { Contradictions = await ContradictionsAsync(reference, ct) };
+        return OperatorAttemptResource.Of(attempt) with { Contradictions = await ContradictionsAsync(reference, ct) };
     }
 
     internal async Task<(Charge Charge, Attempt Attempt)?> FindAsync(AttemptReference reference, CancellationToken ct)

@@ -166,9 +166,9 @@ internal sealed class OutcomeBatch
 
     private StoredResponse Audit(ManualSettlement settlement, Attempt before, Attempt after)
     {
-        var settled = AttemptResource.Of(after);
-        _audit.Add(new AttemptDecision(settlement.Reason, AttemptResource.Of(before), settled).Entry(settlement.Actor, "attempt.settled", before.Merchant));
-        var response = new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(settled, AttemptJson.Default.AttemptResource));
+        var settled = OperatorAttemptResource.Of(after);
+        _audit.Add(new AttemptDecision(settlement.Reason, OperatorAttemptResource.Of(before), settled).Entry(settlement.Actor, "attempt.settled", before.Merchant));
+        var response = new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(settled, OperatorAttemptJson.Default.OperatorAttemptResource));
         _settlements.Add((settlement, after.Id, response));
         return response;
     }

@@ -25,7 +25,7 @@ public sealed class OverdueAttempts(NpgsqlDataSource dataSource, OutboxSignal si
         var late = await MarkAsync(connection, transaction, now, limit, ct);
         await EventLog.AppendAsync(
             connection, transaction,
-            [.. late.Select(a => new DomainEvent(PrefixedId.New<EventId>(now), a.Merchant, "attempt.overdue", "attempt", a.Id.Value, AttemptResource.Text(a), now))], ct);
+            [.. late.Select(a => new DomainEvent(PrefixedId.New<EventId>(now), a.Merchant, "attempt.overdue", "attempt", a.Id.Value, OperatorAttemptResource.Text(a), now))], ct);
         await transaction.CommitAsync(ct);
         foreach (var attempt in late)
             ChargeLog.Overdue(log, attempt.Operation, attempt.Reference, attempt.Provider, attempt.CreatedAt);

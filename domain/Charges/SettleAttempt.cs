@@ -89,7 +89,7 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
                 var after = before with { Contradictions = [.. before.Contradictions!.Select(c => c with { AcknowledgedAt = c.AcknowledgedAt ?? now })] };
                 var decision = new AttemptDecision(input.Reason!.Trim(), before, after);
                 await AuditLog.WriteAsync(connection, transaction, decision.Entry(actor, "attempt.acknowledged", reference.Merchant), now, ct);
-                return new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(after, AttemptJson.Default.AttemptResource));
+                return new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(after, OperatorAttemptJson.Default.OperatorAttemptResource));
             },
             ct);
     }

@@ -31,7 +31,7 @@ public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
 
         string? provider = request.Query["provider"];
         var rows = await reads.ListAsync(filter, provider, after?.Attempt, limit + 1, ct);
-        return Api.List(rows, limit, AttemptResource.Of, AttemptJson.Default.AttemptResource);
+        return Api.List(rows, limit, OperatorAttemptResource.Of, OperatorAttemptJson.Default.OperatorAttemptResource);
     }
 
     [Function("GetAttempt")]
@@ -41,7 +41,7 @@ public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         return AttemptReference.TryParse(reference, out var parsed) && await reads.GetAsync(parsed, ct) is { } found
-            ? Api.Json(found, AttemptJson.Default.AttemptResource)
+            ? Api.Json(found, OperatorAttemptJson.Default.OperatorAttemptResource)
             : Problems.Of(Refusal.NotFound(reference));
     }
 
@@ -53,7 +53,7 @@ public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
             return Problems.Of(forbidden);
         return AttemptReference.TryParse(reference, out var parsed)
             ? await Api.PostAsync(
-                request, Api.NoMerchant, AttemptJson.Default.SettleAttemptRequest, (idempotent, input) => settle.SettleAsync(idempotent, parsed, input, context.Actor(), ct), ct)
+                request, Api.NoMerchant, OperatorAttemptJson.Default.SettleAttemptRequest, (idempotent, input) => settle.SettleAsync(idempotent, parsed, input, context.Actor(), ct), ct)
             : Problems.Of(Refusal.NotFound(reference));
     }
 
@@ -65,7 +65,7 @@ public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
             return Problems.Of(forbidden);
         return AttemptReference.TryParse(reference, out var parsed)
             ? await Api.PostAsync(
-                request, Api.NoMerchant, AttemptJson.Default.AcknowledgeRequest, (idempotent, input) => settle.AcknowledgeAsync(idempotent, parsed, input, context.Actor(), ct), ct)
+                request, Api.NoMerchant, OperatorAttemptJson.Default.AcknowledgeRequest, (idempotent, input) => settle.AcknowledgeAsync(idempotent, parsed, input, context.Actor(), ct), ct)
             : Problems.Of(Refusal.NotFound(reference));
     }
 }

@@ -11,7 +11,7 @@ namespace Payments.Domain.Charges;
 /// <param name="NextCheckAt">When the provider is asked next; null once the attempt is settled.</param>
 /// <param name="OverdueAt">When people were told that it is still open.</param>
 /// <param name="Contradictions">Of one attempt: what the provider reported against what is settled.</param>
-public sealed record AttemptResource(
+public sealed record OperatorAttemptResource(
     string Id,
     string Object,
     string Reference,
@@ -32,12 +32,12 @@ public sealed record AttemptResource(
     DateTimeOffset? FinishedAt,
     IReadOnlyList<ContradictionResource>? Contradictions = null)
 {
-    public static AttemptResource Of(Attempt attempt) => new(
+    public static OperatorAttemptResource Of(Attempt attempt) => new(
         attempt.Id.ToString(), "attempt", attempt.Reference.ToString(), attempt.Merchant.ToString(), attempt.Charge.ToString(), attempt.Refund?.ToString(), DbText.Of(attempt.Operation),
         DbText.Of(attempt.Status), attempt.Provider, attempt.Amount.MinorUnits, attempt.Amount.Currency.Code, attempt.ProviderReference, DeclineResource.Of(attempt.Decline), attempt.Checks,
         attempt.NextCheckAt, attempt.OverdueAt, attempt.CreatedAt, attempt.FinishedAt);
 
-    public static string Text(Attempt attempt) => JsonSerializer.Serialize(Of(attempt), AttemptJson.Default.AttemptResource);
+    public static string Text(Attempt attempt) => JsonSerializer.Serialize(Of(attempt), OperatorAttemptJson.Default.OperatorAttemptResource);
 }
 
 /// <param name="Result">What the provider says became of the attempt.</param>
@@ -46,7 +46,7 @@ public sealed record ContradictionResource(
     string Result, string? ProviderReference, string? Detail, int Times, DateTimeOffset FirstAt, DateTimeOffset LastAt, DateTimeOffset? AcknowledgedAt);
 
 /// <summary>Why a person decided about an attempt, and the attempt before and after: what the audit log keeps beside who and when.</summary>
-internal sealed record AttemptDecision(string Reason, AttemptResource Before, AttemptResource After)
+internal sealed record AttemptDecision(string Reason, OperatorAttemptResource Before, OperatorAttemptResource After)
 {
     /// <param name="action"><c>attempt.settled</c> or <c>attempt.acknowledged</c>.</param>
     public AuditEntry Entry(Actor actor, string action, MerchantId merchant) =>
@@ -54,10 +54,10 @@ internal sealed record AttemptDecision(string Reason, AttemptResource Before, At
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
-[JsonSerializable(typeof(AttemptResource))]
+[JsonSerializable(typeof(OperatorAttemptResource))]
 [JsonSerializable(typeof(SettleAttemptRequest))]
 [JsonSerializable(typeof(AcknowledgeRequest))]
-public sealed partial class AttemptJson : JsonSerializerContext;
+public sealed partial class OperatorAttemptJson : JsonSerializerContext;
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
 [JsonSerializable(typeof(AttemptDecision))]
