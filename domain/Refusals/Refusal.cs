@@ -53,8 +53,17 @@ public enum RefusalCode
     /// <summary>The available balance does not cover the operation.</summary>
     InsufficientFunds,
 
-    /// <summary>A webhook's signature is missing, wrong, or too old.</summary>
+    /// <summary>A webhook is not signed, or its signature cannot be read.</summary>
+    SignatureMissing,
+
+    /// <summary>No signature of a webhook matches any of the secrets.</summary>
     SignatureInvalid,
+
+    /// <summary>A webhook was signed too long ago: perhaps recorded and sent again by someone else.</summary>
+    SignatureTooOld,
+
+    /// <summary>A webhook was signed ahead of our clock.</summary>
+    SignatureTooNew,
 
     /// <summary>The caller sends more requests than are allowed; the same request may succeed shortly.</summary>
     RateLimited,

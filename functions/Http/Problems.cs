@@ -51,7 +51,10 @@ internal static class Problems
         RefusalCode.CurrencyNotSupported => (422, "Currency not supported"),
         RefusalCode.MerchantInactive => (403, "Merchant inactive"),
         RefusalCode.InsufficientFunds => (422, "Insufficient funds"),
+        RefusalCode.SignatureMissing => (401, "Not signed"),
         RefusalCode.SignatureInvalid => (401, "Invalid signature"),
+        RefusalCode.SignatureTooOld => (401, "Signed too long ago"),
+        RefusalCode.SignatureTooNew => (401, "Signed in the future"),
         RefusalCode.RateLimited => (429, "Too many requests"),
         RefusalCode.Overloaded => (503, "Overloaded"),
     };

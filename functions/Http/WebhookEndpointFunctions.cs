@@ -5,22 +5,24 @@ using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
+using Payments.Domain.Merchants;
 using Payments.Domain.Webhooks.Outbound;
 
 namespace Payments.Functions.Http;
 
-public sealed record WebhookEndpointRequest(string? Url, string? Description, IReadOnlyList<string>? EventTypes, string? Status);
+/// <param name="Signature"><c>hmac</c> or <c>ed25519</c>.</param>
+public sealed record WebhookEndpointRequest(string? Url, string? Description, IReadOnlyList<string>? EventTypes, string? Status, string? Signature);
 
 public sealed record ResendRequest(DateTimeOffset? From, DateTimeOffset? To, bool? IncludeDelivered);
 
 /// <summary>An endpoint as the API shows it; <see cref="Secret"/> only in the answer that made it.</summary>
 public sealed record WebhookEndpointResource(
-    string Id, string Object, string Url, string? Description, IReadOnlyList<string> EventTypes, string ApiVersion, string Status, string? DisabledReason, string? Secret,
-    DateTimeOffset? PreviousSecretExpiresAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    string Id, string Object, string Url, string? Description, IReadOnlyList<string> EventTypes, string ApiVersion, string Status, string? DisabledReason, string Signature, string? Secret,
+    string? PublicKey, DateTimeOffset? PreviousSecretExpiresAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     public static WebhookEndpointResource Of(WebhookEndpoint endpoint, string? secret = null) => new(
         endpoint.Id.ToString(), "webhook_endpoint", endpoint.Url, endpoint.Description, endpoint.EventTypes, endpoint.ApiVersion, DbText.Of(endpoint.Status),
-        endpoint.DisabledReason is { } reason ? DbText.Of(reason) : null, secret, endpoint.PreviousSecretExpiresAt, endpoint.CreatedAt, endpoint.UpdatedAt);
+        endpoint.DisabledReason is { } reason ? DbText.Of(reason) : null, DbText.Of(endpoint.Signature), secret, endpoint.PublicKey, endpoint.PreviousSecretExpiresAt, endpoint.CreatedAt, endpoint.UpdatedAt);
 }
 
 public sealed record DeletedResource(string Id, string Object, bool Deleted);
@@ -63,7 +65,10 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/webhook_endpoints")] HttpRequest request, FunctionContext context, CancellationToken ct) =>
         Api.PostAsync(request, context, WebhookJson.Default.WebhookEndpointRequest, (idempotent, input) => idempotency.RunAsync(idempotent, async (connection, transaction) =>
         {
-            var made = await endpoints.CreateAsync(connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, context.Actor(), ct);
+            if (!Signature(input.Signature).TryGet(out var signature, out var refusal))
+                return refusal;
+            var made = await endpoints.CreateAsync(
+                connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, signature.Value ?? EndpointSignature.Hmac, IsLive(context), context.Actor(), ct);
             return Answer(made, StatusCodes.Status201Created);
         }, ct), ct);
 
@@ -94,6 +99,8 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
     {
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal) || !(await Api.ReadAsync(request, WebhookJson.Default.WebhookEndpointRequest, ct)).TryGet(out var body, out refusal))
             return Problems.Of(refusal);
+        if (body.Value.Signature is not null)
+            return Problems.Of(Refusal.Invalid("signature", "The way of signing changes with rotate_secret, so that there is a day to change over."));
         EndpointStatus? status = null;
         if (body.Value.Status is { } text)
         {
@@ -102,7 +109,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             status = wanted;
         }
 
-        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, context.Actor(), ct);
+        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, IsLive(context), context.Actor(), ct);
         return Api.Stored(Answer(changed, StatusCodes.Status200OK));
     }
 
@@ -123,8 +130,10 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
     {
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal))
             return Problems.Of(refusal);
-        return await Api.PostAsync(request, key.Merchant, WebhookJson.Default.WebhookEndpointRequest, (idempotent, _) => idempotency.RunAsync(idempotent, async (connection, transaction) =>
-            Answer(await endpoints.RotateSecretAsync(connection, transaction, key.Merchant, key.Id, context.Actor(), ct), StatusCodes.Status200OK), ct), ct);
+        return await Api.PostAsync(request, key.Merchant, WebhookJson.Default.WebhookEndpointRequest, (idempotent, input) => idempotency.RunAsync(idempotent, async (connection, transaction) =>
+            Signature(input.Signature).TryGet(out var signature, out var invalid)
+                ? Answer(await endpoints.RotateSecretAsync(connection, transaction, key.Merchant, key.Id, signature.Value, context.Actor(), ct), StatusCodes.Status200OK)
+                : invalid, ct), ct);
     }
 
     [Function("SendTestWebhook")]
@@ -188,6 +197,18 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             return Problems.Of(Refusal.Invalid("from", "Give the time range to send again: from, and a later to."));
         var resent = await deliveries.ResendAsync(key.Merchant, key.Id, from, to, body.Value.IncludeDelivered ?? false, context.Actor(), ct);
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
+    }
+
+    // What the platform does for a merchant may be of either mode: the setting alone decides then.
+    private static bool IsLive(FunctionContext context) => context.Caller() is { IsPlatform: false, Mode: ApiKeyMode.Live };
+
+    private static Result<(EndpointSignature? Value, bool)> Signature(string? text)
+    {
+        if (text is null)
+            return ((EndpointSignature?)null, false);
+        return DbText.TryParse<EndpointSignature>(text, out var signature)
+            ? ((EndpointSignature?)signature, true)
+            : Refusal.Invalid("signature", "Deliveries are signed with hmac or ed25519.");
     }
 
     private static Result<(MerchantId Merchant, WebhookEndpointId Id)> Endpoint(HttpRequest request, string id, FunctionContext context)

@@ -6,13 +6,15 @@ internal static class InboundSql
     public const string Store =
         """
         WITH stored AS (
-            INSERT INTO payments.provider_events (provider, event_id, id, type, status, payload, received_at)
-            SELECT provider, event_id, id, type, 'received', payload, received_at
-            FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::timestamptz[])
-                AS t (provider, event_id, id, type, payload, received_at)
+            INSERT INTO payments.provider_events (provider, event_id, id, type, status, received_at)
+            SELECT provider, event_id, id, type, 'received', received_at
+            FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $6::timestamptz[]) AS t (provider, event_id, id, type, received_at)
             ORDER BY provider, event_id
             ON CONFLICT (provider, event_id) DO NOTHING
             RETURNING id, received_at
+        ), kept AS (
+            INSERT INTO payments.provider_event_payloads (received_at, id, payload)
+            SELECT s.received_at, s.id, t.payload FROM stored s JOIN unnest($3::uuid[], $5::bytea[]) AS t (id, payload) USING (id)
         ), queued AS (
             INSERT INTO payments.outbox (id, queue, type, version, body, trace_parent, created_at, due_at)
             SELECT s.id, 'provider-events', 'provider_event.received', 1, jsonb_build_object('id', s.id, 'attempt', 0), t.trace_parent, s.received_at, s.received_at
@@ -23,9 +25,10 @@ internal static class InboundSql
 
     public const string Load =
         """
-        SELECT id, provider, event_id, type, status, attempts, detail, payload, received_at, processed_at
-        FROM payments.provider_events
-        WHERE id = $1
+        SELECT e.id, e.provider, e.event_id, e.type, e.status, e.attempts, e.detail, COALESCE(p.payload, e.payload), e.received_at, e.processed_at
+        FROM payments.provider_events e
+        LEFT JOIN payments.provider_event_payloads p ON p.received_at = e.received_at AND p.id = e.id
+        WHERE e.id = $1
         """;
 
     // A second handling of the same message finds another count of attempts and changes nothing.
@@ -48,13 +51,17 @@ internal static class InboundSql
         LIMIT $4
         """;
 
+    // Ids are in the order of receipt, so that a range of time is a range of the index by id.
     public const string Replay =
         """
-        UPDATE payments.provider_events
+        UPDATE payments.provider_events e
         SET status = 'received', processed_at = NULL
-        WHERE payload IS NOT NULL AND (id = $1 OR ($1 IS NULL AND received_at >= $2 AND received_at < $3 AND ($4::text IS NULL OR status = $4)))
-        RETURNING id, attempts
+        WHERE (e.id = $1 OR ($1 IS NULL AND e.id >= $5 AND e.id <= $6 AND e.received_at >= $2 AND e.received_at < $3 AND ($4::text IS NULL OR e.status = $4)))
+            AND (e.payload IS NOT NULL OR EXISTS (SELECT FROM payments.provider_event_payloads p WHERE p.received_at = e.received_at AND p.id = e.id))
+        RETURNING e.id, e.attempts
         """;
+
+    public const string KeepWeeks = "SELECT payments.keep_weeks('provider_event_payloads', $1, $2)";
 
     public const string DropPayloads =
         """

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using Npgsql;
 using Payments.Domain.Audit;
@@ -43,18 +44,25 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
     public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, Actor actor, CancellationToken ct) =>
         ReplayAsync(null, from, until, status, actor, ct);
 
-    /// <summary>Drops payloads older than 90 days of events that are done with; answers how many. A timer runs it.</summary>
-    public async Task<long> PurgeAsync(CancellationToken ct)
+    /// <summary>
+    /// Makes the coming weeks' partitions of payloads and drops those older than 90 days, but keeps the payloads of events that are not done with. A timer runs it;
+    /// running it again changes nothing.
+    /// </summary>
+    public async Task PurgeAsync(CancellationToken ct)
     {
-        var total = 0L;
+        await using (var command = dataSource.CreateCommand(InboundSql.KeepWeeks))
+        {
+            command.Parameters.AddRange(new[] { SqlParameters.Time(time.GetUtcNow()), new() { Value = KeepPayload } });
+            await command.ExecuteNonQueryAsync(ct);
+        }
+
+        // Those kept beyond their week, and done with since.
         while (true)
         {
             await using var command = dataSource.CreateCommand(InboundSql.DropPayloads);
             command.Parameters.Add(SqlParameters.Time(time.GetUtcNow() - KeepPayload));
-            var dropped = await command.ExecuteNonQueryAsync(ct);
-            if (dropped == 0)
-                return total;
-            total += dropped;
+            if (await command.ExecuteNonQueryAsync(ct) == 0)
+                return;
         }
     }
 
@@ -77,6 +85,19 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         reader.GetFieldValue<DateTimeOffset>(8),
         reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
 
+    // The bounds of the ids (UUID version 7) that were made within a millisecond.
+    private static Guid FirstId(DateTimeOffset at) => Within(at, 0x00);
+
+    private static Guid LastId(DateTimeOffset at) => Within(at, 0xFF);
+
+    private static Guid Within(DateTimeOffset at, byte rest)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes.Fill(rest);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, ((ulong)Math.Max(0, at.ToUnixTimeMilliseconds()) << 16) | (rest * 0x0101u));
+        return new Guid(bytes, bigEndian: true);
+    }
+
     private async Task<int> ReplayAsync(Guid? id, DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -88,6 +109,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
             Parameters =
             {
                 SqlParameters.Uuid(id), SqlParameters.Time(from), SqlParameters.Time(until), SqlParameters.Text(status is { } wanted ? DbText.Of(wanted) : null),
+                SqlParameters.Uuid(id is null ? FirstId(from) : Guid.Empty), SqlParameters.Uuid(id is null ? LastId(until) : Guid.AllBitsSet),
             },
         })
         {

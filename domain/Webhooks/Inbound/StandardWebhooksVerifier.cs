@@ -1,13 +1,29 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using NSec.Cryptography;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>Partners that follow Standard Webhooks 1.0 with symmetric secrets (<c>whsec_...</c>). The event's id is the <c>webhook-id</c> header.</summary>
-public sealed class StandardWebhooksVerifier(IReadOnlyList<string> secrets) : IWebhookVerifier
+/// <summary>
+/// Partners that follow Standard Webhooks 1.0, with symmetric secrets (<c>whsec_...</c>) or public keys (<c>whpk_...</c>, Ed25519); while one changes
+/// over, one of each. The event's id is the <c>webhook-id</c> header.
+/// </summary>
+public sealed class StandardWebhooksVerifier : IWebhookVerifier
 {
-    private readonly byte[][] _keys = [.. secrets.Select(secret => StandardWebhooks.KeyOf(secret)
-        ?? throw new InvalidOperationException("A secret of Standard Webhooks is 'whsec_' and the base64 of 24 to 64 bytes."))];
+    private readonly byte[][] _secrets;
+    private readonly PublicKey[] _publicKeys;
+
+    /// <exception cref="InvalidOperationException">A text is neither a secret nor a public key.</exception>
+    public StandardWebhooksVerifier(IReadOnlyList<string> secrets)
+    {
+        _publicKeys = [.. secrets.Select(StandardWebhooksEd25519.PublicKey).OfType<PublicKey>()];
+        _secrets = [.. secrets.Select(StandardWebhooks.KeyOf).OfType<byte[]>()];
+        if (_secrets.Length + _publicKeys.Length != secrets.Count)
+        {
+            throw new InvalidOperationException(
+                "A secret of Standard Webhooks is 'whsec_' and the base64 of 24 to 64 bytes, or 'whpk_' and the base64 of a public key of Ed25519 (32 bytes).");
+        }
+    }
 
     public string Acknowledgement => "";
 
@@ -21,8 +37,12 @@ public sealed class StandardWebhooksVerifier(IReadOnlyList<string> secrets) : IW
             return WebhookVerification.Refused(WebhookRefusal.MissingSignature);
         }
 
-        if (!StandardWebhooks.Verify(_keys, id, timestamp, body.Span, signatures))
+        if (!StandardWebhooks.Verify(_secrets, id, timestamp, body.Span, signatures)
+            && !(_publicKeys.Length > 0 && StandardWebhooksEd25519.Verify(_publicKeys, id, timestamp, body.Span, signatures)))
+        {
             return WebhookVerification.Refused(WebhookRefusal.BadSignature);
+        }
+
         if (InboundRules.CheckAge(timestamp, now) is { } age)
             return WebhookVerification.Refused(age);
         return InboundRules.ParseObject(body) is { } json && InboundRules.Name(json, "type") is { } type

@@ -3,12 +3,12 @@ namespace Payments.Domain.Webhooks.Outbound;
 internal static class OutboundSql
 {
     private const string EndpointColumns =
-        "id, merchant_id, url, description, event_types, api_version, status, disabled_reason, previous_secret_expires_at, created_at, updated_at";
+        "id, merchant_id, url, description, event_types, api_version, status, disabled_reason, public_key, previous_secret_expires_at, created_at, updated_at";
 
     public const string CreateEndpoint =
         """
-        INSERT INTO payments.webhook_endpoints (merchant_id, id, url, description, event_types, api_version, status, secret, created_at, updated_at)
-        SELECT $1, $2, $3, $4, $5, $6, 'enabled', $7, $8, $8
+        INSERT INTO payments.webhook_endpoints (merchant_id, id, url, description, event_types, api_version, status, secret, public_key, created_at, updated_at)
+        SELECT $1, $2, $3, $4, $5, $6, 'enabled', $7, $10, $8, $8
         WHERE (SELECT count(*) FROM payments.webhook_endpoints WHERE merchant_id = $1) < $9
         """;
 
@@ -41,7 +41,7 @@ internal static class OutboundSql
 
     public const string RotateSecret =
         $"""
-        UPDATE payments.webhook_endpoints SET previous_secret = secret, previous_secret_expires_at = $4, secret = $3, updated_at = $5
+        UPDATE payments.webhook_endpoints SET previous_secret = secret, previous_secret_expires_at = $4, secret = $3, public_key = $6, updated_at = $5
         WHERE merchant_id = $1 AND id = $2
         RETURNING {EndpointColumns}
         """;
@@ -211,8 +211,7 @@ internal static class OutboundSql
         ON CONFLICT (endpoint_id) DO UPDATE SET woken = l.woken + 1, due_at = LEAST(l.due_at, EXCLUDED.due_at)
         """;
 
-    public const string PurgeAttempts =
-        "DELETE FROM payments.webhook_attempts WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.webhook_attempts WHERE created_at < $1 LIMIT 5000))";
+    public const string KeepWeeks = "SELECT payments.keep_weeks('webhook_attempts', $1, $2)";
 
     public const string PurgeDeliveries =
         """

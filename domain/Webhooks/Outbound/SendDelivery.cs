@@ -17,7 +17,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
     private const int KeptOfTheAnswer = 1024;
 
     /// <param name="keys">The endpoint's keys, the present one first.</param>
-    public async Task<Attempt> SendAsync(string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened, string? traceParent)
+    public async Task<Attempt> SendAsync(string url, IReadOnlyList<SigningKey> keys, string apiVersion, StoredEvent happened, string? traceParent)
     {
         var started = time.GetTimestamp();
         _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
@@ -31,7 +31,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
     }
 
     private async Task<Attempt> TrySendAsync(
-        string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened, long started, CancellationToken ct)
+        string url, IReadOnlyList<SigningKey> keys, string apiVersion, StoredEvent happened, long started, CancellationToken ct)
     {
         try
         {
@@ -57,7 +57,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         Attempt Failed(AttemptOutcome outcome, string reason) => new(outcome, null, time.GetElapsedTime(started), Clean(reason), null);
     }
 
-    private HttpRequestMessage Request(string url, IReadOnlyList<byte[]> keys, string apiVersion, StoredEvent happened)
+    private HttpRequestMessage Request(string url, IReadOnlyList<SigningKey> keys, string apiVersion, StoredEvent happened)
     {
         var body = happened.ToJson(apiVersion);
         var id = happened.Id.ToString();
@@ -67,7 +67,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = content };
         request.Headers.Add(StandardWebhooks.IdHeader, id);
         request.Headers.Add(StandardWebhooks.TimestampHeader, timestamp.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        request.Headers.Add(StandardWebhooks.SignatureHeader, string.Join(' ', keys.Select(key => StandardWebhooks.Sign(key, id, timestamp, body.Span))));
+        request.Headers.Add(StandardWebhooks.SignatureHeader, string.Join(' ', keys.Select(key => key.Sign(id, timestamp, body.Span))));
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("Payment-Functions-Webhooks", "1.0"));
         return request;
     }

@@ -113,16 +113,22 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
         return id;
     }
 
-    /// <summary>Deletes attempts and finished deliveries older than 90 days; answers how many rows. A timer runs it.</summary>
-    public async Task<long> PurgeAsync(CancellationToken ct) =>
-        await PurgeAsync(OutboundSql.PurgeAttempts, ct) + await PurgeAsync(OutboundSql.PurgeDeliveries, ct);
-
-    private async Task<long> PurgeAsync(string sql, CancellationToken ct)
+    /// <summary>
+    /// Drops the weeks of attempts older than 90 days, and deletes finished deliveries of that age (small rows without payload, which have to be unique for an
+    /// event and an endpoint, so that no week can hold them); answers how many deliveries. A timer runs it.
+    /// </summary>
+    public async Task<long> PurgeAsync(CancellationToken ct)
     {
+        await using (var command = dataSource.CreateCommand(OutboundSql.KeepWeeks))
+        {
+            command.Parameters.AddRange(new[] { SqlParameters.Time(time.GetUtcNow()), new() { Value = Keep } });
+            await command.ExecuteNonQueryAsync(ct);
+        }
+
         var total = 0L;
         while (true)
         {
-            await using var command = dataSource.CreateCommand(sql);
+            await using var command = dataSource.CreateCommand(OutboundSql.PurgeDeliveries);
             command.Parameters.Add(SqlParameters.Time(time.GetUtcNow() - Keep));
             var deleted = await command.ExecuteNonQueryAsync(ct);
             if (deleted == 0)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
@@ -178,8 +179,9 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         }
 
         var owner = WebhookEndpoints.OwnerOf(new WebhookEndpointId(lane.Endpoint));
-        byte[][] keys = [.. new[] { target.Secret, target.PreviousSecret }.OfType<byte[]>()
-            .Select(secret => StandardWebhooks.KeyOf(System.Text.Encoding.UTF8.GetString(_secrets.Open(secret, owner)))!)];
+        using var current = SigningKey.Parse(Encoding.UTF8.GetString(_secrets.Open(target.Secret, owner)));
+        using var previous = target.PreviousSecret is { } former ? SigningKey.Parse(Encoding.UTF8.GetString(_secrets.Open(former, owner))) : null;
+        IReadOnlyList<SigningKey> keys = previous is null ? [current] : [current, previous];
         var began = _time.GetTimestamp();
         var finished = new ConcurrentBag<Finished>();
         var trouble = false;

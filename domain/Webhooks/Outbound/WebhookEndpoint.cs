@@ -19,8 +19,19 @@ public enum EndpointDisabledReason
     Failing,
 }
 
+/// <summary>How deliveries to an endpoint are signed.</summary>
+public enum EndpointSignature
+{
+    /// <summary>HMAC-SHA256 with a secret that the merchant has too (<c>v1,</c>).</summary>
+    Hmac,
+
+    /// <summary>A private key that only the platform has; the merchant verifies with the public one (<c>v1a,</c>).</summary>
+    Ed25519,
+}
+
 /// <summary>Where a merchant hears of events. The secret is not part of it: it is shown when it is made, and never again.</summary>
 /// <param name="EventTypes">Exact types (<c>charge.captured</c>), families (<c>charge.*</c>) or <c>*</c>.</param>
+/// <param name="PublicKey">The key to verify with (<c>whpk_...</c>), where deliveries are signed with Ed25519; otherwise null.</param>
 /// <param name="PreviousSecretExpiresAt">Until then, UTC, deliveries are signed with the former secret as well.</param>
 public sealed record WebhookEndpoint(
     WebhookEndpointId Id,
@@ -31,9 +42,13 @@ public sealed record WebhookEndpoint(
     string ApiVersion,
     EndpointStatus Status,
     EndpointDisabledReason? DisabledReason,
+    string? PublicKey,
     DateTimeOffset? PreviousSecretExpiresAt,
     DateTimeOffset CreatedAt,
-    DateTimeOffset UpdatedAt);
+    DateTimeOffset UpdatedAt)
+{
+    public EndpointSignature Signature => PublicKey is null ? EndpointSignature.Hmac : EndpointSignature.Ed25519;
+}
 
 /// <summary>Why an endpoint is not made or changed.</summary>
 public enum EndpointRefusal

@@ -9,7 +9,7 @@ using Payments.Domain.Secrets;
 namespace Payments.Domain.Webhooks.Outbound;
 
 /// <summary>An endpoint that was made or changed, or why not.</summary>
-/// <param name="Secret">The signing secret, only where one was just made; it cannot be read again.</param>
+/// <param name="Secret">The signing secret, only where one was just made; it cannot be read again. Null where deliveries are signed with Ed25519: that key never leaves the platform.</param>
 public sealed record EndpointResult(EndpointRefusal? Refusal, WebhookEndpoint? Endpoint = null, string? Secret = null);
 
 /// <summary>A merchant's endpoints.</summary>
@@ -20,27 +20,38 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
 
     /// <summary>Makes an endpoint in the caller's transaction.</summary>
     /// <param name="eventTypes">Null takes every type.</param>
+    /// <param name="live">Whether real money is told of: then the address is https, whatever a setting for development allows.</param>
     public async Task<EndpointResult> CreateAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, string url, string? description, IReadOnlyList<string>? eventTypes, Actor actor,
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        MerchantId merchant,
+        string url,
+        string? description,
+        IReadOnlyList<string>? eventTypes,
+        EndpointSignature signature,
+        bool live,
+        Actor actor,
         CancellationToken ct)
     {
         eventTypes ??= ["*"];
-        if ((EndpointRules.CheckUrl(url, options.AllowLoopback) ?? EndpointRules.CheckEventTypes(eventTypes) ?? EndpointRules.CheckDescription(description)) is { } refusal)
+        if ((EndpointRules.CheckUrl(url, options.AllowLoopback && !live) ?? EndpointRules.CheckEventTypes(eventTypes) ?? EndpointRules.CheckDescription(description)) is { } refusal)
             return new EndpointResult(refusal);
         var now = time.GetUtcNow();
         var id = PrefixedId.New<WebhookEndpointId>(now);
-        var secret = StandardWebhooks.NewSecret();
+        var (secret, publicKey) = NewSecret(signature);
         await using var command = new NpgsqlCommand(OutboundSql.CreateEndpoint, connection, transaction);
         command.Parameters.AddRange(new[]
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Text(url), SqlParameters.Text(description), SqlParameters.Texts(eventTypes.Distinct()),
             SqlParameters.Text(StoredEvent.ApiVersion), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now), SqlParameters.Int(EndpointRules.MaxEndpoints),
+            SqlParameters.Text(publicKey),
         });
         if (await command.ExecuteNonQueryAsync(ct) == 0)
             return new EndpointResult(EndpointRefusal.TooMany);
-        var endpoint = new WebhookEndpoint(id, merchant, url, description, [.. eventTypes.Distinct()], StoredEvent.ApiVersion, EndpointStatus.Enabled, null, null, now, now);
+        var endpoint = new WebhookEndpoint(
+            id, merchant, url, description, [.. eventTypes.Distinct()], StoredEvent.ApiVersion, EndpointStatus.Enabled, null, publicKey, null, now, now);
         await AuditLog.WriteAsync(connection, transaction, Entry(actor, "created", merchant, id, ("url", url), ("event_types", endpoint.EventTypes)), now, ct);
-        return new EndpointResult(null, endpoint, secret);
+        return new EndpointResult(null, endpoint, publicKey is null ? secret : null);
     }
 
     public async Task<WebhookEndpoint?> FindAsync(MerchantId merchant, WebhookEndpointId id, CancellationToken ct)
@@ -63,11 +74,19 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     }
 
     /// <summary>Changes what is given and leaves what is null. An empty description takes it away. Disabling cancels what is still to be delivered.</summary>
+    /// <inheritdoc cref="CreateAsync" path="/param"/>
     public async Task<EndpointResult> UpdateAsync(
-        MerchantId merchant, WebhookEndpointId id, string? url, string? description, IReadOnlyList<string>? eventTypes, EndpointStatus? status, Actor actor,
+        MerchantId merchant,
+        WebhookEndpointId id,
+        string? url,
+        string? description,
+        IReadOnlyList<string>? eventTypes,
+        EndpointStatus? status,
+        bool live,
+        Actor actor,
         CancellationToken ct)
     {
-        var refusal = (url is null ? null : EndpointRules.CheckUrl(url, options.AllowLoopback))
+        var refusal = (url is null ? null : EndpointRules.CheckUrl(url, options.AllowLoopback && !live))
             ?? (eventTypes is null ? null : EndpointRules.CheckEventTypes(eventTypes))
             ?? EndpointRules.CheckDescription(description);
         if (refusal is not null)
@@ -124,21 +143,39 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         return true;
     }
 
-    /// <summary>Makes a new secret. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in between.</summary>
+    /// <summary>
+    /// Makes a new secret, or a new pair of keys. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in
+    /// between, from one way of signing to the other as well.
+    /// </summary>
+    /// <param name="signature">Null keeps the way of signing.</param>
     public async Task<EndpointResult> RotateSecretAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, WebhookEndpointId id, Actor actor, CancellationToken ct)
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        MerchantId merchant,
+        WebhookEndpointId id,
+        EndpointSignature? signature,
+        Actor actor,
+        CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        var secret = StandardWebhooks.NewSecret();
+        if (signature is null)
+        {
+            await using var find = new NpgsqlCommand(OutboundSql.FindEndpoint, connection, transaction);
+            find.Parameters.AddRange(new[] { SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value) });
+            signature = (await ReadOneAsync(find, ct))?.Signature ?? EndpointSignature.Hmac;
+        }
+
+        var (secret, publicKey) = NewSecret(signature.Value);
         await using var command = new NpgsqlCommand(OutboundSql.RotateSecret, connection, transaction);
         command.Parameters.AddRange(new[]
         {
             SqlParameters.Uuid(merchant.Value), SqlParameters.Uuid(id.Value), SqlParameters.Bytes(Seal(secret, id)), SqlParameters.Time(now + RotationOverlap), SqlParameters.Time(now),
+            SqlParameters.Text(publicKey),
         });
         if (await ReadOneAsync(command, ct) is not { } endpoint)
             return new EndpointResult(EndpointRefusal.NotFound);
         await AuditLog.WriteAsync(connection, transaction, Entry(actor, "secret_rotated", merchant, id), now, ct);
-        return new EndpointResult(null, endpoint, secret);
+        return new EndpointResult(null, endpoint, publicKey is null ? secret : null);
     }
 
     /// <summary>Encrypts anew what was sealed with a former key of the key ring; answers how many endpoints. Afterwards the former key can be removed.</summary>
@@ -183,6 +220,14 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     private static AuditEntry Entry(Actor actor, string verb, MerchantId merchant, WebhookEndpointId id, params ReadOnlySpan<(string, object?)> details) =>
         new(actor, $"webhook_endpoint.{verb}", "webhook_endpoint", id.ToString(), merchant, AuditEntry.Details(details));
 
+    private static (string Secret, string? PublicKey) NewSecret(EndpointSignature signature)
+    {
+        if (signature == EndpointSignature.Hmac)
+            return (StandardWebhooks.NewSecret(), null);
+        var key = StandardWebhooksEd25519.NewPrivateKey();
+        return (key, StandardWebhooksEd25519.PublicKeyOf(key));
+    }
+
     private byte[] Seal(string secret, WebhookEndpointId id) => secrets.Seal(Encoding.UTF8.GetBytes(secret), OwnerOf(id));
 
     private static async Task<WebhookEndpoint?> ReadOneAsync(NpgsqlCommand command, CancellationToken ct)
@@ -200,7 +245,8 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         reader.GetString(5),
         DbText.Parse<EndpointStatus>(reader.GetString(6)),
         reader.IsDBNull(7) ? null : DbText.Parse<EndpointDisabledReason>(reader.GetString(7)),
-        reader.IsDBNull(8) ? null : reader.GetFieldValue<DateTimeOffset>(8),
-        reader.GetFieldValue<DateTimeOffset>(9),
-        reader.GetFieldValue<DateTimeOffset>(10));
+        reader.IsDBNull(8) ? null : reader.GetString(8),
+        reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9),
+        reader.GetFieldValue<DateTimeOffset>(10),
+        reader.GetFieldValue<DateTimeOffset>(11));
 }

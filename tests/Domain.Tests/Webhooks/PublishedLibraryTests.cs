@@ -30,6 +30,16 @@ public sealed class PublishedLibraryTests
             answer.verified = true;
           } catch (e) { answer.verified = false; answer.error = e.message; }
           answer.signature = new Webhook(input.secret).sign(input.id, new Date(input.time * 1000), body);
+        } else if (input.kind === 'ed25519') {
+          // Node's own Ed25519 (OpenSSL), by the specification's words: the published library has the symmetric scheme alone.
+          const { createPublicKey, createPrivateKey, sign, verify } = require('crypto');
+          const [prefixPublic, prefixPrivate] = ['302a300506032b6570032100', '302e020100300506032b657004220420'].map((hex) => Buffer.from(hex, 'hex'));
+          const der = (prefix, key) => Buffer.concat([prefix, key]);
+          const publicKey = createPublicKey({ key: der(prefixPublic, Buffer.from(input.publicKey.slice(5), 'base64')), format: 'der', type: 'spki' });
+          const privateKey = createPrivateKey({ key: der(prefixPrivate, Buffer.from(input.privateKey.slice(5), 'base64').subarray(0, 32)), format: 'der', type: 'pkcs8' });
+          const signed = Buffer.from(`${input.id}.${input.time}.${body}`);
+          answer.verified = verify(null, signed, publicKey, Buffer.from(input.signature.slice(4), 'base64'));
+          answer.signature = 'v1a,' + sign(null, signed, privateKey).toString('base64');
         } else {
           const stripe = new (load('stripe'))('sk_test_x');
           answer.header = stripe.webhooks.generateTestHeaderString({ payload: body, secret: input.secret, timestamp: input.time });
@@ -65,6 +75,23 @@ public sealed class PublishedLibraryTests
         Assert.True(answer.GetProperty("verified").GetBoolean());
         Assert.Equal(signature, answer.GetProperty("signature").GetString());
         Assert.True(StandardWebhooks.Verify([StandardWebhooks.KeyOf(Secret)!], "evt_1", time, bytes, answer.GetProperty("signature").GetString()!));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bodies))]
+    public async Task Ed25519_OurSignature_IsTakenByNodeAndTheirsByUs(string body)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var time = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var privateKey = StandardWebhooksEd25519.NewPrivateKey();
+        var publicKey = StandardWebhooksEd25519.PublicKeyOf(privateKey);
+        using var key = SigningKey.Parse(privateKey);
+        var signature = key.Sign("evt_1", time, bytes);
+        var answer = await AskAsync(Modules("standardwebhooks"), new { kind = "ed25519", privateKey, publicKey, signature, id = "evt_1", time, body = Convert.ToBase64String(bytes) });
+
+        Assert.True(answer.GetProperty("verified").GetBoolean());
+        Assert.Equal(signature, answer.GetProperty("signature").GetString());
+        Assert.True(StandardWebhooksEd25519.Verify([StandardWebhooksEd25519.PublicKey(publicKey)!], "evt_1", time, bytes, answer.GetProperty("signature").GetString()!));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         _process = new ProcessProviderEvent(database.App, [new Mapper()], [_applier], _time, NullLogger<ProcessProviderEvent>.Instance);
     }
 
-    public async ValueTask InitializeAsync() => await ExecuteAsync("DELETE FROM payments.outbox; DELETE FROM payments.provider_events");
+    public async ValueTask InitializeAsync() => await ExecuteAsync("DELETE FROM payments.outbox; DELETE FROM payments.provider_events; DELETE FROM payments.provider_event_payloads");
 
     public async ValueTask DisposeAsync()
     {
@@ -173,22 +173,51 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Fact]
-    public async Task Purge_PayloadsOfFinishedEvents_GoAndARepetitionIsStillKnown()
+    public async Task Purge_WeeksOfFinishedEvents_GoAndARepetitionIsStillKnown()
     {
+        var events = new ProviderEvents(_database.App, _signal, _time);
+        await events.PurgeAsync(default);
         await ReceiveAsync("evt_done", """{"type":"known","n":7}""");
         await DrainAsync();
         await ReceiveAsync("evt_open", """{"type":"known","n":8}""");
+        Assert.Equal(2, await CountAsync("payments.provider_event_payloads_20260223"));
         _time.Advance(TimeSpan.FromDays(91));
-        var events = new ProviderEvents(_database.App, _signal, _time);
 
-        Assert.Equal(1, await events.PurgeAsync(default));
+        await events.PurgeAsync(default);
+        await events.PurgeAsync(default);
+        Assert.Equal(0, await CountAsync("payments.provider_event_payloads"));
+        Assert.False(await ExistsAsync("payments.provider_event_payloads_20260223"));
+        Assert.True(await ExistsAsync("payments.provider_event_payloads_20260525"));
         Assert.Equal(0, (await ReceiveAsync("evt_done", """{"type":"known","n":7}""")).Stored);
         var done = Assert.Single(await events.ListAsync(ProviderEventStatus.Applied, null, null, 10, default));
         Assert.Null((await events.FindAsync(done.Id, default))!.Payload);
         Assert.False(await events.ReplayAsync(done.Id, Actor.Platform("ada"), default));
         await DrainAsync();
         Assert.Equal([7, 8], _applier.Applied);
+
+        // What was kept beyond its week goes once it is done with.
+        await events.PurgeAsync(default);
+        Assert.All(await events.ListAsync(null, null, null, 10, default), listed => Assert.Null(events.FindAsync(listed.Id, default).GetAwaiter().GetResult()!.Payload));
     }
+
+    [Fact]
+    public async Task Purge_WeekWithoutPartitionYet_TakesItsRowsFromTheDefault()
+    {
+        await ReceiveAsync("evt_1", """{"type":"known","n":7}""");
+        var before = await CountAsync("payments.provider_event_payloads_default");
+        var events = new ProviderEvents(_database.App, _signal, _time);
+        _time.Advance(TimeSpan.FromDays(14));
+        await ReceiveAsync("evt_2", """{"type":"known","n":8}""");
+        await events.PurgeAsync(default);
+
+        Assert.InRange(await CountAsync("payments.provider_event_payloads_default"), 0, before);
+        await DrainAsync();
+        Assert.Equal([7, 8], _applier.Applied.Order());
+    }
+
+    [Fact]
+    public async Task Purge_OfATableThatIsNotTheirs_IsRefused() =>
+        Assert.Equal("22023", (await Assert.ThrowsAsync<Npgsql.PostgresException>(() => ExecuteAsync("SELECT payments.keep_weeks('events', now(), '1 day')"))).SqlState);
 
     [Fact]
     public async Task Replay_RangeOfOneStatus_ProcessesThoseAlone()
@@ -242,6 +271,12 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     {
         await using var connection = await _database.App.OpenConnectionAsync();
         return await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM {table}");
+    }
+
+    private async Task<bool> ExistsAsync(string table)
+    {
+        await using var connection = await _database.App.OpenConnectionAsync();
+        return await connection.ExecuteScalarAsync<bool>("SELECT to_regclass(@table) IS NOT NULL", new { table });
     }
 
     private async Task ExecuteAsync(string sql)

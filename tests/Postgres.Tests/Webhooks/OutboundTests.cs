@@ -105,6 +105,45 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Deliver_ToAnEndpointWithAPublicKey_IsSignedWithEd25519AndOverADayWithTheFormerSecretToo()
+    {
+        var made = await MakeAsync(_merchant, $"{_sink.Address}/signed", EndpointSignature.Ed25519);
+        Assert.Null(made.Secret);
+        var (endpoint, publicKey) = (made.Endpoint!.Id, made.Endpoint.PublicKey!);
+        await HappenAsync("charge.captured", "{}");
+        await DispatchAsync();
+        var rotated = await RotateAsync(endpoint);
+        Assert.NotEqual(publicKey, rotated.Endpoint!.PublicKey);
+        var toSecret = await RotateAsync(endpoint, EndpointSignature.Hmac);
+        Assert.Null(toSecret.Endpoint!.PublicKey);
+        await HappenAsync("charge.captured", "{}");
+        await DispatchAsync();
+        _time.Advance(WebhookEndpoints.RotationOverlap);
+        await HappenAsync("charge.captured", "{}");
+        await DispatchAsync();
+
+        var got = _sink.Got.ToArray();
+        Assert.StartsWith("v1a,", got[0].Headers["webhook-signature"], StringComparison.Ordinal);
+        Assert.True(VerifiesWith(got[0], publicKey));
+        Assert.True(VerifiesWith(got[1], rotated.Endpoint.PublicKey!));
+        Assert.True(Verifies(got[1], toSecret.Secret!));
+        Assert.False(VerifiesWith(got[2], rotated.Endpoint.PublicKey!));
+        Assert.True(Verifies(got[2], toSecret.Secret!));
+        Assert.Null((await _endpoints.FindAsync(_merchant, endpoint, default))!.PublicKey);
+    }
+
+    [Fact]
+    public async Task Endpoint_OfALiveKey_HasToBeHttpsWhateverDevelopmentAllows()
+    {
+        var refused = await CommitAsync((connection, transaction) =>
+            _endpoints.CreateAsync(connection, transaction, _merchant, $"{_sink.Address}/live", null, null, EndpointSignature.Hmac, live: true, Ada, default));
+        Assert.Equal(EndpointRefusal.UrlNotSecure, refused.Refusal);
+
+        var (endpoint, _) = await CreateAsync("/hooks");
+        Assert.Equal(EndpointRefusal.UrlNotSecure, (await _endpoints.UpdateAsync(_merchant, endpoint, $"{_sink.Address}/live", null, null, null, live: true, Ada, default)).Refusal);
+    }
+
+    [Fact]
     public async Task Deliver_ServerErrors_RetriesOnScheduleUntilItGivesUp()
     {
         var (endpoint, secret) = await CreateAsync("/hooks");
@@ -376,12 +415,12 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     {
         var (endpoint, _) = await CreateAsync("/hooks");
         await HappenAsync("charge.captured", "{}");
-        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, null, null, null, EndpointStatus.Disabled, Ada, default)).Refusal);
+        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, null, null, null, EndpointStatus.Disabled, live: false, Ada, default)).Refusal);
         await DispatchAsync();
         Assert.Empty(_sink.Got);
         Assert.Equal(DeliveryStatus.Canceled, (await OnlyDeliveryAsync(endpoint)).Status);
 
-        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, $"{_sink.Address}/new", "", ["refund.*"], EndpointStatus.Enabled, Ada, default)).Refusal);
+        Assert.Null((await _endpoints.UpdateAsync(_merchant, endpoint, $"{_sink.Address}/new", "", ["refund.*"], EndpointStatus.Enabled, live: false, Ada, default)).Refusal);
         await HappenAsync("charge.captured", "{}");
         await HappenAsync("refund.succeeded", "{}");
         await DispatchAsync();
@@ -405,7 +444,7 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         Assert.Null(await _endpoints.FindAsync(other, endpoint, default));
         Assert.Empty(await _endpoints.ListAsync(other, null, 10, default));
         Assert.False(await _endpoints.DeleteAsync(other, endpoint, Ada, default));
-        Assert.Equal(EndpointRefusal.NotFound, (await _endpoints.UpdateAsync(other, endpoint, null, "x", null, null, Ada, default)).Refusal);
+        Assert.Equal(EndpointRefusal.NotFound, (await _endpoints.UpdateAsync(other, endpoint, null, "x", null, null, live: false, Ada, default)).Refusal);
     }
 
     [Fact]
@@ -433,12 +472,23 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         await HappenAsync("charge.captured", "{}");
         await DispatchAsync();
 
-        Assert.Equal(2, await _deliveries.PurgeAsync(default));
-        Assert.Single(await _deliveries.ListAsync(_merchant, endpoint, null, null, 10, default));
+        var old = (await _deliveries.ListAsync(_merchant, endpoint, null, null, 10, default))[^1];
+        Assert.Single(await _deliveries.ListAttemptsAsync(_merchant, old.Id, default));
+
+        Assert.Equal(1, await _deliveries.PurgeAsync(default));
+        Assert.Single(await AttemptsAsync(endpoint));
+        Assert.Empty(await _deliveries.ListAttemptsAsync(_merchant, old.Id, default));
     }
 
     private static bool Verifies(Sink.Received got, string secret) => StandardWebhooks.Verify(
         [StandardWebhooks.KeyOf(secret)!],
+        got.Headers["webhook-id"],
+        long.Parse(got.Headers["webhook-timestamp"], CultureInfo.InvariantCulture),
+        got.Body,
+        got.Headers["webhook-signature"]);
+
+    private static bool VerifiesWith(Sink.Received got, string publicKey) => StandardWebhooksEd25519.Verify(
+        [StandardWebhooksEd25519.PublicKey(publicKey)!],
         got.Headers["webhook-id"],
         long.Parse(got.Headers["webhook-timestamp"], CultureInfo.InvariantCulture),
         got.Body,
@@ -458,11 +508,13 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
         return (result.Endpoint!.Id, result.Secret!);
     }
 
-    private Task<EndpointResult> MakeAsync(MerchantId merchant, string url, params string[] types) => CommitAsync((connection, transaction) =>
-        _endpoints.CreateAsync(connection, transaction, merchant, url, null, types.Length == 0 ? null : types, Ada, default));
+    private Task<EndpointResult> MakeAsync(MerchantId merchant, string url, params string[] types) => MakeAsync(merchant, url, EndpointSignature.Hmac, types);
 
-    private Task<EndpointResult> RotateAsync(WebhookEndpointId endpoint) =>
-        CommitAsync((connection, transaction) => _endpoints.RotateSecretAsync(connection, transaction, _merchant, endpoint, Ada, default));
+    private Task<EndpointResult> MakeAsync(MerchantId merchant, string url, EndpointSignature signature, params string[] types) => CommitAsync((connection, transaction) =>
+        _endpoints.CreateAsync(connection, transaction, merchant, url, null, types.Length == 0 ? null : types, signature, live: false, Ada, default));
+
+    private Task<EndpointResult> RotateAsync(WebhookEndpointId endpoint, EndpointSignature? signature = null) =>
+        CommitAsync((connection, transaction) => _endpoints.RotateSecretAsync(connection, transaction, _merchant, endpoint, signature, Ada, default));
 
     private async Task<EndpointResult> CommitAsync(Func<Npgsql.NpgsqlConnection, Npgsql.NpgsqlTransaction, Task<EndpointResult>> work)
     {
