@@ -7,9 +7,7 @@ using Payments.Domain.Database;
 using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Disputes.Files;
 using Payments.Domain.Disputes.Warnings;
-using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Sandbox;
-using Payments.Domain.Providers.Stripe;
 using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Disputes;
@@ -50,10 +48,6 @@ public static class DisputesRegistration
             new GroupCommitOptions(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddProviderEventApplier<DisputeEventApplier>();
-        services.AddProviderEvents<SandboxDisputeMapper>();
-        services.AddProviderEvents<StripeDisputeMapper>();
-        services.AddProviderEvents<StripeEarlyWarningMapper>();
-        services.AddProviderEvents<AdyenDisputeMapper>();
         return services;
     }
 }

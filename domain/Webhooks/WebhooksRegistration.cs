@@ -13,7 +13,7 @@ public static class WebhooksRegistration
     /// <summary>Webhooks, both ways. They stand on <c>AddMessaging</c> and an <c>NpgsqlDataSource</c>, and need the key ring of <see cref="SecretBox"/>.</summary>
     public static IServiceCollection AddWebhooks(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddInbound();
+        services.AddInbound(configuration);
         services.TryAddSingleton(_ => SecretBox.FromConfiguration(configuration));
         services.AddSingleton(configuration.GetSection("Webhooks").Get<WebhookOptions>() ?? new WebhookOptions());
         services.AddSingleton(provider => new WebhookHttp(provider.GetRequiredService<WebhookOptions>()));

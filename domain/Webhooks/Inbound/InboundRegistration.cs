@@ -1,3 +1,5 @@
+using System.Reflection;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Payments.Domain.Messaging;
@@ -26,8 +28,22 @@ public static class InboundRegistration
     public static IServiceCollection AddWebhookScheme(this IServiceCollection services, string name, Func<IReadOnlyList<string>, IWebhookVerifier> create) =>
         services.AddSingleton(new WebhookScheme(name, create));
 
-    internal static void AddInbound(this IServiceCollection services)
+    /// <summary>Everything that the partners' folders of an assembly add.</summary>
+    public static IServiceCollection AddPartnerIntegrations(this IServiceCollection services, IConfiguration configuration, Assembly assembly)
     {
+        foreach (var type in assembly.GetTypes()
+            .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IPartnerIntegration)))
+            .OrderBy(type => type.FullName, StringComparer.Ordinal))
+        {
+            ((IPartnerIntegration)Activator.CreateInstance(type)!).Register(services, configuration);
+        }
+
+        return services;
+    }
+
+    internal static void AddInbound(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddPartnerIntegrations(configuration, typeof(InboundRegistration).Assembly);
         services.AddWebhookScheme("standard", secrets => new StandardWebhooksVerifier(secrets));
         services.AddWebhookScheme("stripe", secrets => new StripeWebhookVerifier(secrets));
         services.AddWebhookScheme("adyen", secrets => new AdyenWebhookVerifier(secrets));

@@ -18,10 +18,6 @@ public sealed class WebhookDispatcher : IAsyncDisposable
 {
     private const int TurnSize = 32;
     private const int AtATime = 8;
-    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(60);
-
-    // With the time-out of the last attempt it ends well before the lease.
-    private static readonly TimeSpan TurnTime = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan PollEvery = TimeSpan.FromSeconds(1);
 
     private readonly NpgsqlDataSource _dataSource;
@@ -188,7 +184,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         await Parallel.ForEachAsync(lane.Due, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (due, _) =>
         {
             // What is not started keeps its time, and the lane comes round again.
-            if (Volatile.Read(ref trouble) || _time.GetElapsedTime(began) > TurnTime)
+            if (Volatile.Read(ref trouble) || _time.GetElapsedTime(began) > _options.Lease / 3)
                 return;
             var attempt = await _send.SendAsync(target.Url, keys, target.ApiVersion, due.Event, due.TraceParent);
             if (DeliveryRules.IsTrouble(attempt.Outcome) || attempt.Outcome == AttemptOutcome.Gone)
@@ -226,7 +222,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         {
             Parameters =
             {
-                SqlParameters.Uuid(lease), SqlParameters.Time(now), SqlParameters.Time(now + LeaseTime), new() { Value = troubled }, SqlParameters.Int(free),
+                SqlParameters.Uuid(lease), SqlParameters.Time(now), SqlParameters.Time(now + _options.Lease), new() { Value = troubled }, SqlParameters.Int(free),
             },
         };
         var lanes = new Dictionary<Guid, Lane>();

@@ -14,4 +14,10 @@ public sealed record WebhookOptions
 
     /// <summary>How long an endpoint may take to answer, connecting included.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// How long an instance has an endpoint to itself; what it leaves behind when it dies is delivered after that. A turn starts deliveries for a third of it, so the
+    /// time-out has to be less than two thirds, or an endpoint that is slow gets deliveries twice.
+    /// </summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 }

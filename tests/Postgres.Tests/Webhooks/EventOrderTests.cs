@@ -21,8 +21,8 @@ using Payments.Postgres.Tests.Messaging;
 namespace Payments.Postgres.Tests.Webhooks;
 
 /// <summary>
-/// Every order in which the events of a charge and its dispute can arrive, with repetitions, before and after the charge itself is known: through the
-/// signed webhook, the outbox and the queue, all end in the same state and the same ledger.
+/// Every order in which the events of a charge, its refund and its dispute can arrive, with repetitions, before and after the charge itself is known: through
+/// the signed webhook, the outbox and the queue, all end in the same state and the same ledger.
 /// </summary>
 public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
@@ -40,11 +40,44 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
         var merchant = await MerchantAsync();
         var orders = Permutations([.. Enumerable.Range(0, 5)]).ToArray();
         var stories = orders.Select((order, i) => new Story(merchant, i, order, verdict, _time.GetUtcNow())).ToArray();
+        await PlayAsync(services, stories, known => IntendAsync(services, known));
 
+        var states = await Task.WhenAll(stories.Select(StateAsync));
+        Assert.Contains($"\"{verdict}\"", states[0], StringComparison.Ordinal);
+        Assert.All(states, state => Assert.Equal(states[0], state));
+        await AllDoneAsync(merchant, stories.Length);
+    }
+
+    [Theory]
+    [InlineData("won", "succeeded")]
+    [InlineData("lost", "failed")]
+    public async Task Events_OfARefundToo_EndInTheSameState(string verdict, string refunded)
+    {
+        await using var services = Services();
+        var merchant = await MerchantAsync();
+        var orders = Permutations([1, 2, 4, 5, 6]).ToArray();
+        var stories = orders.Select((order, i) => new Story(merchant, i, order, verdict, _time.GetUtcNow(), refunded)).ToArray();
+
+        // There is something to refund once the processor's answer says captured; its event of that comes at any time all the same.
+        await IntendAsync(services, stories);
+        var outcomes = services.GetRequiredService<AttemptOutcomes>();
+        await Task.WhenAll(stories.Select(story => outcomes.RecordAsync(story.Intent.Attempt.Reference, new PaymentAnswer(PaymentResult.Succeeded, story.Payment), default)));
+        var refunds = services.GetRequiredService<GroupCommit<OperationIntent, OperationStart>>();
+        Assert.All(await Task.WhenAll(stories.Select(story => refunds.SubmitAsync(story.Refund, default).AsTask())), start => Assert.Null(start.Refusal));
+        await PlayAsync(services, stories, _ => Task.CompletedTask);
+
+        var states = await Task.WhenAll(stories.Select(StateAsync));
+        Assert.Contains($"\"refund\": \"{refunded}\"", states[0], StringComparison.Ordinal);
+        Assert.All(states, state => Assert.Equal(states[0], state));
+        await AllDoneAsync(merchant, stories.Length);
+    }
+
+    private async Task PlayAsync(ServiceProvider services, Story[] stories, Func<Story[], Task> know)
+    {
         // Step by step for all stories at once: each event is processed before the next one of its story arrives.
         for (var step = 0; step <= 5; step++)
         {
-            await IntendAsync(services, [.. stories.Where(story => story.KnownAt == step)]);
+            await know([.. stories.Where(story => story.KnownAt == step)]);
             if (step == 5)
                 break;
             await Task.WhenAll(stories.Select(story => ReceiveAsync(services, story, story.Order[step], "a")));
@@ -59,14 +92,14 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
             await DrainAsync(services);
             await services.GetRequiredService<DisputeIngestion>().MatchAsync(1000, default);
         }
+    }
 
-        var states = await Task.WhenAll(stories.Select(StateAsync));
-        Assert.Contains($"\"{verdict}\"", states[0], StringComparison.Ordinal);
-        Assert.All(states, state => Assert.Equal(states[0], state));
+    private async Task AllDoneAsync(MerchantId merchant, int stories)
+    {
         await using var connection = await database.App.OpenConnectionAsync();
         Assert.Equal(0, await connection.ExecuteScalarAsync<long>("SELECT count(*) FROM payments.provider_events WHERE status NOT IN ('applied', 'ignored')"));
         Assert.Equal(0, await connection.ExecuteScalarAsync<long>("SELECT count(*) FROM payments.unmatched_dispute_updates"));
-        Assert.Equal(stories.Length * 10_000L, await connection.ExecuteScalarAsync<long>(
+        Assert.Equal(stories * 10_000L, await connection.ExecuteScalarAsync<long>(
             "SELECT sum(amount) FROM payments.balance_transactions WHERE merchant_id = @merchant AND type = 'charge'", new { merchant = merchant.Value }));
     }
 
@@ -155,17 +188,22 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
         await using var connection = await database.App.OpenConnectionAsync();
         var parameters = new { merchant = story.Intent.Charge.Merchant.Value, charge = story.Intent.Charge.Id.Value };
         var charge = await connection.QuerySingleAsync<string>(
-            "SELECT jsonb_build_object('status', status, 'captured', captured_amount, 'fee', fee_amount)::text FROM payments.charges WHERE merchant_id = @merchant AND id = @charge", parameters);
+            """
+            SELECT jsonb_build_object('status', status, 'captured', captured_amount, 'refunded', refunded_amount, 'refunding', refunding_amount, 'fee', fee_amount, 'refund',
+                (SELECT r.status FROM payments.refunds r WHERE r.merchant_id = c.merchant_id AND r.charge_id = c.id))::text
+            FROM payments.charges c WHERE merchant_id = @merchant AND id = @charge
+            """,
+            parameters);
         var dispute = await connection.QuerySingleAsync<(Guid Id, string State)>(
             "SELECT id, jsonb_build_object('status', status, 'stage', stage, 'amount', amount)::text FROM payments.disputes WHERE merchant_id = @merchant AND charge_id = @charge", parameters);
 
         // The disputed sum may go back and forth on its way: what it comes to is what must agree.
         var sums = await connection.QuerySingleAsync<string>(
             """
-            SELECT jsonb_build_object('charge', sum(net) FILTER (WHERE source_id = @charge), 'dispute', COALESCE(sum(net) FILTER (WHERE source_id = @dispute), 0))::text
-            FROM payments.balance_transactions WHERE merchant_id = @merchant AND source_id IN (@charge, @dispute)
+            SELECT jsonb_build_object('charge', sum(net) FILTER (WHERE source_id = @charge), 'refund', COALESCE(sum(net) FILTER (WHERE source_id = @refund), 0), 'dispute', COALESCE(sum(net) FILTER (WHERE source_id = @dispute), 0))::text
+            FROM payments.balance_transactions WHERE merchant_id = @merchant AND source_id IN (@charge, @dispute, @refund)
             """,
-            new { parameters.merchant, charge = story.Intent.Charge.Id.ToString(), dispute = new DisputeId(dispute.Id).ToString() });
+            new { parameters.merchant, charge = story.Intent.Charge.Id.ToString(), dispute = new DisputeId(dispute.Id).ToString(), refund = story.Refund.Refund.ToString() });
         return $"{charge} {dispute.State} {sums}";
     }
 
@@ -174,10 +212,11 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
         private readonly string _verdict;
         private readonly DateTimeOffset _now;
         private readonly string _payment;
+        private readonly string? _refunded;
 
-        public Story(MerchantId merchant, int number, int[] order, string verdict, DateTimeOffset now)
+        public Story(MerchantId merchant, int number, int[] order, string verdict, DateTimeOffset now, string? refunded = null)
         {
-            (Number, Order, KnownAt, _verdict, _now) = (number, order, number % 6, verdict, now);
+            (Number, Order, KnownAt, _verdict, _now, _refunded) = (number, order, number % 6, verdict, now, refunded);
             var (charge, attempt) = (PrefixedId.New<ChargeId>(now), PrefixedId.New<AttemptId>(now));
             _payment = $"pay_{charge.Value:N}";
             var zero = Money.Zero(Currency.Eur);
@@ -188,9 +227,15 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
                     merchant, charge, ChargeStatus.Pending, amount, CaptureMethod.Automatic, zero, zero, zero, zero, zero, zero, zero, "tok_visa", "sandbox", null, null, null, null, null,
                     null, null, "{}", now, now, null),
                 new Attempt(merchant, attempt, charge, null, PaymentOperation.Charge, AttemptStatus.Started, "sandbox", amount, null, null, $"key-{charge}", 0, now, now, null));
+            Refund = new OperationIntent(merchant, charge, PaymentOperation.Refund, 4_000, PrefixedId.New<AttemptId>(now), null, now) { Refund = PrefixedId.New<RefundId>(now) };
         }
 
         public int Number { get; }
+
+        public string Payment => _payment;
+
+        /// <summary>Forty of the hundred, asked for by the merchant.</summary>
+        public OperationIntent Refund { get; }
 
         public int[] Order { get; }
 
@@ -201,19 +246,39 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
 
         public string Body(int kind, string id) => kind switch
         {
-            0 => Payment(id, "payment.requires_action", "requires_action"),
-            1 => Payment(id, "payment.captured", "captured"),
+            0 => PaymentEvent(id, "payment.requires_action", "requires_action"),
+            1 => PaymentEvent(id, "payment.captured", "captured"),
             2 => Dispute(id, "dispute.opened", "needs_response", 1, 10_000),
             3 => Dispute(id, "dispute.updated", "under_review", 2, 10_000),
+            5 => RefundEvent(id, "refund.pending", "pending"),
+            6 => RefundEvent(id, $"refund.{_refunded}", _refunded!),
             _ => Dispute(id, "dispute.closed", _verdict, 3, _verdict == "won" ? 0 : 10_000),
         };
 
-        private string Payment(string id, string type, string status) => JsonSerializer.Serialize(new
+        private string PaymentEvent(string id, string type, string status) => JsonSerializer.Serialize(new
         {
             id,
             type,
             created_at = _now,
             data = new { @object = "payment", id = _payment, reference = Intent.Attempt.Reference.ToString(), status, amount = 10_000, currency = "EUR", redirect_url = "https://acs.example.com/" },
+        });
+
+        private string RefundEvent(string id, string type, string status) => JsonSerializer.Serialize(new
+        {
+            id,
+            type,
+            created_at = _now,
+            data = new
+            {
+                @object = "refund",
+                id = $"ref_{_payment}",
+                payment_id = _payment,
+                reference = new AttemptReference(Refund.Merchant, Refund.Attempt).ToString(),
+                status,
+                amount = 4_000,
+                currency = "EUR",
+                failure_code = status == "failed" ? "invalid_account" : null,
+            },
         });
 
         private string Dispute(string id, string type, string status, int version, long held) => JsonSerializer.Serialize(new
