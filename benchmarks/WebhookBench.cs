@@ -22,8 +22,9 @@ using EventLog = Payments.Domain.Messaging.EventLog;
 namespace Payments.Benchmarks;
 
 /// <summary>
-/// Webhooks in (verify, store with a message, acknowledge) beside one INSERT of the same bytes per request, the drain of what was stored, and webhooks
-/// out to a thousand endpoints of a sink in this process.
+/// Webhooks in over HTTP (read, verify, store with a message, acknowledge) beside a bare endpoint of the same server that reads the same bytes and does one INSERT,
+/// the drain of what was stored, and webhooks out to a thousand endpoints of a sink. Servers and callers are in this process, and what the host adds to a
+/// request is in neither.
 /// </summary>
 internal static class WebhookBench
 {
@@ -50,11 +51,26 @@ internal static class WebhookBench
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["Webhooks:Inbound:acme:Secret"] = Secret }).Build();
         var providers = new InboundProviders(configuration, [new WebhookScheme("standard", secrets => new StandardWebhooksVerifier(secrets))]);
         await using var receive = new ReceiveWebhook(providers, run.App, new OutboxSignal(), TimeProvider.System, NullLogger<ReceiveWebhook>.Instance);
+        await using var server = await ServeAsync(async context =>
+        {
+            var body = await ReadAsync(context.Request);
+            if (context.Request.Path == "/bare")
+            {
+                await InsertAsync(run.App, context.Request.Headers[StandardWebhooks.IdHeader].ToString(), body);
+                return;
+            }
+
+            var receipt = await receive.HandleAsync("acme", context.Request.Headers, body, CancellationToken.None);
+            context.Response.StatusCode = receipt.Refusal is null ? StatusCodes.Status200OK : StatusCodes.Status401Unauthorized;
+            await context.Response.WriteAsync(receipt.Acknowledgement);
+        });
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null, PooledConnectionLifetime = TimeSpan.FromHours(1) });
+        var address = server.Urls.First();
         var best = 0.0;
         foreach (var callers in Callers)
         {
-            var bare = await ClosedLoop.RunAsync(callers, times.WarmUp, times.Measure, _ => InsertAsync(run.App));
-            var ours = await ClosedLoop.RunAsync(callers, times.WarmUp, times.Measure, _ => ReceiveAsync(receive));
+            var bare = await ClosedLoop.RunAsync(callers, times.WarmUp, times.Measure, _ => PostAsync(http, address + "/bare"));
+            var ours = await ClosedLoop.RunAsync(callers, times.WarmUp, times.Measure, _ => PostAsync(http, address + "/webhooks/acme"));
             run.Report($"in, {callers} callers", "throughput", ours.PerSecond, "events/s", bare.PerSecond);
             run.Report($"in, {callers} callers", "p50", ours.P50Milliseconds, "ms", bare.P50Milliseconds);
             run.Report($"in, {callers} callers", "p99", ours.P99Milliseconds, "ms", bare.P99Milliseconds);
@@ -64,27 +80,45 @@ internal static class WebhookBench
         return best;
     }
 
-    private static async Task InsertAsync(NpgsqlDataSource dataSource)
+    private static async Task<WebApplication> ServeAsync(RequestDelegate answer)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        var server = builder.Build();
+        server.Run(answer);
+        await server.StartAsync();
+        return server;
+    }
+
+    private static async Task<byte[]> ReadAsync(HttpRequest request)
+    {
+        var body = new byte[(int)request.ContentLength!.Value];
+        await request.Body.ReadExactlyAsync(body);
+        return body;
+    }
+
+    private static async Task InsertAsync(NpgsqlDataSource dataSource, string id, byte[] body)
     {
         await using var command = dataSource.CreateCommand("INSERT INTO payments.bare_events (id, payload, received_at) VALUES ($1, $2, $3)");
-        command.Parameters.Add(new() { Value = NextId() });
-        command.Parameters.Add(new() { Value = Body });
+        command.Parameters.Add(new() { Value = id });
+        command.Parameters.Add(new() { Value = body });
         command.Parameters.Add(new() { Value = TimeProvider.System.GetUtcNow().UtcDateTime });
         await command.ExecuteNonQueryAsync();
     }
 
-    private static async Task ReceiveAsync(ReceiveWebhook receive)
+    // Both get the same signed request, so that making it costs both the same.
+    private static async Task PostAsync(HttpMessageInvoker http, string address)
     {
         var id = NextId();
         var time = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-        var headers = new HeaderDictionary
-        {
-            [StandardWebhooks.IdHeader] = id,
-            [StandardWebhooks.TimestampHeader] = time.ToString(CultureInfo.InvariantCulture),
-            [StandardWebhooks.SignatureHeader] = StandardWebhooks.Sign(Key, id, time, Body),
-        };
-        if (await receive.HandleAsync("acme", headers, Body, CancellationToken.None) is { Refusal: { } refusal })
-            throw new InvalidOperationException($"The webhook was refused: {refusal}.");
+        using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new ByteArrayContent(Body) };
+        request.Headers.Add(StandardWebhooks.IdHeader, id);
+        request.Headers.Add(StandardWebhooks.TimestampHeader, time.ToString(CultureInfo.InvariantCulture));
+        request.Headers.Add(StandardWebhooks.SignatureHeader, StandardWebhooks.Sign(Key, id, time, Body));
+        using var answer = await http.SendAsync(request, CancellationToken.None);
+        if (!answer.IsSuccessStatusCode)
+            throw new InvalidOperationException($"The webhook was answered with {(int)answer.StatusCode}.");
     }
 
     private static async Task DrainAsync(BenchRun run, double bare)
@@ -109,17 +143,12 @@ internal static class WebhookBench
     private static async Task OutAsync(BenchRun run, int events)
     {
         var got = 0;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        await using var sink = builder.Build();
-        sink.Run(async context =>
+        await using var sink = await ServeAsync(async context =>
         {
             await context.Request.Body.CopyToAsync(Stream.Null);
             Interlocked.Increment(ref got);
             context.Response.StatusCode = StatusCodes.Status204NoContent;
         });
-        await sink.StartAsync();
 
         var options = new WebhookOptions { AllowLoopback = true };
         var secrets = new SecretBox(new Dictionary<string, byte[]> { ["bench"] = new byte[32] }, "bench");

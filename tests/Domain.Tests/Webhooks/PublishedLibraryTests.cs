@@ -131,7 +131,7 @@ public sealed class PublishedLibraryTests
         Assert.Equal(WebhookRefusal.BadSignature, new StripeWebhookVerifier(["whsec_test"]).Verify(headers, Encoding.UTF8.GetBytes(body + " "), now).Refusal);
     }
 
-    private static string Modules(string library)
+    internal static string Modules(string library)
     {
         var modules = Environment.GetEnvironmentVariable("PAYMENTS_TEST_NODE_MODULES") is { Length: > 0 } stated ? stated : Path.Combine(Root(), "local", "node_modules");
         if (!Directory.Exists(Path.Combine(modules, library)))
@@ -143,7 +143,7 @@ public sealed class PublishedLibraryTests
         return modules;
     }
 
-    private static string Root()
+    internal static string Root()
     {
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "Functions.sln")))
