@@ -5,6 +5,8 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Npgsql;
 
+#pragma warning disable CA2100 // The tests' own statements.
+
 namespace Payments.Functions.Tests;
 
 /// <summary>

@@ -29,7 +29,7 @@ public sealed class WebhookCrashTests(RunningApp app)
             var lost = DeliverAsync(http, "e1", opened);
             await own.UntilBlockedAsync("provider_events");
             await own.KillAsync();
-            await Assert.ThrowsAsync<HttpRequestException>(() => lost);
+            await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
         }
 
         await own.StartAsync();

@@ -33,6 +33,8 @@ public sealed class WebhookEndpointTests(RunningApp app)
 
         Assert.Equal(202, (await app.SendAsync(HttpMethod.Post, $"/v1/webhook_deliveries/{delivery["id"]}/resend", merchant.Key)).Status);
         await GotAsync(server, again => again.Id == got.Id, 2);
+        await RunningApp.EventuallyAsync(
+            async () => Data(await merchant.GetAsync($"/v1/webhook_deliveries/{delivery["id"]}/attempts")).Count, attempts => attempts == 2, "the second attempt is in the log");
         var range = await merchant.PostAsync($"/v1/webhook_endpoints/{id}/resend", new { from = "2020-01-01T00:00:00Z", to = "2100-01-01T00:00:00Z", include_delivered = true });
         Assert.Equal(202, range.Status);
         Assert.InRange(range.Number("resent"), 1, 2);

@@ -46,14 +46,14 @@ public sealed class DocumentedReceiverTests
         using var other = SigningKey.Parse(StandardWebhooksEd25519.NewPrivateKey());
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var body = Encoding.UTF8.GetBytes(Body);
-        var cases = new[]
-        {
-            (Time: now, Signature: key.Sign("evt_1", now, body)),
+        (long Time, string Signature)[] cases =
+        [
+            (now, key.Sign("evt_1", now, body)),
             (now, "v1a,AAAA v1,bm9uZQ== " + key.Sign("evt_1", now, body)),
             (now, other.Sign("evt_1", now, body)),
             (now - 400, key.Sign("evt_1", now - 400, body)),
             (now, key.Sign("evt_2", now, body)),
-        };
+        ];
         var calls = string.Concat(cases.Select(c => string.Create(
             CultureInfo.InvariantCulture,
             $"console.log(isGenuine(body, {{ 'webhook-id': 'evt_1', 'webhook-timestamp': '{c.Time}', 'webhook-signature': '{c.Signature}' }}));\n")));
