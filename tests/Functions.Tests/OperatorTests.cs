@@ -9,7 +9,7 @@ public sealed class OperatorTests(RunningApp app)
     public async Task ProviderEvent_OfAnUnknownType_IsKeptMaskedAndCanBeReplayed()
     {
         var id = "aevt_" + RunningApp.NewKey();
-        var body = $$"""{"id":"{{id}}","type":"something.unheard_of","data":{"card":{"number":"4242424242424242","cvc":"123"},"client_secret":"hidden-{{id}}","note":"kept"}}""";
+        var body = $$$"""{"id":"{{{id}}}","type":"something.unheard_of","data":{"card":{"number":"4242424242424242","cvc":"123"},"client_secret":"hidden-{{{id}}}","note":"kept"}}""";
         var answer = await app.SendAsync(HttpMethod.Post, "/webhooks/sandbox", null, body, null, StandardWebhook.Headers(app.WebhookSecret, id, body, TimeProvider.System.GetUtcNow()));
         Assert.Equal(200, answer.Status);
 
