@@ -122,6 +122,8 @@ public sealed class AttemptOversightTests(TestDatabase database) : IClassFixture
         var contradiction = Assert.Single((await reads.GetAsync(reference, default))!.Contradictions!);
         Assert.Equal(("succeeded", "pay_9", 2), (contradiction.Result, contradiction.ProviderReference, contradiction.Times));
 
+        // Ids sort by time, to the millisecond.
+        _world.Time.Advance(TimeSpan.FromSeconds(1));
         var settle = _world.Get<SettleAttempt>();
         var request = Platform();
         Ok(await settle.AcknowledgeAsync(request, reference, new AcknowledgeRequest("Refunded at the processor's portal."), Operator, default));
