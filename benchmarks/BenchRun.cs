@@ -23,7 +23,7 @@ internal sealed class BenchRun : IAsyncDisposable
         Quick = quick;
         _admin = admin;
         _database = database;
-        Owner = PaymentsDataSource.Create(ConnectionString("payments_bench_owner"));
+        Owner = PaymentsDataSource.Create(ConnectionString("payments_bench_owner"), resetSessions: true);
         App = PaymentsDataSource.Create(ConnectionString("payments_bench_app"));
     }
 

@@ -13,7 +13,7 @@ namespace Payments.Benchmarks;
 
 /// <summary>
 /// Messages from the commit of their outbox row to the commit of their effect, with the inbox, on Service Bus (the double, over AMQP, in a process of
-/// its own) and, where <c>AzureWebJobsStorage</c> names an account, on Storage queues. Beside them a plain consumer: sixteen workers that each take
+/// its own) and, where <c>AzureWebJobsStorage</c> names an account, on Storage queues. Beside them a plain consumer: one worker, and sixteen that each take
 /// one row of a table with SKIP LOCKED, have the same effect and delete it, in a transaction for each.
 /// </summary>
 internal static class MessagingBench
@@ -35,14 +35,16 @@ internal static class MessagingBench
             """);
         var count = run.Quick ? 20_000 : 100_000;
         var seconds = run.Quick ? 5 : 20;
-        var plain = await PollAsync(run, count);
+        var one = await PollAsync(run, count / 5, 1);
+        run.Report("polling a table, 1 worker", "throughput", one, "messages/s");
+        var plain = await PollAsync(run, count, Workers);
         run.Report($"polling a table, {Workers} workers", "throughput", plain, "messages/s");
 
         using (var bus = await BusProcess.StartAsync(Queue))
         {
             await using var client = new ServiceBusClient(bus.ConnectionString);
             await using var sender = new ServiceBusMessageSender(client);
-            await MeasureAsync(run, "service bus", sender, count, seconds, plain, bus.ProcessorTime, (consumer, stop) => ReceiveBatchesAsync(client, consumer, stop));
+            await MeasureAsync(run, "service bus", sender, count, seconds, plain, one, bus.ProcessorTime, (consumer, stop) => ReceiveBatchesAsync(client, consumer, stop));
         }
 
         if (Environment.GetEnvironmentVariable("AzureWebJobsStorage") is { Length: > 0 } account)
@@ -50,13 +52,13 @@ internal static class MessagingBench
             var service = new QueueServiceClient(account);
             var queue = service.GetQueueClient(Queue);
             await queue.CreateIfNotExistsAsync();
-            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 20, seconds, plain, null, async (consumer, stop) =>
+            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 20, seconds, plain, one, null, async (consumer, stop) =>
                 await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, consumer, stop))));
         }
     }
 
     private static async Task MeasureAsync(
-        BenchRun run, string transport, IMessageSender sender, int count, int seconds, double plain, Func<TimeSpan>? brokerTime, Func<MessageConsumer, Task, Task> consume)
+        BenchRun run, string transport, IMessageSender sender, int count, int seconds, double plain, double one, Func<TimeSpan>? brokerTime, Func<MessageConsumer, Task, Task> consume)
     {
         await using var handler = new EffectHandler(run.App);
         var letters = new DeadLetters(run.App, new OutboxSignal(), TimeProvider.System, NullLogger<DeadLetters>.Instance);
@@ -92,6 +94,7 @@ internal static class MessagingBench
         await handler.WaitAsync(count);
         var top = count / Stopwatch.GetElapsedTime(started).TotalSeconds;
         run.Report($"{transport}, all at once", "throughput", top, "messages/s", plain);
+        run.Report($"{transport}, all at once, beside one polling worker", "throughput", top, "messages/s", one);
         run.Report($"{transport}, all at once", "processor time of relay and consumer", (Environment.CpuUsage.TotalTime - ours).TotalMicroseconds / count, "us/message");
         // The double stands in for a service that would run on other machines, and takes its share of these processors.
         if (theirs is { } before)
@@ -161,16 +164,17 @@ internal static class MessagingBench
         }
     }
 
-    private static async Task<double> PollAsync(BenchRun run, int count)
+    private static async Task<double> PollAsync(BenchRun run, int count, int workers)
     {
         await run.ExecuteAsync($$"""
-            INSERT INTO payments.bench_jobs SELECT gen_random_uuid(), '{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":1}', '2026-03-01T00:00:00Z' FROM generate_series(1, {{count + (WarmUp / Workers * Workers)}});
-            CREATE INDEX ON payments.bench_jobs (created_at);
+            TRUNCATE payments.bench_jobs;
+            INSERT INTO payments.bench_jobs SELECT gen_random_uuid(), '{"merchant":"mer_0198c0de5f7a7c3e8f0e3b1a2c4d5e6f","number":1}', '2026-03-01T00:00:00Z' FROM generate_series(1, {{count + (WarmUp / workers * workers)}});
+            CREATE INDEX IF NOT EXISTS bench_jobs_created ON payments.bench_jobs (created_at);
             ANALYZE payments.bench_jobs
             """);
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => DrainAsync(run, WarmUp / Workers)));
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => DrainAsync(run, WarmUp / workers)));
         var started = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => DrainAsync(run, int.MaxValue)));
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => DrainAsync(run, int.MaxValue)));
         return count / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 

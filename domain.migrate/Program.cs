@@ -44,7 +44,7 @@ try
     if (bootstrap)
         await DatabaseBootstrap.RunAsync(Setting("PostgresAdmin"), Setting("PostgresOwner"), Setting("Postgres"));
 
-    await using var owner = PaymentsDataSource.Create(Setting("PostgresOwner").ConnectionString);
+    await using var owner = PaymentsDataSource.Create(Setting("PostgresOwner").ConnectionString, resetSessions: true);
     var migrator = new Migrator(owner, TimeProvider.System);
     if (command == "status")
     {

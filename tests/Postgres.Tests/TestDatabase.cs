@@ -110,7 +110,7 @@ public sealed class TestDatabase(TestServer server) : IAsyncLifetime
     public NpgsqlDataSource App => Open(ref _app, () => server.AppOf(Name));
 
     /// <summary>Logged in as a member of the owner of every object.</summary>
-    public NpgsqlDataSource Owner => Open(ref _owner, () => server.OwnerOf(Name));
+    public NpgsqlDataSource Owner => Open(ref _owner, () => server.OwnerOf(Name), resetSessions: true);
 
     public string AppConnectionString => server.AppOf(Name);
 
@@ -135,6 +135,7 @@ public sealed class TestDatabase(TestServer server) : IAsyncLifetime
             await server.DropAsync(_name);
     }
 
-    private static NpgsqlDataSource Open(ref NpgsqlDataSource? dataSource, Func<string> connectionString) =>
-        dataSource ??= PaymentsDataSource.Create(connectionString());
+    // Tests of guards and tampering change settings and roles as the owner.
+    private static NpgsqlDataSource Open(ref NpgsqlDataSource? dataSource, Func<string> connectionString, bool resetSessions = false) =>
+        dataSource ??= PaymentsDataSource.Create(connectionString(), resetSessions: resetSessions);
 }

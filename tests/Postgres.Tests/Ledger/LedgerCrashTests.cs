@@ -19,7 +19,7 @@ public sealed class LedgerCrashTests
         var app = $"Username=crash_app;Password=x;{Where(server, "ledger_crash")}";
         var ownerString = $"Username=crash_owner;Password=x;{Where(server, "ledger_crash")}";
         await DatabaseBootstrap.RunAsync(new(server.Admin), new(ownerString), new(app));
-        await using var owner = PaymentsDataSource.Create(ownerString);
+        await using var owner = PaymentsDataSource.Create(ownerString, resetSessions: true);
         await new Migrator(owner, TimeProvider.System).ApplyAsync();
         await using var data = PaymentsDataSource.Create(app);
 
