@@ -1,2 +1,100 @@
-Console.Error.WriteLine("usage: ./bench faults --seed N [--minutes M]");
-return 2;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Payments.Faults;
+
+const string Usage = """
+    usage: ./bench faults [--seed N | --seeds FIRST-LAST] [--minutes M] [--transport storage|servicebus] [--mutation NAME] [--results FILE]
+
+      --seed N       the one seed to run (1)
+      --seeds A-B    all of these, one after the other; with --results it goes on behind what is in the file
+      --minutes M    how long work and faults of each seed go on; a short run of ten rounds without it
+      --transport T  what carries messages; by the seed without it: odd seeds use storage queues, even ones Service Bus
+      --mutation M   puts a bug into the app that the run has to find; ends with 0 when it does
+      --results F    adds a line for each seed, and leaves out the seeds that have one without violations
+      --verbose      tells what each run does
+    """;
+
+var (first, last, verbose) = (1, 1, false);
+double? minutes = null;
+string? transport = null, mutation = null, results = null;
+for (var i = 0; i < args.Length; i++)
+{
+    var value = i + 1 < args.Length ? args[i + 1] : "";
+    switch (args[i])
+    {
+        case "--verbose":
+            verbose = true;
+            continue;
+        case "--seed" when int.TryParse(value, CultureInfo.InvariantCulture, out first):
+            last = first;
+            break;
+        case "--seeds" when value.Split('-') is [var from, var to] && int.TryParse(from, CultureInfo.InvariantCulture, out first) && int.TryParse(to, CultureInfo.InvariantCulture, out last):
+            break;
+        case "--minutes" when double.TryParse(value, CultureInfo.InvariantCulture, out var m) && m > 0:
+            minutes = m;
+            break;
+        case "--transport" when value is "storage" or "servicebus":
+            transport = value;
+            break;
+        case "--mutation" when value.Length > 0:
+            mutation = value;
+            break;
+        case "--results" when value.Length > 0:
+            results = value;
+            break;
+        default:
+            Console.Error.WriteLine(Usage);
+            return 2;
+    }
+
+    i++;
+}
+
+var paths = WorldPaths.FromEnvironment();
+
+// A run that is told to end takes its processes with it.
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+
+var done = results is not null && File.Exists(results) ? SeedLine.Clean(await File.ReadAllLinesAsync(results)) : [];
+await using var postgres = await PostgresServer.StartAsync(paths);
+var summary = new Summary();
+for (var seed = first; seed <= last; seed++)
+{
+    if (done.Contains(seed))
+        continue;
+    var options = new FaultRunOptions(seed, transport ?? FaultRunOptions.TransportOf(seed), minutes, mutation);
+    var result = await FaultRun.RunAsync(paths, postgres, options, verbose ? Console.Error : TextWriter.Null);
+    var line = SeedLine.Of(result);
+    Console.WriteLine(line);
+    if (results is not null)
+        await File.AppendAllTextAsync(results, line + "\n");
+    summary.Add(result);
+    foreach (var violation in result.Violations.Take(10))
+        Console.Error.WriteLine($"# seed {seed}: {violation}");
+    if (result.Violations.Count > 0)
+        Console.Error.WriteLine($"# to see it again: ./bench faults --seed {seed} --transport {options.Transport}{(minutes is { } m ? $" --minutes {m}" : "")}{(mutation is null ? "" : $" --mutation {mutation}")}; what it left: the database payments_faults_{seed}, {paths.Data}");
+}
+
+foreach (var line in summary.Lines())
+    Console.WriteLine(line);
+return mutation is null ? (summary.Violations == 0 ? 0 : 1) : (summary.Violations > 0 ? 0 : 1);
+
+void End(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    foreach (var pid in File.ReadAllLines(Path.Combine(paths.Data, "pids")).Reverse())
+    {
+        try
+        {
+            using var child = System.Diagnostics.Process.GetProcessById(int.Parse(pid, CultureInfo.InvariantCulture));
+            child.Kill();
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            // It has ended already.
+        }
+    }
+
+    Environment.Exit(130);
+}

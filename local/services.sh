@@ -154,3 +154,44 @@ start_app_on_core_tools() {
 require_core_tools() {
     command -v func >/dev/null || die "--func needs Azure Functions Core Tools 4 (the command func): npm install --global azure-functions-core-tools@4"
 }
+
+# --- fault runs --------------------------------------------------------------------------------------------------------
+
+faults_bin=faults/bin/$configuration/net10.0
+
+# What a fault run needs, in its environment: it starts, kills and restarts the rest itself. The server of Postgres is a script that becomes it.
+prepare_faults() {
+    local port options
+    load_secrets
+    mkdir -p "$data/faults"
+    read -r port blob_port queue_port table_port <<<"$(free_ports 4)"
+    postgres_prepare
+    [ -e "$postgres_data/cluster/PG_VERSION" ] || postgres_create "$postgres_password"
+    options=(-c "port=$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c max_connections=200
+        -c max_wal_size=2GB -c jit=off -c log_min_messages=fatal)
+    printf 'exec' >"$data/faults/postgres.sh"
+    printf ' %q' ${postgres_as[@]+"${postgres_as[@]}"} "$postgres_home/bin/postgres" -D "$postgres_data/cluster" "${options[@]}" >>"$data/faults/postgres.sh"
+    # Each seed has an account of its own, so that nothing of one is left to the next.
+    AZURITE_ACCOUNTS=$(node -e 'console.log(Array.from({ length: 64 }, (_, i) => `faults${i}:${process.argv[1]}`).join(";"))' "$storage_key")
+    export AZURITE_ACCOUNTS
+    start_azurite --memory
+    unset AZURITE_ACCOUNTS
+    export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data/faults PAYMENTS_FAULTS_POSTGRES=$data/faults/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
+    export PAYMENTS_FAULTS_ADMIN="Host=127.0.0.1;Port=$port;Database=postgres;Username=postgres;Password=$postgres_password"
+}
+
+# Whatever a fault run that was killed itself has left.
+end_faults() {
+    local pid
+    [ -e "$data/faults/pids" ] || return 0
+    while read -r pid; do
+        case $(command_of "$pid") in *"$data"* | *Payments.*) kill -s KILL "$pid" 2>/dev/null || true ;; esac
+    done <"$data/faults/pids"
+}
+
+# The app that can be driven and killed: a second output, for tests and fault runs alone.
+build_crash_points() {
+    say "Building the app with crash points"
+    step build-crash dotnet build "$root/functions/Payments.Functions.csproj" -c "$configuration" -p:CrashPoints=true -v quiet --nologo -clp:NoSummary ||
+        die "the app with crash points could not be built: $(last_words build-crash)"
+}

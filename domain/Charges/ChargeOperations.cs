@@ -79,12 +79,10 @@ public sealed class ChargeOperations(
         }
         catch (Exception e) when (e is not InvalidOperationException)
         {
-            // The provider has answered and we could not write it down: to the caller that is an unknown outcome, not a failure. The attempt is
-            // still open, so the resolver asks the provider again and records what it says.
+            // The provider has answered and we could not write it down. The attempt is still open: the resolver asks the provider again and records what it says, and until
+            // then nobody may be told anything that its record could belie.
             ChargeLog.OutcomeNotRecorded(log, state.Attempt.Id, e);
-            return new StoredResponse(202, state.Refund is { } refund
-                ? RefundResource.Json(refund with { Status = RefundStatus.Processing })
-                : ChargeResource.Json(state.Charge, state.Attempt with { Status = AttemptStatus.Unknown }));
+            return IdempotencyStore.Unrecorded();
         }
     }
 

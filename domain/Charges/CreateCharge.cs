@@ -159,10 +159,10 @@ public sealed class CreateCharge(
         }
         catch (Exception e) when (e is not InvalidOperationException)
         {
-            // The processor has answered and we could not write it down: to the caller that is an unknown outcome, not a failure. The
-            // attempt is still open, so the resolver asks the processor again and records what it says.
+            // The processor has answered and we could not write it down. The attempt is still open: the resolver asks the processor again and records what it says, and
+            // until then nobody may be told anything that its record could belie.
             ChargeLog.OutcomeNotRecorded(log, attempt.Id, e);
-            return new StoredResponse(202, ChargeResource.Json(intent.Charge with { Status = ChargeStatus.Processing, Provider = attempt.Provider }));
+            return IdempotencyStore.Unrecorded();
         }
     }
 

@@ -117,6 +117,14 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
 
     private static string Owner(IdempotentRequest request) => $"idempotency_key/{request.Merchant}/{request.Key}";
 
+    /// <summary>
+    /// The answer to a request that had its effect, or may have had it, and whose outcome could not be written down. Nothing else may be told: whatever is answered under a key must be
+    /// answered again. The outcome is found out, and then stands under the key.
+    /// </summary>
+    public static Refusal Unrecorded() => new(
+        RefusalCode.RequestInProgress,
+        "The processor was asked, and what became of it is not recorded yet. Nothing is lost: repeat the request with the same Idempotency-Key for its answer.", RetryAfter: RetryInFlight);
+
     private static Refusal InProgress() =>
         new(RefusalCode.RequestInProgress, "The first request with this Idempotency-Key is still running. Repeat it shortly for its answer.", RetryAfter: RetryInFlight);
 }

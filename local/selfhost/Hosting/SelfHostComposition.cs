@@ -110,7 +110,7 @@ internal sealed class SelfHostComposition
         app.UseRouting();
         HttpFunctions.Map(app, enabled.Where(f => f.Trigger is HttpTriggerAttribute), hostJson, executor);
         app.Services.GetRequiredService<TriggerHost>().Configure(new TriggerSetup(
-            functions, enabled, settings, hostJson, executor, console, Options.Time));
+            functions, enabled, settings, hostJson, executor, console, Options.Time ?? app.Services.GetService<TimeProvider>() ?? TimeProvider.System));
     }
 
     private void AddSettings(string folder)

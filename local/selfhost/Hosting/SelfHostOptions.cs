@@ -15,8 +15,8 @@ public sealed class SelfHostOptions
     /// <summary>Where the list of functions and their failures are written: standard output by default.</summary>
     public TextWriter Output { get; set; } = Console.Out;
 
-    /// <summary>The clock of timers, leases and back-off.</summary>
-    public TimeProvider Time { get; set; } = TimeProvider.System;
+    /// <summary>The clock of timers; by default the app's own, where it registered one, so that both agree on what is due.</summary>
+    public TimeProvider? Time { get; set; }
 }
 
 public static class SelfHostBuilderExtensions

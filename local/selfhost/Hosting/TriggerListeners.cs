@@ -27,7 +27,7 @@ internal static class TriggerListeners
                         function,
                         Settings.Resolve(settings, timer.Schedule, function.Name),
                         storage.Blobs(null, function.Name).GetBlobContainerClient(HostsContainer),
-                        hostId, runner, console, time);
+                        hostId, Settings.Time(settings, "SelfHost:TimerPolling", TimeSpan.FromMinutes(1)), runner, console, time);
                     break;
                 case QueueTriggerAttribute queue:
                     yield return new QueueListener(

@@ -13,20 +13,20 @@ namespace Payments.SelfHost.Timers;
 /// </summary>
 internal sealed class TimerListener : ITriggerListener
 {
-    /// <summary>The clock can be set while a timer waits, so it looks again at least this often.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
-
     private readonly FunctionDescriptor _function;
     private readonly TimerSchedule _schedule;
     private readonly bool _monitored;
     private readonly bool _runOnStartup;
+    private readonly TimeSpan _longestWait;
     private readonly BlobClient _lock;
     private readonly BlobClient _status;
     private readonly EventRunner _runner;
     private readonly HostConsole _console;
     private readonly TimeProvider _time;
 
-    public TimerListener(FunctionDescriptor function, string schedule, BlobContainerClient hosts, string hostId, EventRunner runner, HostConsole console, TimeProvider time)
+    /// <param name="longestWait">The clock can be set while a timer waits, so it looks again at least this often.</param>
+    public TimerListener(
+        FunctionDescriptor function, string schedule, BlobContainerClient hosts, string hostId, TimeSpan longestWait, EventRunner runner, HostConsole console, TimeProvider time)
     {
         var trigger = (TimerTriggerAttribute)function.Trigger;
         _function = function;
@@ -35,6 +35,7 @@ internal sealed class TimerListener : ITriggerListener
         _runOnStartup = trigger.RunOnStartup;
         _lock = hosts.GetBlobClient($"locks/{hostId}/{function.Name}.Listener");
         _status = hosts.GetBlobClient($"timers/{hostId}/{function.Name}/status");
+        _longestWait = longestWait;
         _runner = runner;
         _console = console;
         _time = time;
@@ -82,7 +83,7 @@ internal sealed class TimerListener : ITriggerListener
         while (true)
         {
             for (var wait = next - Now; wait > TimeSpan.Zero; wait = next - Now)
-                await Task.Delay(wait < LongestWait ? wait : LongestWait, _time, holding);
+                await Task.Delay(wait < _longestWait ? wait : _longestWait, _time, holding);
             holding.ThrowIfCancellationRequested();
             (status, next) = await RunOnceAsync(status, isPastDue: false, abandoning);
         }

@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Payments.Faults;
+
+/// <summary>What a run is to do. Everything else follows from the seed.</summary>
+/// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of <see cref="FaultRun.Rounds"/> rounds.</param>
+/// <param name="Mutation">A bug to be found, of <c>Mutations</c>; null is none.</param>
+internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null)
+{
+    /// <summary>Half of the seeds run on each transport.</summary>
+    public static string TransportOf(int seed) => seed % 2 == 0 ? "servicebus" : "storage";
+}
+
+/// <summary>What a run found and saw.</summary>
+internal sealed record FaultRunResult(FaultRunOptions Options, IReadOnlyList<Violation> Violations, IReadOnlyDictionary<string, long> Counts, Coverage Coverage, TimeSpan Took, TimeSpan Simulated);
+
+/// <summary>
+/// One seed: rounds of work with faults, the clock moved on between them, through nights and weekends; then the faults end, and everything has to come to rest, and to add up.
+/// </summary>
+internal sealed class FaultRun
+{
+    public const int Rounds = 10;
+
+    private const int Merchants = 3;
+    private const int Workers = 6;
+    private const int StepsOfARound = 5;
+    private const int FaultsOfARound = 3;
+
+    /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
+    private static readonly TimeSpan Liveness = TimeSpan.FromSeconds(90);
+
+    // How far the clock moves while a run waits for rest: past every back-off of the platform.
+    private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
+
+    private readonly FaultRunOptions _options;
+    private readonly World _world;
+    private readonly Tally _tally;
+    private readonly Api _api;
+    private readonly MerchantServers _servers;
+    private readonly Workload _workload;
+    private readonly FileBank _bank;
+    private readonly FaultInjector _injector;
+    private readonly Oracle _oracle;
+    private readonly Random _random;
+    private readonly TextWriter _log;
+
+    private FaultRun(World world, MerchantServers servers, Tally tally, FaultRunOptions options, TextWriter log)
+    {
+        (_world, _servers, _tally, _options, _log) = (world, servers, tally, options, log);
+        _api = new Api(world, _tally);
+        _workload = new Workload(world, _api, _servers, _tally, options.Seed);
+        _bank = new FileBank(world, _api, _tally, options.Seed);
+        _injector = new FaultInjector(world, _tally);
+        _oracle = new Oracle(world.Owner, world.Acquirer);
+        _random = new Random(options.Seed);
+    }
+
+    /// <summary>Runs a seed. A world with a violation is left in its database and folder.</summary>
+    public static async Task<FaultRunResult> RunAsync(WorldPaths paths, PostgresServer postgres, FaultRunOptions options, TextWriter log)
+    {
+        var started = Stopwatch.GetTimestamp();
+        FaultRunResult result;
+        World world;
+        await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
+        {
+            var tally = new Tally();
+            await using var servers = new MerchantServers(options.Seed, tally);
+            result = await new FaultRun(world, servers, tally, options, log).RunAsync(started);
+        }
+
+        if (result.Violations.Count == 0)
+            await world.DropAsync();
+        return result;
+    }
+
+    private async Task<FaultRunResult> RunAsync(long started)
+    {
+        await _workload.PrepareAsync(Merchants);
+        Say("the world stands");
+        var violations = await WorkAsync();
+        if (violations.Count == 0)
+        {
+            _servers.Trouble = 0;
+            await _injector.HealAsync();
+            Say("the faults are over");
+            violations = await RestAsync();
+        }
+
+        if (violations.Count == 0)
+            violations = [.. await _oracle.CheckAsync(await ObservedAsync(), settled: true, CancellationToken.None), .. await _api.ReplayAsync(60, _random), .. _api.Violations, .. _bank.Violations];
+        var coverage = await _oracle.CoverageAsync(CancellationToken.None);
+        return new FaultRunResult(_options, violations, _tally.Counts, coverage, Stopwatch.GetElapsedTime(started), _world.Clock.Offset);
+    }
+
+    private async Task<IReadOnlyList<Violation>> WorkAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        for (var round = 0; _options.Minutes is { } minutes ? Stopwatch.GetElapsedTime(started).TotalMinutes < minutes : round < Rounds; round++)
+        {
+            _servers.Trouble = _random.Next(3) == 0 ? 0.4 : 0.05;
+            var faults = FaultPlan.OfRound(_options.Seed, round, FaultsOfARound);
+            Say($"round {round}: {string.Join(", ", faults.Select(fault => fault.Kind))}");
+            await Task.WhenAll([_workload.RunAsync(round, Workers, StepsOfARound), .. faults.Select(_injector.InjectAsync)]);
+            if (round % 3 == 2)
+            {
+                await _bank.VisitAsync();
+                IReadOnlyList<Violation> violations = [.. await _oracle.CheckAsync(await ObservedAsync(), settled: false, CancellationToken.None), .. _api.Violations, .. _bank.Violations];
+                _tally.Add("checkpoints");
+                if (violations.Count > 0)
+                    return violations;
+            }
+
+            await PassTimeAsync(round);
+        }
+
+        return [];
+    }
+
+    /// <summary>Minutes, hours, or until past the next night's runs.</summary>
+    private async Task PassTimeAsync(int round)
+    {
+        var now = _world.Clock.Now;
+        var by = (round % 3) switch
+        {
+            0 => TimeSpan.FromMinutes(3 + _random.Next(40)),
+            1 => TimeSpan.FromHours(1 + _random.Next(9)),
+            _ => now.Date.AddDays(1).AddHours(7) - now.UtcDateTime,
+        };
+        await _world.AdvanceAsync(by);
+        Say($"{by.TotalHours:0.0} h later: {_world.Clock.Now:u}");
+        if (round % 3 == 2)
+        {
+            _tally.Add("nights");
+            await Task.Delay(1500);
+        }
+    }
+
+    /// <summary>Waits until nothing is under way any more; the clock runs fast meanwhile.</summary>
+    private async Task<IReadOnlyList<Violation>> RestAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        IReadOnlyList<string> open = ["not looked at"];
+        for (var i = 0; ; i++)
+        {
+            await _world.AdvanceAsync(Rests[i % Rests.Length]);
+            await Task.Delay(1200);
+            if (i % 3 == 2)
+                await _bank.VisitAsync();
+            open = await _oracle.OpenWorkAsync(CancellationToken.None);
+            if (open.Count == 0 && i >= Rests.Length)
+                return [];
+            if (Stopwatch.GetElapsedTime(started) > Liveness)
+                return [.. open.Take(20).Select(what => new Violation("liveness", $"still open {Liveness.TotalSeconds:0} s after the last fault, {_world.Clock.Now:u}: {what}"))];
+        }
+    }
+
+    private async Task<Observed> ObservedAsync()
+    {
+        // Taken before the database is asked for the endpoints, so that each has its row.
+        var received = _servers.Received;
+        var endpoints = await _oracle.EndpointsAsync(CancellationToken.None);
+        return new Observed(
+            _api.Acknowledged, _workload.Files,
+            received.Where(r => endpoints.ContainsKey(r.Url)).Select(r => (endpoints[r.Url], r.Event)).ToHashSet(),
+            _workload.Merchants.ToDictionary(merchant => merchant.Id, merchant => merchant.Key, StringComparer.Ordinal));
+    }
+
+    private void Say(string what) => _log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"# seed {_options.Seed}: {what}"));
+}

@@ -1,0 +1,41 @@
+namespace Payments.Faults;
+
+/// <summary>A merchant of the run and what its client knows of its own objects.</summary>
+internal sealed record Merchant(string Id, string Key)
+{
+    public Bag<(string Id, string Currency, long Amount)> Charges { get; } = new();
+
+    /// <summary>What the processor calls the charges' payments.</summary>
+    public Bag<(string Charge, string Payment, string Currency, long Amount)> Payments { get; } = new();
+
+    public Bag<string> Refunds { get; } = new();
+
+    public Bag<string> Payouts { get; } = new();
+
+    public Bag<string> Endpoints { get; } = new();
+}
+
+/// <summary>Things that many put in and some draw from.</summary>
+internal sealed class Bag<T>
+{
+    private readonly List<T> _items = [];
+
+    public void Add(T item)
+    {
+        lock (_items)
+            _items.Add(item);
+    }
+
+    /// <summary>One of them, the later the likelier; false when there is none.</summary>
+    public bool TryDraw(Random random, out T item)
+    {
+        lock (_items)
+        {
+            item = default!;
+            if (_items.Count == 0)
+                return false;
+            item = _items[(int)(_items.Count * Math.Sqrt(random.NextDouble()))];
+            return true;
+        }
+    }
+}

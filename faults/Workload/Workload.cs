@@ -1,0 +1,398 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json.Nodes;
+using Payments.Domain.Disputes.Files;
+
+namespace Payments.Faults;
+
+/// <summary>
+/// What merchants, customers, banks and the platform's people do, drawn from a seed: charges of every kind of card, captures, cancels, refunds, disputes and their answers, payouts, webhook
+/// endpoints, files. Each worker draws from a sequence of its own, so the same seed asks for the same things, however answers are timed.
+/// </summary>
+internal sealed class Workload(World world, Api api, MerchantServers servers, Tally tally, int seed)
+{
+    // The bank of the sandbox decides by the end of the number: paid, failed, come back, accepted or not without a word.
+    private static readonly string[] Accounts = ["000123456789", "000123456789", "000120000001", "000120000004", "000120000004", "000120000007", "000120000008", "000120000009"];
+
+    private static readonly (string Token, int Weight)[] Cards =
+    [
+        ("tok_visa", 40), ("tok_mastercard", 8), ("tok_amex", 4), ("tok_3ds_required", 6), ("tok_3ds_failed", 2), ("tok_decline_insufficient_funds", 3), ("tok_decline_do_not_honor", 2),
+        ("tok_decline_stolen_card", 1), ("tok_timeout_after_charging", 3), ("tok_timeout_before_charging", 2), ("tok_fail_after_charging", 3), ("tok_fail_before_charging", 2),
+        ("tok_drop_after_charging", 3), ("tok_drop_before_charging", 2), ("tok_malformed", 2), ("tok_rate_limited", 1), ("tok_slow_300", 2), ("tok_flaky", 6), ("tok_webhook_first", 4),
+        ("tok_refund_pending", 6), ("tok_refund_pending_fails", 5), ("tok_refund_fails", 3), ("tok_refund_timeout_after", 3), ("tok_refund_timeout_before", 2), ("tok_refund_webhook_first", 3),
+        ("tok_capture_refused", 2), ("tok_capture_timeout_after", 2), ("tok_capture_drop_before", 2), ("tok_capture_webhook_first", 2), ("tok_cancel_fail_after", 3), ("tok_cancel_drop_before", 2),
+        ("tok_cancel_webhook_first", 2), ("tok_dispute", 4), ("tok_dispute_early_warning", 3), ("tok_dispute_inquiry", 3),
+    ];
+
+    private readonly List<Merchant> _merchants = [];
+    private readonly Bag<string> _disputes = new();
+    private readonly Bag<DisputeFile> _files = new();
+    private readonly List<DisputeFile> _uploaded = [];
+    private int _keys;
+    private int _fileNumber;
+
+    public IReadOnlyList<Merchant> Merchants => _merchants;
+
+    public IReadOnlyCollection<DisputeFile> Files
+    {
+        get
+        {
+            lock (_uploaded)
+                return [.. _uploaded];
+        }
+    }
+
+    /// <summary>Makes the merchants, in peace.</summary>
+    public async Task PrepareAsync(int merchants)
+    {
+        var random = new Random(seed);
+        await world.Blobs.GetBlobContainerClient(DisputeInbox.InboxContainer).CreateIfNotExistsAsync();
+        for (var i = 0; i < merchants; i++)
+        {
+            var made = await api.MoveAsync("merchant", "", world.PlatformKey, "/v1/merchants", new { name = $"Merchant {i}", country = "DE", payout_delay_days = i % 2 }, NextKey());
+            var id = made!.Text("id")!;
+            var key = await api.MoveAsync("api key", id, world.PlatformKey, $"/v1/merchants/{id}/api_keys", new { mode = "test" }, NextKey());
+            var merchant = new Merchant(id, key!.Text("secret")!);
+            _merchants.Add(merchant);
+            await SettleAccountsAsync(random, merchant);
+            if (i % 2 == 0)
+                await api.SetAsync(HttpMethod.Put, "/v1/dispute_settings/EUR", world.PlatformKey, new { refund_early_warnings_up_to = 5_000 }, id);
+            if (i == 1)
+                await api.SetAsync(HttpMethod.Put, "/v1/payout_settings/EUR", world.PlatformKey, new { reserve = new { basis_points = 500, days = 2 } }, id);
+            await NewEndpointAsync(merchant, ["*"]);
+            await NewEndpointAsync(merchant, ["charge.*", "refund.*"]);
+        }
+    }
+
+    /// <summary>So many workers do so many things each.</summary>
+    /// <param name="round">Which round of the run: each has sequences of its own.</param>
+    public Task RunAsync(int round, int workers, int steps) => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
+    {
+        var random = new Random(HashCode(seed, round, worker));
+        for (var i = 0; i < steps; i++)
+            await StepAsync(random);
+    })));
+
+    private async Task StepAsync(Random random)
+    {
+        var merchant = _merchants[random.Next(_merchants.Count)];
+        switch (random.Next(100))
+        {
+            case < 38:
+                await ChargeAsync(random, merchant);
+                break;
+            case < 50:
+                await OnChargeAsync(random, merchant, "capture", charge => random.Next(3) switch
+                {
+                    0 => new { },
+                    1 => new { amount = 1 + random.NextInt64(charge.Amount) },
+                    _ => new { amount = 1 + random.NextInt64(charge.Amount), is_final = true },
+                });
+                break;
+            case < 56:
+                await OnChargeAsync(random, merchant, "cancel", _ => new { });
+                break;
+            case < 60:
+                await CompleteAsync(random, merchant);
+                break;
+            case < 74:
+                await RefundAsync(random, merchant);
+                break;
+            case < 79:
+                await OpenDisputeAsync(random, merchant);
+                break;
+            case < 84:
+                await ChangeDisputeAsync(random);
+                break;
+            case < 88:
+                await AnswerDisputeAsync(random, merchant);
+                break;
+            case < 91:
+                await DropFileAsync(random);
+                break;
+            case < 94:
+                await PayoutAsync(random, merchant);
+                break;
+            case < 97:
+                await ChangeEndpointAsync(random, merchant);
+                break;
+            case < 98:
+                await HoldAsync(random, merchant);
+                break;
+            default:
+                await DisturbAsync(random, merchant);
+                break;
+        }
+    }
+
+    private async Task ChargeAsync(Random random, Merchant merchant)
+    {
+        var currency = random.Next(10) switch { < 6 => "EUR", < 9 => "USD", _ => "JPY" };
+        var amount = 50 + random.NextInt64(20_000);
+        var body = new { amount, currency, payment_method = Draw(random), capture_method = random.Next(10) < 4 ? "manual" : "automatic" };
+        var reply = await api.MoveAsync("charge", merchant.Id, merchant.Key, "/v1/charges", body, NextKey(), twice: random.Next(10) == 0);
+        if (reply is not { IsSuccess: true })
+            return;
+        merchant.Charges.Add((reply.Text("id")!, currency, amount));
+        if (reply.Text("provider_reference") is { } payment)
+            merchant.Payments.Add((reply.Text("id")!, payment, currency, amount));
+    }
+
+    private async Task OnChargeAsync(Random random, Merchant merchant, string operation, Func<(string Id, string Currency, long Amount), object> body)
+    {
+        if (merchant.Charges.TryDraw(random, out var charge))
+            await api.MoveAsync(operation, merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/{operation}", body(charge), NextKey(), twice: random.Next(10) == 0);
+    }
+
+    private async Task CompleteAsync(Random random, Merchant merchant)
+    {
+        if (!merchant.Payments.TryDraw(random, out var payment))
+            return;
+        await TellAcquirerAsync("3-D Secure", HttpMethod.Post, $"/v1/payments/{payment.Payment}/complete", new { outcome = random.Next(4) == 0 ? "fail" : "pass" });
+        if (random.Next(2) == 0)
+            await api.SetAsync(HttpMethod.Post, $"/v1/charges/{payment.Charge}/complete", merchant.Key, new { });
+    }
+
+    private async Task RefundAsync(Random random, Merchant merchant)
+    {
+        if (!merchant.Charges.TryDraw(random, out var charge))
+            return;
+        object body = random.Next(3) == 0 ? new { charge = charge.Id } : new { charge = charge.Id, amount = 1 + random.NextInt64(charge.Amount / 2 + 1) };
+        if (random.Next(5) > 0)
+        {
+            var reply = await api.MoveAsync("refund", merchant.Id, merchant.Key, "/v1/refunds", body, NextKey(), twice: random.Next(8) == 0);
+            if (reply is { IsSuccess: true } && reply.Text("provider_reference") is { } refund)
+                merchant.Refunds.Add(refund);
+            return;
+        }
+
+        // Several at once want what only some can have.
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => api.MoveAsync("refund", merchant.Id, merchant.Key, "/v1/refunds", body, NextKey())));
+    }
+
+    private async Task OpenDisputeAsync(Random random, Merchant merchant)
+    {
+        if (!merchant.Payments.TryDraw(random, out var payment))
+            return;
+        var stage = random.Next(5) switch { 0 => "early_warning", 1 => "inquiry", _ => "chargeback" };
+        var due = random.Next(3) == 0 ? world.Clock.Now.AddHours(2 + random.Next(30)) : world.Clock.Now.AddDays(20);
+        var opened = await TellAcquirerAsync("dispute opened", HttpMethod.Post, "/control/disputes", new { payment_id = payment.Payment, stage, reason_code = "13.1", evidence_due_by = due });
+        if (opened?["id"]?.GetValue<string>() is { } id)
+            _disputes.Add(id);
+    }
+
+    private async Task ChangeDisputeAsync(Random random)
+    {
+        if (!_disputes.TryDraw(random, out var id))
+            return;
+        object change = random.Next(9) switch
+        {
+            0 => new { status = "won" },
+            1 => new { status = "lost" },
+            2 => new { status = "under_review" },
+            3 => new { status = "needs_response" },
+            4 => new { stage = "chargeback", status = "needs_response" },
+            5 => new { stage = "pre_arbitration", status = "needs_response" },
+            6 => new { stage = "arbitration", status = random.Next(2) == 0 ? "won" : "lost" },
+            7 => new { status = random.Next(2) == 0 ? "warning_closed" : "prevented" },
+            _ => new { status = "warning_under_review" },
+        };
+        await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", change);
+    }
+
+    private async Task AnswerDisputeAsync(Random random, Merchant merchant)
+    {
+        var open = await api.GetAsync("/v1/disputes?limit=20", merchant.Key);
+        if (open is not { IsSuccess: true } || open.Json["data"]!.AsArray() is not { Count: > 0 } disputes)
+            return;
+        var path = $"/v1/disputes/{disputes[random.Next(disputes.Count)]!["id"]!.GetValue<string>()}";
+        if (random.Next(4) == 0)
+        {
+            await api.MoveAsync("dispute accept", merchant.Id, merchant.Key, $"{path}/accept", new { }, NextKey());
+            return;
+        }
+
+        await api.SetAsync(HttpMethod.Put, $"{path}/evidence", merchant.Key, new { text = random.Next(3) switch { 0 => "winning_evidence", 1 => "losing_evidence", _ => "They signed for it." } });
+        await api.MoveAsync("dispute submit", merchant.Id, merchant.Key, $"{path}/submit", new { }, NextKey());
+    }
+
+    /// <summary>The processor's own file of the day, whole, cut off somewhere, compressed, or one that came before.</summary>
+    private async Task DropFileAsync(Random random)
+    {
+        DisputeFile file;
+        var name = string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _fileNumber)}.csv");
+        if (random.Next(5) == 0 && _files.TryDraw(random, out var before))
+        {
+            file = before with { Name = name };
+            tally.Add("fault: file again");
+        }
+        else
+        {
+            using var answer = await world.Acquirer.GetAsync(new Uri($"/v1/files/disputes?date={world.Clock.Now:yyyy-MM-dd}", UriKind.Relative));
+            if (!answer.IsSuccessStatusCode)
+                return;
+            var text = await answer.Content.ReadAsStringAsync();
+            if (text.Count(c => c == '\n') < 2)
+                return;
+            if (random.Next(4) == 0)
+            {
+                // The transfer broke off; the next day's file, or the same again, has the rest.
+                var head = text.IndexOf('\n', StringComparison.Ordinal) + 1;
+                text = text[..(head + random.Next(text.Length - head))];
+                tally.Add("fault: truncated file");
+            }
+
+            file = new DisputeFile("sandbox", name, text, text.Split('\n').Skip(1).Count(line => line.Length > 0));
+        }
+
+        var content = Encoding.UTF8.GetBytes(file.Content);
+        if (random.Next(4) == 0)
+        {
+            using var compressed = new MemoryStream();
+            await using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
+                await gzip.WriteAsync(content);
+            (content, file) = (compressed.ToArray(), file with { Name = file.Name + ".gz" });
+        }
+
+        await world.Blobs.GetBlobContainerClient(DisputeInbox.InboxContainer).GetBlobClient($"{file.Partner}/{file.Name}").UploadAsync(BinaryData.FromBytes(content), overwrite: true);
+        tally.Add("dispute files");
+        tally.Add("dispute file lines", file.Lines);
+        _files.Add(file);
+        lock (_uploaded)
+            _uploaded.Add(file);
+    }
+
+    private async Task PayoutAsync(Random random, Merchant merchant)
+    {
+        if (random.Next(3) == 0 && merchant.Payouts.TryDraw(random, out var payout))
+        {
+            await api.SetAsync(HttpMethod.Post, $"/v1/payouts/{payout}/cancel", merchant.Key, new { });
+            return;
+        }
+
+        var currency = random.Next(3) switch { 0 => "EUR", 1 => "USD", _ => "JPY" };
+        object body = random.Next(3) switch { 0 => new { currency }, 1 => new { currency, amount = 1 + random.NextInt64(2_000) }, _ => new { currency, method = currency == "USD" ? "instant" : "standard" } };
+        var reply = await api.MoveAsync("payout", merchant.Id, merchant.Key, "/v1/payouts", body, NextKey(), twice: random.Next(4) == 0);
+        if (reply is { IsSuccess: true })
+            merchant.Payouts.Add(reply.Text("id")!);
+    }
+
+    private async Task ChangeEndpointAsync(Random random, Merchant merchant)
+    {
+        if (!merchant.Endpoints.TryDraw(random, out var endpoint) || random.Next(4) == 0)
+        {
+            await NewEndpointAsync(merchant, random.Next(2) == 0 ? ["*"] : ["charge.*", "payout.*", "dispute.*"]);
+            return;
+        }
+
+        var path = $"/v1/webhook_endpoints/{endpoint}";
+        switch (random.Next(6))
+        {
+            case 0:
+                await api.SetAsync(HttpMethod.Delete, path, merchant.Key);
+                break;
+            case 1:
+                await api.MoveAsync("endpoint secret", merchant.Id, merchant.Key, $"{path}/rotate_secret", new { }, NextKey());
+                break;
+            case 2:
+                await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "disabled" });
+                break;
+            case 3:
+                await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
+                break;
+            case 4:
+                await api.MoveAsync("endpoint test", merchant.Id, merchant.Key, $"{path}/test", new { }, NextKey());
+                break;
+            default:
+                await api.MoveAsync(
+                    "endpoint resend", merchant.Id, merchant.Key, $"{path}/resend", new { from = world.Clock.Now.AddHours(-3), to = world.Clock.Now.AddMinutes(-5), include_delivered = random.Next(2) == 0 }, NextKey());
+                break;
+        }
+    }
+
+    private async Task HoldAsync(Random random, Merchant merchant)
+    {
+        if (random.Next(3) == 0)
+        {
+            await SettleAccountsAsync(random, merchant);
+            return;
+        }
+
+        await api.SetAsync(HttpMethod.Post, "/v1/payout_settings/USD/hold", world.PlatformKey, new { reason = "A look is needed." }, merchant.Id);
+        await api.SetAsync(HttpMethod.Post, "/v1/payout_settings/USD/release", world.PlatformKey, new { }, merchant.Id);
+    }
+
+    /// <summary>The world outside does what nobody asked for.</summary>
+    private async Task DisturbAsync(Random random, Merchant merchant)
+    {
+        switch (random.Next(4))
+        {
+            case 0 when merchant.Refunds.TryDraw(random, out var refund):
+                await TellAcquirerAsync("refund sent back", HttpMethod.Post, $"/control/refunds/{refund}/fail");
+                break;
+            case 1 when merchant.Payments.TryDraw(random, out var payment):
+                await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{payment.Payment}/expire");
+                break;
+            case 2 when merchant.Payouts.TryDraw(random, out var payout):
+                var found = await api.GetAsync($"/v1/payouts/{payout}", merchant.Key);
+                if (found is { IsSuccess: true } && found.Text("provider_reference") is { } reference)
+                    await TellAcquirerAsync("payout sent back", HttpMethod.Post, $"/control/payouts/{reference}", new { status = "returned", failure_code = "account_closed" });
+                break;
+            default:
+                await api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", world.PlatformKey, new { });
+                break;
+        }
+    }
+
+    private async Task SettleAccountsAsync(Random random, Merchant merchant)
+    {
+        await api.SetAsync(
+            HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", world.PlatformKey, new { type = "iban", holder_name = "Händler & Söhne", iban = "DE89370400440532013000", verified = true }, merchant.Id);
+        foreach (var currency in (string[])["USD", "JPY"])
+        {
+            await api.SetAsync(
+                HttpMethod.Put, $"/v1/payout_settings/{currency}/bank_account", world.PlatformKey,
+                new { type = "us", holder_name = "Merchant", routing_number = "021000021", account_number = Accounts[random.Next(Accounts.Length)], verified = true }, merchant.Id);
+        }
+    }
+
+    private async Task NewEndpointAsync(Merchant merchant, string[] types)
+    {
+        var reply = await api.MoveAsync("endpoint", merchant.Id, merchant.Key, "/v1/webhook_endpoints", new { url = servers.NewUrl(), event_types = types }, NextKey());
+        if (reply is { IsSuccess: true })
+            merchant.Endpoints.Add(reply.Text("id")!);
+    }
+
+    private async Task<JsonNode?> TellAcquirerAsync(string what, HttpMethod method, string path, object? body = null)
+    {
+        try
+        {
+            var answer = await world.ControlAsync(method, path, body);
+            tally.Add(answer is null ? $"outside {what}: not possible" : $"outside {what}");
+            return answer;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            // It is down at the moment: nothing happened, or nobody knows.
+            return null;
+        }
+    }
+
+    private string NextKey() => string.Create(CultureInfo.InvariantCulture, $"{seed}-{Interlocked.Increment(ref _keys)}");
+
+    private static string Draw(Random random)
+    {
+        var draw = random.Next(Cards.Sum(card => card.Weight));
+        foreach (var (token, weight) in Cards)
+        {
+            if ((draw -= weight) < 0)
+                return token;
+        }
+
+        throw new InvalidOperationException("The weights do not add up.");
+    }
+
+    // Not System.HashCode, which differs from process to process.
+    private static int HashCode(int seed, int round, int worker) => unchecked((((seed * 31) + round) * 1_000_003) + worker);
+}

@@ -1,0 +1,121 @@
+using Npgsql;
+using Payments.Domain;
+using Payments.Domain.Database;
+
+namespace Payments.Faults;
+
+/// <summary>A server of the run's own, to be stopped and started as faults want it. Databases are copies of one that was migrated once.</summary>
+internal sealed class PostgresServer : IAsyncDisposable
+{
+    private const string Owner = "payments_faults_owner";
+    private const string App = "payments_faults_app";
+
+    // Guards nothing: these logins can touch databases that only fault runs make.
+    private const string Password = "payments-faults";
+    private const string Template = "payments_faults";
+
+    private readonly WorldPaths _paths;
+    private readonly SemaphoreSlim _gate = new(1);
+    private Child? _server;
+
+    private PostgresServer(WorldPaths paths) => _paths = paths;
+
+    public int Port => new NpgsqlConnectionStringBuilder(_paths.Admin).Port;
+
+    public static async Task<PostgresServer> StartAsync(WorldPaths paths)
+    {
+        var server = new PostgresServer(paths);
+        await server.StartAsync();
+        await DatabaseBootstrap.RunAsync(new(paths.Admin), new(server.Login(Owner, Template)), new(server.Login(App, Template)));
+        await using var owner = PaymentsDataSource.Create(server.OwnerOf(Template) + ";Pooling=false", resetSessions: true);
+        await new Migrator(owner, new PlatformClock()).ApplyAsync();
+        return server;
+    }
+
+    public string OwnerOf(string database) => Login(Owner, database);
+
+    /// <summary>The app's login, by way of a port that may be a proxy's.</summary>
+    public string AppOf(string database, int port) =>
+        new NpgsqlConnectionStringBuilder(Login(App, database)) { Port = port, MaxPoolSize = 40, Timeout = 5, CommandTimeout = 10 }.ConnectionString;
+
+    public async Task StartAsync()
+    {
+        _server = Child.Start(_paths, "postgres", "bash", [_paths.Postgres]);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                if (_server.HasExited)
+                    throw new InvalidOperationException("Postgres ended while it started: see postgres.log.");
+                await using var connection = new NpgsqlConnection(_paths.Admin + ";Pooling=false;Timeout=2");
+                await connection.OpenAsync();
+                return true;
+            },
+            TimeSpan.FromSeconds(60), "Postgres answers");
+    }
+
+    /// <summary>Stops the server and starts it again; what was committed is there again.</summary>
+    /// <param name="immediate">True aborts it, so that it has to recover; false ends its sessions first.</param>
+    public async Task RestartAsync(bool immediate, TimeSpan down)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            await _server!.StopAsync(immediate ? "QUIT" : "INT");
+            await _server.DisposeAsync();
+            await Task.Delay(down);
+            await StartAsync();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public Task CreateAsync(string database) => ExecuteAsync($"CREATE DATABASE {database} TEMPLATE {Template} OWNER payments_owner");
+
+    public Task DropAsync(string database) => ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+
+    /// <summary>Ends the sessions of a database where they are.</summary>
+    public Task DropConnectionsAsync(string database) =>
+        ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND usename = '{App}'");
+
+    /// <summary>Makes every commit wait, as a slow disk does; zero ends it.</summary>
+    public async Task SlowCommitsAsync(TimeSpan by)
+    {
+        await ExecuteAsync($"ALTER SYSTEM SET commit_delay = {(int)Math.Min(100_000, by.TotalMicroseconds)}");
+        await ExecuteAsync($"ALTER SYSTEM SET commit_siblings = {(by > TimeSpan.Zero ? 0 : 5)}");
+        await ExecuteAsync("SELECT pg_reload_conf()");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is null)
+            return;
+        await _server.StopAsync("INT");
+        await _server.DisposeAsync();
+        _gate.Dispose();
+    }
+
+    private async Task ExecuteAsync(string sql)
+    {
+        // Not while it is down by our own hand.
+        await _gate.WaitAsync();
+        try
+        {
+            await using var connection = new NpgsqlConnection(_paths.Admin + ";Pooling=false");
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The run's own statements.
+            command.CommandText = sql;
+#pragma warning restore CA2100
+            await command.ExecuteNonQueryAsync();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private string Login(string user, string database) =>
+        new NpgsqlConnectionStringBuilder(_paths.Admin) { Username = user, Password = Password, Database = database }.ConnectionString;
+}
