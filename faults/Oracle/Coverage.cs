@@ -55,7 +55,7 @@ internal sealed class Coverage
     /// <summary>Allowed moves that never happened.</summary>
     public IReadOnlyList<string> Missing => [.. Legal.Where(move => !_counts.ContainsKey(move))];
 
-    /// <summary>Has the database note every move from now on. Doing it twice is doing it once.</summary>
+    /// <summary>Has the database note every move from now on, and the address of each endpoint that is deleted. Doing it twice is doing it once.</summary>
     public static async Task WatchAsync(NpgsqlDataSource owner, CancellationToken ct)
     {
         await using var command = owner.CreateCommand(Watch);
@@ -107,6 +107,7 @@ internal sealed class Coverage
         CREATE SCHEMA IF NOT EXISTS faults;
         CREATE TABLE IF NOT EXISTS faults.moves (
             at timestamptz NOT NULL DEFAULT clock_timestamp(), object text NOT NULL, merchant_id uuid NOT NULL, id uuid NOT NULL, move text NOT NULL);
+        CREATE TABLE IF NOT EXISTS faults.deleted_endpoints (id uuid PRIMARY KEY, url text NOT NULL);
 
         CREATE OR REPLACE FUNCTION faults.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         DECLARE
@@ -115,6 +116,7 @@ internal sealed class Coverage
             IF kind = 'endpoint' THEN
                 IF TG_OP = 'DELETE' THEN
                     INSERT INTO faults.moves (object, merchant_id, id, move) VALUES (kind, OLD.merchant_id, OLD.id, 'deleted');
+                    INSERT INTO faults.deleted_endpoints (id, url) VALUES (OLD.id, OLD.url);
                 ELSIF NEW.status <> OLD.status THEN
                     INSERT INTO faults.moves (object, merchant_id, id, move)
                     VALUES (kind, NEW.merchant_id, NEW.id, OLD.status || ' -> ' || NEW.status || COALESCE(' by ' || NEW.disabled_reason, ''));

@@ -1,4 +1,5 @@
 using Npgsql;
+using Payments.Domain;
 using Payments.Domain.Ledger;
 
 namespace Payments.Faults;
@@ -52,6 +53,18 @@ internal sealed class Oracle(NpgsqlDataSource owner, HttpClient acquirer)
         await using var snapshot = await Snapshot.TakeAsync(owner, ct);
         return await OpenWork.ListAsync(snapshot, _journal, pending, files ?? [], ct);
     }
+
+    /// <summary>The id of the endpoint that has, or had, each address.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> EndpointsAsync(CancellationToken ct)
+    {
+        await using var snapshot = await Snapshot.TakeAsync(owner, ct);
+        var endpoints = await snapshot.ReadAsync(
+            "SELECT url, id FROM payments.webhook_endpoints UNION ALL SELECT url, id FROM faults.deleted_endpoints", row => (Url: row.GetString(0), Id: new WebhookEndpointId(row.GetGuid(1)).ToString()), ct);
+        return endpoints.DistinctBy(endpoint => endpoint.Url).ToDictionary(endpoint => endpoint.Url, endpoint => endpoint.Id, StringComparer.Ordinal);
+    }
+
+    /// <inheritdoc cref="Coverage.ReadAsync"/>
+    public Task<Coverage> CoverageAsync(CancellationToken ct) => Coverage.ReadAsync(owner, ct);
 
     /// <summary>The ledger's own proof: every version and balance replayed, every journal balanced, the totals of each currency zero, the chain of seals whole.</summary>
     private async Task<IEnumerable<Violation>> LedgerAsync(CancellationToken ct)
