@@ -140,6 +140,12 @@ public sealed class AttemptOutcomes : IAsyncDisposable
                 if (results[i].Status is not (PostingStatus.Posted or PostingStatus.Exists))
                     throw new InvalidOperationException($"The ledger refused the journal '{work.Journals[i].ExternalKey}': {results[i].Status} {results[i].Detail}");
             }
+
+            if (Mutations.Active(Mutations.PostBeforeCommit))
+            {
+                await using var apart = new NpgsqlCommand("COMMIT; BEGIN", connection, transaction);
+                await apart.ExecuteNonQueryAsync(ct);
+            }
         }
 
         CrashPoints.Reached(CrashPoints.Posted, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);

@@ -149,6 +149,12 @@ public sealed class CreateCharge(
             {
                 var answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = attempt }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
                 CrashPoints.Reached(CrashPoints.Answered, PaymentOperation.Charge);
+                if (Mutations.Active(Mutations.RetryUnknown) && answer.Result is PaymentResult.Unknown)
+                {
+                    var other = attempt with { Id = PrefixedId.New<AttemptId>(time.GetUtcNow()) };
+                    answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = other }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
+                }
+
                 var next = step < route.Count && Route.MayGoOn(answer) ? Next(attempt, route[step], input.TokenFor(route[step])!, time.GetUtcNow()) : null;
                 var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next);
                 CrashPoints.Reached(CrashPoints.OutcomeCommitted, PaymentOperation.Charge);

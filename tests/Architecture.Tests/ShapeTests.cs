@@ -47,12 +47,13 @@ public sealed class ShapeTests
     }
 
     [Fact]
-    public void Domain_AsItIsDeployed_HoldsNoCrashPoints()
+    public void Domain_AsItIsDeployed_HoldsNoCrashPointsAndNoMutations()
     {
-        // They kill the app; the build that has them is another output, for tests alone.
+        // They kill the app, and make it wrong; the build that has them is another output, for tests alone.
         var assembly = File.ReadAllBytes(typeof(Money).Assembly.Location);
 
         Assert.Equal(-1, assembly.AsSpan().IndexOf(System.Text.Encoding.Unicode.GetBytes("PAYMENTS_CRASH_AT")));
+        Assert.Equal(-1, assembly.AsSpan().IndexOf(System.Text.Encoding.Unicode.GetBytes("PAYMENTS_MUTATION")));
         Assert.NotEqual(-1, assembly.AsSpan().IndexOf(System.Text.Encoding.Unicode.GetBytes("payments.charges.outcomes")));
     }
 

@@ -152,6 +152,8 @@ public sealed partial class DisputeFileIngestion(
     {
         var good = batch.Where(line => line.Update is not null).Select(line => line.Update!).ToList();
         var bad = batch.Where(line => line.Rejection is not null).ToList();
+        if (Mutations.Active(Mutations.ForgetFileLine) && good.Count > 0)
+            good.RemoveAt(good.Count / 2);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var results = await ingestion.ApplyInBulkAsync(connection, transaction, good, ct);

@@ -1,0 +1,74 @@
+namespace Payments.Faults;
+
+/// <summary>What merchants, partners and the app's own parts have to tell one another: nothing lost, nothing left without a reason.</summary>
+internal static class DeliveryRules
+{
+    private const string Webhooks = "webhooks";
+    private const string ProviderEvents = "provider_events";
+
+    /// <summary>
+    /// Events without a delivery to an endpoint that wants them. An endpoint that was changed about that time may have been another then, whatever instance's clock said so.
+    /// </summary>
+    public const string Undelivered =
+        """
+        SELECT e.merchant_id AS merchant, e.id AS event, e.type, e.created_at, w.id AS endpoint
+        FROM payments.events e
+        JOIN payments.webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.status = 'enabled' AND w.event_types && ARRAY['*', e.type, split_part(e.type, '.', 1) || '.*']
+        WHERE w.updated_at < e.created_at - interval '20 minutes' AND e.type <> 'webhook_endpoint.test' AND e.created_at > (SELECT max(created_at) - interval '80 days' FROM payments.events)
+            AND NOT EXISTS (SELECT FROM payments.webhook_deliveries d WHERE d.merchant_id = e.merchant_id AND d.event_id = e.id AND d.endpoint_id = w.id)
+        """;
+
+    /// <summary>Of endpoints that take deliveries: those that no dispatcher will ever look at.</summary>
+    private const string Stranded =
+        """
+        SELECT d.merchant_id AS merchant, d.endpoint_id AS endpoint, count(*) AS deliveries, min(d.next_attempt_at) AS next_attempt_at, l.due_at AS lane_due_at
+        FROM payments.webhook_deliveries d
+        JOIN payments.webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id AND w.status = 'enabled'
+        LEFT JOIN payments.webhook_lanes l ON l.endpoint_id = d.endpoint_id
+        WHERE d.status = 'pending' AND (l.endpoint_id IS NULL OR (l.due_at IS NULL AND l.lease IS NULL))
+        GROUP BY 1, 2, 5
+        """;
+
+    /// <summary>They hold at any time.</summary>
+    public static IReadOnlyList<Rule> All { get; } =
+    [
+        new(Webhooks, "what counts as delivered was answered",
+            """
+            SELECT d.merchant_id AS merchant, d.id AS delivery, d.endpoint_id AS endpoint, d.event_id AS event, d.attempts, d.finished_at,
+                (SELECT array_agg(a.outcome ORDER BY a.id) FROM payments.webhook_attempts a WHERE a.merchant_id = d.merchant_id AND a.delivery_id = d.id) AS outcomes
+            FROM payments.webhook_deliveries d
+            WHERE d.status = 'delivered' AND d.created_at > (SELECT max(created_at) - interval '80 days' FROM payments.webhook_deliveries)
+                AND NOT EXISTS (SELECT FROM payments.webhook_attempts a WHERE a.merchant_id = d.merchant_id AND a.delivery_id = d.id AND a.outcome = 'delivered')
+            """),
+        new(Webhooks, "a delivery is given up after its last try, or where the endpoint has gone",
+            """
+            SELECT d.merchant_id AS merchant, d.id AS delivery, d.endpoint_id AS endpoint, d.event_id AS event, d.attempts, d.finished_at
+            FROM payments.webhook_deliveries d
+            WHERE d.status = 'failed' AND d.attempts < 10
+                AND NOT EXISTS (SELECT FROM payments.webhook_attempts a WHERE a.merchant_id = d.merchant_id AND a.delivery_id = d.id AND a.outcome = 'gone')
+            """),
+        new(Webhooks, "a delivery is canceled where its endpoint is switched off or deleted",
+            """
+            SELECT d.merchant_id AS merchant, d.id AS delivery, d.endpoint_id AS endpoint, d.event_id AS event, d.finished_at, w.updated_at
+            FROM payments.webhook_deliveries d
+            JOIN payments.webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id AND w.status = 'enabled'
+            WHERE d.status = 'canceled' AND w.updated_at < d.finished_at - interval '1 hour'
+            """),
+        new(ProviderEvents, "a partner's event that failed has its reason, and one that is open its payload",
+            """
+            SELECT e.provider, e.event_id, e.type, e.status, e.detail
+            FROM payments.provider_events e
+            LEFT JOIN payments.provider_event_payloads p ON p.received_at = e.received_at AND p.id = e.id
+            WHERE (e.status = 'failed' AND e.detail IS NULL) OR (e.status IN ('received', 'waiting', 'failed') AND COALESCE(p.payload, e.payload) IS NULL)
+            """),
+    ];
+
+    /// <summary>They hold once faults are over and everything has come to rest.</summary>
+    public static IReadOnlyList<Rule> Settled { get; } =
+    [
+        new(Webhooks, "every event goes to every endpoint that wants it", Undelivered),
+        new(Webhooks, "what is to be delivered will be", Stranded),
+        new(ProviderEvents, "nothing that partners told failed", "SELECT provider, event_id, type, detail, received_at FROM payments.provider_events WHERE status = 'failed' ORDER BY received_at"),
+        new("dead_letters", "no message was given up", "SELECT queue, type, message_id, reason, dead_at FROM payments.dead_letters WHERE replayed_at IS NULL ORDER BY dead_at"),
+    ];
+}
