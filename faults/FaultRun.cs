@@ -66,7 +66,16 @@ internal sealed class FaultRun
         {
             var tally = new Tally();
             await using var servers = new MerchantServers(options.Seed, tally);
-            result = await new FaultRun(world, servers, tally, options, log).RunAsync(started);
+            try
+            {
+                result = await new FaultRun(world, servers, tally, options, log).RunAsync(started);
+            }
+#pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                result = new FaultRunResult(options, [new Violation("run", $"it broke off: {e}")], tally.Counts, new Coverage(), Stopwatch.GetElapsedTime(started), world.Clock.Offset);
+            }
         }
 
         if (result.Violations.Count == 0)
@@ -147,7 +156,7 @@ internal sealed class FaultRun
             await Task.Delay(1200);
             if (i % 3 == 2)
                 await _bank.VisitAsync();
-            open = await _oracle.OpenWorkAsync(CancellationToken.None);
+            open = await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files);
             if (open.Count == 0 && i >= Rests.Length)
                 return [];
             if (Stopwatch.GetElapsedTime(started) > Liveness)

@@ -42,13 +42,13 @@ login_password=${hex()}`);' >"$file.tmp")
 }
 
 start_azurite() {
-    local kept=(--location "$data/azurite")
+    local kept=(--location "$data/azurite") name=${azurite_name:-azurite}
     [ "${1:-}" != --memory ] || kept=(--inMemoryPersistence)
     mkdir -p "$data/azurite"
-    start azurite "$data/azurite" node "$root/local/node_modules/azurite/dist/src/azurite.js" --silent --skipApiVersionCheck --disableTelemetry \
+    start "$name" "$data/azurite" node "$root/local/node_modules/azurite/dist/src/azurite.js" --silent --skipApiVersionCheck --disableTelemetry \
         "${kept[@]}" --blobHost 127.0.0.1 --blobPort "$blob_port" \
         --queueHost 127.0.0.1 --queuePort "$queue_port" --tableHost 127.0.0.1 --tablePort "$table_port"
-    await azurite 60 azurite_ready
+    await "$name" 60 azurite_ready
     storage="DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=$storage_key;BlobEndpoint=http://127.0.0.1:$blob_port/devstoreaccount1;QueueEndpoint=http://127.0.0.1:$queue_port/devstoreaccount1;TableEndpoint=http://127.0.0.1:$table_port/devstoreaccount1;"
 }
 
@@ -159,34 +159,37 @@ require_core_tools() {
 
 faults_bin=faults/bin/$configuration/net10.0
 
-# What a fault run needs, in its environment: it starts, kills and restarts the rest itself. The server of Postgres is a script that becomes it.
+# What a fault run needs, in its environment: servers apart from all others, most of which it starts, kills and restarts itself. The server of Postgres is a
+# script that becomes it.
 prepare_faults() {
-    local port options
+    local outer=$data port options blob_port queue_port table_port storage azurite_name=azurite-faults
     load_secrets
-    mkdir -p "$data/faults"
+    local data=$outer/faults
+    mkdir -p "$data"
     read -r port blob_port queue_port table_port <<<"$(free_ports 4)"
     postgres_prepare
     [ -e "$postgres_data/cluster/PG_VERSION" ] || postgres_create "$postgres_password"
     options=(-c "port=$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c max_connections=200
         -c max_wal_size=2GB -c jit=off -c log_min_messages=fatal)
-    printf 'exec' >"$data/faults/postgres.sh"
-    printf ' %q' ${postgres_as[@]+"${postgres_as[@]}"} "$postgres_home/bin/postgres" -D "$postgres_data/cluster" "${options[@]}" >>"$data/faults/postgres.sh"
+    printf 'exec' >"$data/postgres.sh"
+    printf ' %q' ${postgres_as[@]+"${postgres_as[@]}"} "$postgres_home/bin/postgres" -D "$postgres_data/cluster" "${options[@]}" >>"$data/postgres.sh"
     # Each seed has an account of its own, so that nothing of one is left to the next.
     AZURITE_ACCOUNTS=$(node -e 'console.log(Array.from({ length: 64 }, (_, i) => `faults${i}:${process.argv[1]}`).join(";"))' "$storage_key")
     export AZURITE_ACCOUNTS
     start_azurite --memory
     unset AZURITE_ACCOUNTS
-    export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data/faults PAYMENTS_FAULTS_POSTGRES=$data/faults/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
+    export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data PAYMENTS_FAULTS_POSTGRES=$data/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
     export PAYMENTS_FAULTS_ADMIN="Host=127.0.0.1;Port=$port;Database=postgres;Username=postgres;Password=$postgres_password"
 }
 
-# Whatever a fault run that was killed itself has left.
+# Whatever a fault run that was killed itself has left; the servers' files go, unless $1 is "keep".
 end_faults() {
-    local pid
-    [ -e "$data/faults/pids" ] || return 0
+    local data=$data/faults pid
+    [ -d "$data" ] || return 0
     while read -r pid; do
         case $(command_of "$pid") in *"$data"* | *Payments.*) kill -s KILL "$pid" 2>/dev/null || true ;; esac
-    done <"$data/faults/pids"
+    done < <(cat "$data/pids" 2>/dev/null)
+    [ "${1:-}" = keep ] || postgres_remove
 }
 
 # The app that can be driven and killed: a second output, for tests and fault runs alone.

@@ -229,11 +229,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
         else
         {
-            using var answer = await world.Acquirer.GetAsync(new Uri($"/v1/files/disputes?date={world.Clock.Now:yyyy-MM-dd}", UriKind.Relative));
-            if (!answer.IsSuccessStatusCode)
-                return;
-            var text = await answer.Content.ReadAsStringAsync();
-            if (text.Count(c => c == '\n') < 2)
+            if (await FileOfTheDayAsync() is not { } text)
                 return;
             if (random.Next(4) == 0)
             {
@@ -261,6 +257,20 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         _files.Add(file);
         lock (_uploaded)
             _uploaded.Add(file);
+    }
+
+    /// <summary>Null where it has no line yet, or the processor is down.</summary>
+    private async Task<string?> FileOfTheDayAsync()
+    {
+        try
+        {
+            var text = await world.Acquirer.GetStringAsync(new Uri($"/v1/files/disputes?date={world.Clock.Now:yyyy-MM-dd}", UriKind.Relative));
+            return text.Count(c => c == '\n') < 2 ? null : text;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     private async Task PayoutAsync(Random random, Merchant merchant)

@@ -29,6 +29,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         await DatabaseBootstrap.RunAsync(new(paths.Admin), new(server.Login(Owner, Template)), new(server.Login(App, Template)));
         await using var owner = PaymentsDataSource.Create(server.OwnerOf(Template) + ";Pooling=false", resetSessions: true);
         await new Migrator(owner, new PlatformClock()).ApplyAsync();
+        await Coverage.WatchAsync(owner, CancellationToken.None);
         return server;
     }
 
