@@ -65,7 +65,7 @@ internal sealed class FaultRun
         await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
         {
             var tally = new Tally();
-            await using var servers = new MerchantServers(options.Seed, tally);
+            await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
             try
             {
                 result = await new FaultRun(world, servers, tally, options, log).RunAsync(started);
@@ -156,6 +156,9 @@ internal sealed class FaultRun
             await Task.Delay(1200);
             if (i % 3 == 2)
                 await _bank.VisitAsync();
+
+            // What was tried in vain for as long as it may be waits for a person, who has it tried again.
+            await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { });
             open = await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files);
             if (open.Count == 0 && i >= Rests.Length)
                 return [];

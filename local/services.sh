@@ -171,6 +171,8 @@ prepare_faults() {
     [ -e "$postgres_data/cluster/PG_VERSION" ] || postgres_create "$postgres_password"
     options=(-c "port=$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c max_connections=200
         -c max_wal_size=2GB -c jit=off -c log_min_messages=fatal)
+    # Not tied to the thread that starts it, which in .NET may end long before the process does.
+    [ ${#postgres_as[@]} -eq 0 ] || postgres_as=(setpriv "${postgres_as[@]:3}")
     printf 'exec' >"$data/postgres.sh"
     printf ' %q' ${postgres_as[@]+"${postgres_as[@]}"} "$postgres_home/bin/postgres" -D "$postgres_data/cluster" "${options[@]}" >>"$data/postgres.sh"
     # Each seed has an account of its own, so that nothing of one is left to the next.

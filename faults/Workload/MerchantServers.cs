@@ -1,6 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
 
 namespace Payments.Faults;
 
@@ -10,20 +14,21 @@ namespace Payments.Faults;
 /// </summary>
 internal sealed class MerchantServers : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
     private readonly ConcurrentDictionary<(string Url, string Event), int> _received = new();
     private readonly Random _random;
     private readonly Tally _tally;
-    private readonly Task _loop;
+    private readonly WebApplication _server;
     private int _made;
 
-    public MerchantServers(int seed, Tally tally)
+    private MerchantServers(int seed, Tally tally)
     {
         (_random, _tally) = (new Random(seed), tally);
-        Address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FreePorts.Take(1)[0]}/");
-        _listener.Prefixes.Add(Address);
-        _listener.Start();
-        _loop = TakeAsync();
+        var port = FreePorts.Take(1)[0];
+        Address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/");
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        _server = builder.Build();
+        _server.Run(AnswerAsync);
     }
 
     public string Address { get; }
@@ -34,78 +39,47 @@ internal sealed class MerchantServers : IAsyncDisposable
     /// <summary>What was acknowledged, by the endpoint's address and the event.</summary>
     public IReadOnlyCollection<(string Url, string Event)> Received => [.. _received.Keys];
 
+    public static async Task<MerchantServers> StartAsync(int seed, Tally tally)
+    {
+        var servers = new MerchantServers(seed, tally);
+        await servers._server.StartAsync();
+        return servers;
+    }
+
     /// <summary>An address for one more endpoint.</summary>
     public string NewUrl() => $"{Address}hooks/{Interlocked.Increment(ref _made)}";
 
-    public async ValueTask DisposeAsync()
-    {
-        _listener.Close();
-        await _loop;
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 
-    private async Task TakeAsync()
+    private async Task AnswerAsync(HttpContext context)
     {
-        while (true)
+        await context.Request.Body.CopyToAsync(Stream.Null);
+        double draw;
+        lock (_random)
+            draw = _random.NextDouble() / Math.Max(Trouble, 1e-9);
+        switch (draw)
         {
-            HttpListenerContext context;
-            try
-            {
-                context = await _listener.GetContextAsync();
-            }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-            {
+            case < 0.6:
+                _tally.Add("fault: merchant answers 500");
+                context.Response.StatusCode = 500;
                 return;
-            }
-
-            _ = AnswerAsync(context);
+            case < 0.8:
+                _tally.Add("fault: merchant does not answer in time");
+                await Task.Delay(TimeSpan.FromSeconds(2.5));
+                break;
+            case < 0.99:
+                _tally.Add("fault: merchant's connection ends");
+                context.Abort();
+                return;
+            case < 1:
+                _tally.Add("fault: merchant answers 410");
+                context.Response.StatusCode = 410;
+                return;
         }
-    }
 
-    private async Task AnswerAsync(HttpListenerContext context)
-    {
-        try
-        {
-            using var body = new StreamReader(context.Request.InputStream);
-            await body.ReadToEndAsync();
-            double draw;
-            lock (_random)
-                draw = _random.NextDouble() / Math.Max(Trouble, 1e-9);
-            switch (draw)
-            {
-                case < 0.6:
-                    _tally.Add("fault: merchant answers 500");
-                    context.Response.StatusCode = 500;
-                    break;
-                case < 0.8:
-                    _tally.Add("fault: merchant does not answer in time");
-                    await Task.Delay(TimeSpan.FromSeconds(2.5));
-                    context.Response.StatusCode = 200;
-                    break;
-                case < 0.99:
-                    _tally.Add("fault: merchant's connection ends");
-                    context.Response.Abort();
-                    return;
-                case < 1:
-                    _tally.Add("fault: merchant answers 410");
-                    context.Response.StatusCode = 410;
-                    break;
-                default:
-                    context.Response.StatusCode = 204;
-                    break;
-            }
-
-            // Kept before it is told: what the platform may take for delivered is here.
-            if (context.Response.StatusCode is 200 or 204)
-            {
-                _tally.Add("webhooks received");
-                _received.AddOrUpdate((context.Request.Url!.AbsoluteUri, context.Request.Headers["webhook-id"] ?? ""), 1, (_, before) => before + 1);
-            }
-
-            context.Response.Close();
-        }
-        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or InvalidOperationException)
-        {
-            // Whoever sent it is gone.
-        }
+        // Kept before it is told: what the platform may take for delivered is here.
+        _tally.Add("webhooks received");
+        _received.AddOrUpdate((context.Request.GetEncodedUrl(), context.Request.Headers["webhook-id"].ToString()), 1, (_, before) => before + 1);
+        context.Response.StatusCode = 204;
     }
 }
