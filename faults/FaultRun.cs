@@ -158,7 +158,7 @@ internal sealed class FaultRun
                 await _bank.VisitAsync();
 
             // What was tried in vain for as long as it may be waits for a person, who has it tried again.
-            await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { });
+            await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { from = _world.Clock.Now.AddDays(-60), to = _world.Clock.Now.AddDays(1) });
             open = await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files);
             if (open.Count == 0 && i >= Rests.Length)
                 return [];

@@ -350,7 +350,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                     await TellAcquirerAsync("payout sent back", HttpMethod.Post, $"/control/payouts/{reference}", new { status = "returned", failure_code = "account_closed" });
                 break;
             default:
-                await api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", world.PlatformKey, new { });
+                await api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", world.PlatformKey, new { from = world.Clock.Now.AddDays(-60), to = world.Clock.Now.AddDays(1) });
                 break;
         }
     }
