@@ -69,6 +69,9 @@ internal static class DeliveryRules
         new(Webhooks, "every event goes to every endpoint that wants it", Undelivered),
         new(Webhooks, "what is to be delivered will be", Stranded),
         new(ProviderEvents, "nothing that partners told failed", "SELECT provider, event_id, type, detail, received_at FROM payments.provider_events WHERE status = 'failed' ORDER BY received_at"),
-        new("dead_letters", "no message was given up", "SELECT queue, type, message_id, reason, dead_at FROM payments.dead_letters WHERE replayed_at IS NULL ORDER BY dead_at"),
+
+        // A payout that its bank never answers is tried on by the sweeper, whatever became of its message.
+        new("dead_letters", "no message was given up",
+            "SELECT queue, type, message_id, reason, dead_at FROM payments.dead_letters WHERE replayed_at IS NULL AND type IS DISTINCT FROM 'payout.submit' ORDER BY dead_at"),
     ];
 }
