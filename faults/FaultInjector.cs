@@ -57,7 +57,7 @@ internal sealed class FaultInjector(World world, Tally tally)
                 await ProcessorAsync(fault, [Rule("rate_limit", 0.5)]);
                 break;
             case FaultKind.ProcessorDrops:
-                await ProcessorAsync(fault, [Rule("drop_before", 0.2), Rule("drop_after", 0.3), Rule("delay_before", 0.1, 2_000)]);
+                await ProcessorAsync(fault, [Rule("drop_before", 0.2), Rule("drop_after", 0.3), Rule("delay_before", 0.1, 800)]);
                 break;
             case FaultKind.ProcessorDown:
                 await CutAsync(world.AcquirerCable, fault.Length);

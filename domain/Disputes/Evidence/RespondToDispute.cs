@@ -155,14 +155,7 @@ public sealed class RespondToDispute(
                     ?? throw new InvalidOperationException($"The dispute {response.Dispute} was answered and is not there.");
                 var stored = new StoredResponse(200, JsonSerializer.SerializeToUtf8Bytes(DisputeResource.Of(dispute), DisputeJson.Default.DisputeResource));
                 await EndAsync(connection, transaction, response, "done", null, null, now, ct);
-                await using (var batch = new NpgsqlBatch(connection, transaction)
-                {
-                    BatchCommands = { IdempotencyStore.CompleteMany([(response.Merchant, response.IdempotencyKey, stored)], now) },
-                })
-                {
-                    await batch.ExecuteNonQueryAsync(ct);
-                }
-
+                await KeepAsync(connection, transaction, response, stored, now, ct);
                 result = stored;
                 break;
             case DisputeAnswerKind.Refused:
@@ -179,7 +172,9 @@ public sealed class RespondToDispute(
                 await EndAsync(connection, transaction, response, "unknown", answer.Detail, next, null, ct);
                 var current = await reads.GetAsync(response.Merchant, response.Dispute, ct)
                     ?? throw new InvalidOperationException($"The dispute {response.Dispute} was answered and is not there.");
-                result = new StoredResponse(202, JsonSerializer.SerializeToUtf8Bytes(DisputeResource.Of(current), DisputeJson.Default.DisputeResource));
+                var open = new StoredResponse(202, JsonSerializer.SerializeToUtf8Bytes(DisputeResource.Of(current), DisputeJson.Default.DisputeResource));
+                await KeepAsync(connection, transaction, response, open, now, ct);
+                result = open;
                 break;
             default:
                 throw new InvalidOperationException($"Unknown answer {answer.Kind}.");
@@ -187,7 +182,19 @@ public sealed class RespondToDispute(
 
         await transaction.CommitAsync(ct);
         outbox.Set();
-        return result;
+
+        // Whoever was first has decided what is told under the key, now and on every repeat.
+        return await idempotency.FindAsync(response.Merchant, response.IdempotencyKey, ct) ?? result;
+    }
+
+    /// <summary>The first answer under the key stays: one that is kept already is not replaced.</summary>
+    private static async Task KeepAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, OpenResponse response, StoredResponse answer, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands = { IdempotencyStore.CompleteMany([(response.Merchant, response.IdempotencyKey, answer)], now) },
+        };
+        await batch.ExecuteNonQueryAsync(ct);
     }
 
     private static async Task EndAsync(

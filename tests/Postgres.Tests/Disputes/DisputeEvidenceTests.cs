@@ -52,9 +52,9 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await Folder(world).SaveAsync(world.Merchant, dispute.Id, new SaveEvidenceRequest("text", null), CancellationToken.None);
         acquirer.DropAfterTaking = true;
         var respond = Respond(world, acquirer);
-        Assert.Equal(202, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
+        var first = Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None));
+        Assert.Equal(202, first.Status);
         Assert.Equal(DisputeStatus.NeedsResponse, (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!.State.Status);
-        Assert.Equal(RefusalCode.RequestInProgress, Refused(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
         Assert.Equal(RefusalCode.StateConflict, Refused(await respond.HandleAsync(Request(world, "k4"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Code);
 
         acquirer.DropAfterTaking = false;
@@ -62,7 +62,11 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         await ResolveAllAsync(respond);
         Assert.Equal(DisputeStatus.UnderReview, (await world.Reads.GetAsync(world.Merchant, dispute.Id, CancellationToken.None))!.State.Status);
         Assert.Equal(1, acquirer.Taken);
-        Assert.Equal(200, Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None)).Status);
+
+        // What was told under the key is told again, whatever is known by now; how it ended is told by the dispute and its events.
+        var again = Stored(await respond.HandleAsync(Request(world, "k3"), dispute.Id, DisputeResponseKind.Submit, Somebody, CancellationToken.None));
+        Assert.Equal((202, true), (again.Status, again.Replayed));
+        Assert.Equal(first.Body, again.Body);
     }
 
     [Fact]
