@@ -254,7 +254,7 @@ internal static class ChargesBench
     private const string FillSql =
         """
         BEGIN;
-        CREATE TEMP TABLE fill ON COMMIT DROP AS
+        CREATE TEMP TABLE fill (merchant_id, k, id, at) ON COMMIT DROP AS
         SELECT merchant_id, k, encode(substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) || '\x7000'::bytea || substring(uuid_send(gen_random_uuid()) FROM 9), 'hex')::uuid, at
         FROM payments.fill_accounts a, generate_series(1, current_setting('fill.each')::bigint) k,
             LATERAL (SELECT now() - make_interval(secs => (current_setting('fill.ago')::bigint * 0.001)) + make_interval(secs => k * 0.001) AS at) t

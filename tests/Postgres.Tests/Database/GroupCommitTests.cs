@@ -266,9 +266,10 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         await connection.ExecuteAsync("SELECT pg_terminate_backend(@backend, 5000)", new { backend });
     }
 
+    // Not from the app's pool, in which another test's killed session may still lie.
     private async Task<List<string>> NotesAsync()
     {
-        await using var connection = await database.App.OpenConnectionAsync();
+        await using var connection = await database.Owner.OpenConnectionAsync();
         return (await connection.QueryAsync<string>("SELECT note FROM payments.notes ORDER BY note COLLATE \"C\"")).AsList();
     }
 }
