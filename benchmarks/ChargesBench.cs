@@ -32,9 +32,10 @@ internal static class ChargesBench
         var times = run.Quick
             ? new BenchTimes(TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(3))
             : new BenchTimes(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(20));
-        var history = run.Quick ? 50_000L : 5_000_000L;
-        if (Environment.GetEnvironmentVariable("PAYMENTS_BENCH_HISTORY") is { Length: > 0 } text)
-            history = long.Parse(text, CultureInfo.InvariantCulture);
+        var history = Setting("PAYMENTS_BENCH_HISTORY") is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : run.Quick ? 50_000L : 5_000_000L;
+        int[] connectionCounts = Setting("PAYMENTS_BENCH_CONNECTIONS") is { } list ? [.. list.Split(',').Select(count => int.Parse(count, CultureInfo.InvariantCulture))] : Connections;
+        if (Setting("PAYMENTS_BENCH_SECONDS") is { } seconds)
+            times = times with { Measure = TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture)) };
         await run.ExecuteAsync(BareEndpoint.Table);
         var platformKey = "pk_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
         var folder = Directory.CreateTempSubdirectory("bench-charges");
@@ -48,8 +49,13 @@ internal static class ChargesBench
             var insert = new Target(bare.Address, _ => HeadOf(bare.Address, "none"));
 
             run.Report("idle", "app memory", app.MemoryMegabytes, "MB");
+
+            // Code is compiled as it gets used, on both sides: what is measured is how they run for the rest of the day.
+            var warmUp = new BenchTimes(TimeSpan.Zero, run.Quick ? TimeSpan.FromSeconds(6) : TimeSpan.FromSeconds(20));
+            foreach (var target in new[] { insert, charge })
+                await LoadAsync(target, 32, warmUp);
             var empty = 0.0;
-            foreach (var connections in Connections)
+            foreach (var connections in connectionCounts)
             {
                 var baseline = await LoadAsync(insert, connections, times);
                 await StatementsAsync(run, "SELECT pg_stat_statements_reset()");
@@ -71,14 +77,17 @@ internal static class ChargesBench
 
             if (history == 0)
                 return;
+            app.Dispose();
             await FillAsync(run, callers, history);
-            var full = await LoadAsync(charge, Connections[^1], times);
-            var name = string.Create(CultureInfo.InvariantCulture, $"{Connections[^1]} connections, after {history} charges");
+            using var again = await StartAppAsync(run, acquirer, platformKey, app.Address.Port);
+            await LoadAsync(charge, 32, warmUp);
+            var full = await LoadAsync(charge, connectionCounts[^1], times);
+            var name = string.Create(CultureInfo.InvariantCulture, $"{connectionCounts[^1]} connections, after {history} charges");
             run.Report(name, "throughput", full.PerSecond, "charges/s", empty);
             run.Report(name, "p50", full.P50Milliseconds, "ms");
             run.Report(name, "p99", full.P99Milliseconds, "ms");
             run.Report(name, "failures", full.Failures, "charges");
-            run.Report(name, "app memory", app.MemoryMegabytes, "MB");
+            run.Report(name, "app memory", again.MemoryMegabytes, "MB");
             await CheckAsync(run);
         }
         finally
@@ -86,6 +95,8 @@ internal static class ChargesBench
             folder.Delete(recursive: true);
         }
     }
+
+    private static string? Setting(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
     /// <summary>Where the server's time goes, for people, when it runs with pg_stat_statements (PAYMENTS_BENCH_POSTGRES="shared_preload_libraries=pg_stat_statements").</summary>
     private static async Task StatementsAsync(BenchRun run, string sql)
@@ -155,16 +166,15 @@ internal static class ChargesBench
         $"POST /v1/charges HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n";
 
     /// <summary>
-    /// History as so many charges would have left it, set by set: charges, attempts, keys with their answers, balance transactions, events, monthly volumes, and the ledger. The ledger's rows are
+    /// History as so many charges would have left it, set by set: charges, attempts, keys with their answers, balance transactions, events, monthly volumes, and the ledger, sealed. The ledger's rows are
     /// inserted as its owner with the versions and balances that posting one after another would have given them, and the balances follow; the check at the end replays that. Stored
-    /// answers and events are shorter than real ones: what grows is rows and index entries.
+    /// answers and events are shorter than real ones: what grows is rows and index entries. Rows come without indexes, which are built afterwards as they were: the app must not run.
     /// </summary>
     private static async Task FillAsync(BenchRun run, Caller[] callers, long count)
     {
         var started = Stopwatch.GetTimestamp();
         await run.ExecuteAsync(
             """
-            CREATE UNLOGGED TABLE payments.fill (merchant_id uuid, k bigint, id uuid, at timestamptz);
             CREATE UNLOGGED TABLE payments.fill_accounts AS
             SELECT p.merchant_id, p.bucket, p.id AS pending, c.id AS clearing, f.id AS fees
             FROM ledger.accounts p
@@ -174,25 +184,43 @@ internal static class ChargesBench
             """);
         if (await run.ScalarAsync<long>("SELECT count(*) FROM payments.fill_accounts") != callers.Length)
             throw new InvalidOperationException("Each merchant has charged before the fill.");
-        const int Chunk = 200_000;
-        for (var done = 0L; done < count; done += Chunk)
+        var indexes = await RowsAsync(
+            run,
+            """
+            SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname, CASE c.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END
+            FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
+            WHERE i.indrelid = ANY (string_to_array($TABLES$, ', ')::regclass[]) ORDER BY pg_get_indexdef(i.indexrelid) LIKE '% brin %', i.indexrelid
+            """.Replace("$TABLES$", $"'{FilledTables}'", StringComparison.Ordinal));
+
+        // Keys come complete here: their pages need no room for answers.
+        await run.ExecuteAsync("ALTER TABLE payments.idempotency_keys SET (fillfactor = 100)");
+        foreach (var index in indexes)
+            await run.ExecuteAsync(index[3] is null ? $"DROP INDEX {index[0]}" : $"ALTER TABLE {index[1]} DROP CONSTRAINT {index[3]}");
+
+        // Two at a time, each its half of the merchants: they share no account. Charges of the last hours, the oldest first.
+        const int Chunk = 500_000;
+        await InTwoAsync([0, 1], async half =>
         {
-            var each = (Math.Min(Chunk, count - done) + Merchants - 1) / Merchants;
-
-            // Charges of the last hours, the oldest chunk first.
-            await run.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"SET synchronous_commit = off; SET work_mem = '64MB'; SELECT set_config('fill.each', '{each}', false), set_config('fill.ago', '{count - done}', false);{FillSql}"));
-            if (done / Chunk % 5 == 4 || done + Chunk >= count)
+            for (var done = 0L; done < count; done += Chunk)
             {
-                Console.Error.WriteLine($"# {Math.Min(done + Chunk, count)} charges after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
-
-                // As the timer would have: the second call seals what the first one marked.
-                for (var i = 0; i < 3; i++)
-                    await run.ScalarAsync<int>("SELECT ledger.seal(now(), 10000)");
+                var each = (Math.Min(Chunk, count - done) + Merchants - 1) / Merchants;
+                await run.ExecuteAsync(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"SET synchronous_commit = off; SET work_mem = '256MB'; SELECT set_config('fill.half', '{half}', false), set_config('fill.each', '{each}', false), set_config('fill.ago', '{count - done}', false);{FillSql}"));
             }
-        }
+        });
+        Told("rows");
+        await InTwoAsync(indexes, index => run.ExecuteAsync($"SET maintenance_work_mem = '512MB'; {index[2]}"));
+        foreach (var index in indexes.Where(index => index[3] is not null))
+            await run.ExecuteAsync($"ALTER TABLE {index[1]} ADD CONSTRAINT {index[3]} {index[4]} USING INDEX {index[3]}");
+        await run.ExecuteAsync("DROP TABLE payments.fill_accounts; ALTER TABLE payments.idempotency_keys SET (fillfactor = 12)");
+        Told("indexes");
 
-        await run.ExecuteAsync("DROP TABLE payments.fill; DROP TABLE payments.fill_accounts");
-        await run.ExecuteAsync("VACUUM ANALYZE payments.charges, payments.attempts, payments.idempotency_keys, payments.balance_transactions, payments.events, ledger.transfers, ledger.balances");
+        // As the timer would have: the second call seals what the first one marked.
+        for (var i = 0; i < 3; i++)
+            await run.ScalarAsync<int>("SELECT ledger.seal(now(), 10000)");
+        Told("seals");
+        await InTwoAsync([.. FilledTables.Split(", "), "ledger.balances"], table => run.ExecuteAsync($"VACUUM ANALYZE {table}"));
         await using (var connection = await run.OpenAdminAsync())
         {
             await using var checkpoint = new NpgsqlCommand("CHECKPOINT", connection) { CommandTimeout = 0 };
@@ -201,36 +229,57 @@ internal static class ChargesBench
 
         run.Report($"fill of {count} charges", "time", Stopwatch.GetElapsedTime(started).TotalSeconds, "s");
         run.Report($"fill of {count} charges", "database", await run.ScalarAsync<long>("SELECT pg_database_size(current_database())") / 1e6, "MB");
+
+        void Told(string what) => Console.Error.WriteLine($"# {what} after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+    }
+
+    private const string FilledTables = "ledger.transfers, payments.charges, payments.attempts, payments.idempotency_keys, payments.balance_transactions, payments.events";
+
+    private static Task InTwoAsync<T>(IReadOnlyList<T> all, Func<T, Task> work) =>
+        Parallel.ForEachAsync(all, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (one, _) => await work(one));
+
+    private static async Task<IReadOnlyList<string?[]>> RowsAsync(BenchRun run, string sql)
+    {
+        await using var connection = await run.Owner.OpenConnectionAsync();
+#pragma warning disable CA2100 // The benchmark's own statements.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<string?[]>();
+        while (await reader.ReadAsync())
+            rows.Add([.. Enumerable.Range(0, reader.FieldCount).Select(i => reader.IsDBNull(i) ? null : reader.GetString(i))]);
+        return rows;
     }
 
     private const string FillSql =
         """
         BEGIN;
-        TRUNCATE payments.fill;
-        INSERT INTO payments.fill
+        CREATE TEMP TABLE fill (merchant_id, k, id, at) ON COMMIT DROP AS
         SELECT merchant_id, k, encode(substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) || '\x7000'::bytea || substring(uuid_send(gen_random_uuid()) FROM 9), 'hex')::uuid, at
         FROM payments.fill_accounts a, generate_series(1, current_setting('fill.each')::bigint) k,
-            LATERAL (SELECT now() - make_interval(secs => (current_setting('fill.ago')::bigint * 0.001)) + make_interval(secs => k * 0.001) AS at) t;
+            LATERAL (SELECT now() - make_interval(secs => (current_setting('fill.ago')::bigint * 0.001)) + make_interval(secs => k * 0.001) AS at) t
+        WHERE a.bucket % 2 = current_setting('fill.half')::int;
+        ANALYZE fill;
         INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, response_status, response_body, created_at, completed_at)
-        SELECT merchant_id, md5(id::text), sha256(uuid_send(id)), id, 201, convert_to(format('{"id":"ch_%s","object":"charge","status":"captured"}', id), 'UTF8'), at, at FROM payments.fill;
+        SELECT merchant_id, md5(id::text), sha256(uuid_send(id)), id, 201, convert_to(format('{"id":"ch_%s","object":"charge","status":"captured"}', id), 'UTF8'), at, at FROM fill;
         INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, fee_amount, fee_details, payment_token, provider, provider_reference,
             card, description, metadata, created_at, updated_at)
         SELECT merchant_id, id, 'captured', 'EUR', 1050, 'automatic', 1050, 1050, 60,
             '[{"amount":1050,"fee":60,"plan_version":1,"rule":{},"parts":[{"type":"percentage","amount":30,"basis_points":290,"of":1050},{"type":"fixed","amount":30}]}]',
             'tok_visa', 'sandbox', 'pay_' || replace(id::text, '-', ''), '{"brand":"visa","last4":"4242","country":"US"}', 'Order 1', '{}', at, at
-        FROM payments.fill;
+        FROM fill;
         INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, idempotency_key, created_at, finished_at)
-        SELECT merchant_id, id, id, 'charge', 'succeeded', 'sandbox', 1050, 'pay_' || replace(id::text, '-', ''), md5(id::text), at, at FROM payments.fill;
+        SELECT merchant_id, id, id, 'charge', 'succeeded', 'sandbox', 1050, 'pay_' || replace(id::text, '-', ''), md5(id::text), at, at FROM fill;
         INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, created_at)
-        SELECT merchant_id, id, 'charge', 'ch_' || replace(id::text, '-', ''), 'capture:att_' || replace(id::text, '-', ''), 'EUR', 1050, 60, 990, (at + interval '30 days')::date, at FROM payments.fill;
+        SELECT merchant_id, id, 'charge', 'ch_' || replace(id::text, '-', ''), 'capture:att_' || replace(id::text, '-', ''), 'EUR', 1050, 60, 990, (at + interval '30 days')::date, at FROM fill;
         INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-        SELECT merchant_id, id, 'charge.captured', 'charge', id, 1, jsonb_build_object('id', 'ch_' || replace(id::text, '-', ''), 'object', 'charge', 'status', 'captured'), at FROM payments.fill;
+        SELECT merchant_id, id, 'charge.captured', 'charge', id, 1, jsonb_build_object('id', 'ch_' || replace(id::text, '-', ''), 'object', 'charge', 'status', 'captured'), at FROM fill;
         -- Whoever else posts waits: the versions below follow on what stands now.
-        SELECT count(*) FROM (SELECT account_id FROM ledger.balances WHERE account_id IN (SELECT unnest(ARRAY[pending, clearing, fees]) FROM payments.fill_accounts) ORDER BY account_id FOR UPDATE) l;
+        SELECT count(*) FROM (SELECT account_id FROM ledger.balances WHERE account_id IN (SELECT unnest(ARRAY[pending, clearing, fees]) FROM payments.fill_accounts WHERE bucket % 2 = current_setting('fill.half')::int) ORDER BY account_id FOR UPDATE) l;
         SELECT pg_current_xact_id();
         WITH numbered AS (
             SELECT nextval('ledger.journal_ids') AS journal_id, f.*, a.bucket, a.pending, a.clearing, a.fees
-            FROM (SELECT * FROM payments.fill ORDER BY k, merchant_id) f JOIN payments.fill_accounts a USING (merchant_id)
+            FROM (SELECT * FROM fill ORDER BY k, merchant_id) f JOIN payments.fill_accounts a USING (merchant_id)
         )
         INSERT INTO ledger.transfers (journal_id, amount, debit_version, debit_balance, credit_version, credit_balance, recorded_at, debit_account, credit_account, line, bucket, code,
             effective_at, merchant_id, kind, external_key)
@@ -251,10 +300,11 @@ internal static class ChargesBench
         UPDATE ledger.balances b
         SET balance = b.balance + t.balance * t.n, version = b.version + t.versions * t.n, recorded_at = greatest(now(), b.recorded_at)
         FROM (SELECT x.account_id, x.balance, x.versions, current_setting('fill.each')::bigint AS n
-            FROM payments.fill_accounts a, LATERAL (VALUES (a.clearing, 1050, 1), (a.pending, 990, 2), (a.fees, 60, 1)) AS x (account_id, balance, versions)) t
+            FROM payments.fill_accounts a, LATERAL (VALUES (a.clearing, 1050, 1), (a.pending, 990, 2), (a.fees, 60, 1)) AS x (account_id, balance, versions)
+            WHERE a.bucket % 2 = current_setting('fill.half')::int) t
         WHERE b.account_id = t.account_id;
         INSERT INTO payments.monthly_volumes AS v (merchant_id, currency, month, captured, captures)
-        SELECT merchant_id, 'EUR', date_trunc('month', at AT TIME ZONE 'UTC')::date, sum(1050), count(*) FROM payments.fill GROUP BY 1, 2, 3
+        SELECT merchant_id, 'EUR', date_trunc('month', at AT TIME ZONE 'UTC')::date, sum(1050), count(*) FROM fill GROUP BY 1, 2, 3
         ON CONFLICT (merchant_id, currency, month) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures;
         COMMIT;
         """;
@@ -276,7 +326,7 @@ internal static class ChargesBench
     }
 
     private static Task<Service> StartAcquirerAsync(string folder) => Service.StartAsync(
-        "acquirer", "local/acquirer/bin/Release/net10.0/Payments.Acquirer.dll", port => new()
+        "acquirer", "local/acquirer/bin/Release/net10.0/Payments.Acquirer.dll", null, port => new()
         {
             ["Acquirer__Port"] = port.ToString(CultureInfo.InvariantCulture),
             ["Acquirer__ApiKey"] = "ak_bench",
@@ -284,8 +334,8 @@ internal static class ChargesBench
             ["Acquirer__FlushToDisk"] = "false",
         }, "/health");
 
-    private static Task<Service> StartAppAsync(BenchRun run, Service acquirer, string platformKey) => Service.StartAsync(
-        "app", "functions/bin/Release/net10.0/Payments.Functions.dll", port =>
+    private static Task<Service> StartAppAsync(BenchRun run, Service acquirer, string platformKey, int? at = null) => Service.StartAsync(
+        "app", "functions/bin/Release/net10.0/Payments.Functions.dll", at, port =>
         {
             using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(Service.Root, "local.settings.sample.json")));
             var settings = sample.RootElement.GetProperty("Values").EnumerateObject().ToDictionary(value => value.Name, value => value.Value.GetString()!, StringComparer.Ordinal);
@@ -301,7 +351,7 @@ internal static class ChargesBench
         }, "/health/ready");
 
     private static Task<Service> StartBareAsync(BenchRun run) => Service.StartAsync(
-        "bare endpoint", "benchmarks/bin/Release/net10.0/Payments.Benchmarks.dll", port => new()
+        "bare endpoint", "benchmarks/bin/Release/net10.0/Payments.Benchmarks.dll", null, port => new()
         {
             [BareEndpoint.PortVariable] = port.ToString(CultureInfo.InvariantCulture),
             [BareEndpoint.PostgresVariable] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString,
@@ -315,6 +365,7 @@ internal static class ChargesBench
     private sealed class Service : IDisposable
     {
         private readonly Process _process;
+        private bool _ended;
 
         private Service(string name, Process process, Uri address)
         {
@@ -347,9 +398,9 @@ internal static class ChargesBench
             }
         }
 
-        public static async Task<Service> StartAsync(string name, string program, Func<int, Dictionary<string, string>> settings, string health, params string[] arguments)
+        public static async Task<Service> StartAsync(string name, string program, int? at, Func<int, Dictionary<string, string>> settings, string health, params string[] arguments)
         {
-            var port = FreePort();
+            var port = at ?? FreePort();
             var path = Path.Combine(Root, program);
             var info = new ProcessStartInfo("dotnet", [path, .. arguments])
             {
@@ -401,6 +452,9 @@ internal static class ChargesBench
 
         public void Dispose()
         {
+            if (_ended)
+                return;
+            _ended = true;
             if (!_process.HasExited)
             {
                 _process.Kill(entireProcessTree: true);

@@ -38,6 +38,13 @@ internal static class LedgerBench
         await using var writer = new LedgerWriter(run.App, posting, TimeProvider.System);
         await OpenAccountsAsync(run, posting);
 
+        // Untimed, on both sides alike: the code of each is compiled, and each server process has its plans, before the first case.
+        foreach (var (_, pick) in Shapes)
+        {
+            await TextbookLedger.RunAsync(run, 1, times with { Measure = times.WarmUp }, pick);
+            await PostAsync(writer, 1, times with { Measure = times.WarmUp }, pick);
+        }
+
         var empty = new Dictionary<string, double>();
         foreach (var callers in Callers)
         {

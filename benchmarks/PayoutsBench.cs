@@ -45,8 +45,8 @@ internal static class PayoutsBench
     private static async Task NightAsync(BenchRun run, ServiceProvider services, string folder, DateOnly date, int merchants, bool report)
     {
         var name = $"{merchants} merchants";
-        await FillAsync(run, merchants);
-        var baseline = await PlainInsertAsync(run, merchants);
+        await FillAsync(run, date, merchants);
+        var baseline = await PlainInsertAsync(run, date, merchants);
 
         var night = await services.GetRequiredService<RunPayouts>().RunAsync(date, Currency.Eur, "bench", CancellationToken.None);
         if (night.Payouts != merchants || night.Status != PayoutRunStatus.Submitted)
@@ -85,7 +85,7 @@ internal static class PayoutsBench
         run.Report(name, $"file of {payouts} payouts, size", new FileInfo(largest).Length / 1e6, "MB");
     }
 
-    private static async Task<double> PlainInsertAsync(BenchRun run, int merchants)
+    private static async Task<double> PlainInsertAsync(BenchRun run, DateOnly date, int merchants)
     {
         await run.ExecuteAsync(
             """
@@ -96,24 +96,27 @@ internal static class PayoutsBench
         var watch = Stopwatch.StartNew();
         await run.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
             INSERT INTO payments.plain SELECT gen_random_uuid(), merchant_id, currency, sum(net), 'pending', '2030-01-01'
-            FROM payments.balance_transactions WHERE payout_id IS NULL AND released_at IS NOT NULL AND currency = 'EUR' GROUP BY merchant_id, currency LIMIT {merchants}
+            FROM payments.balance_transactions WHERE available_on = '{date:yyyy-MM-dd}' AND released_at IS NOT NULL AND currency = 'EUR' GROUP BY merchant_id, currency LIMIT {merchants}
             """));
         return watch.Elapsed.TotalSeconds;
     }
 
-    /// <summary>Merchants of their own for each night, each with a bank account and two captures that are available.</summary>
-    private static Task FillAsync(BenchRun run, int merchants) => run.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
+    /// <summary>
+    /// Merchants of their own for each night, each with a bank account and two captures as <c>ReleaseFunds</c> leaves them: available, and in the merchant's open
+    /// batch. Rows stand in the order of merchants, whose ids are ordered by time.
+    /// </summary>
+    private static Task FillAsync(BenchRun run, DateOnly date, int merchants) => run.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
         DELETE FROM payments.payout_settings;
-        CREATE TEMP TABLE fresh AS SELECT overlay(overlay(gen_random_uuid()::text placing '0198' from 1 for 4) placing '7' from 15 for 1)::uuid AS id, gen_random_uuid() AS account, n
-        FROM generate_series(1, {merchants}) AS n;
+        CREATE TEMP TABLE fresh AS SELECT overlay(overlay(gen_random_uuid()::text placing '0198' from 1 for 4) placing '7' from 15 for 1)::uuid AS id, gen_random_uuid() AS account, gen_random_uuid() AS batch, n
+        FROM generate_series(1, {merchants}) AS n ORDER BY id;
         INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
         SELECT id, 'Merchant ' || n, 'DE', 'active', '{"{}"}', 2, '{"{}"}', '2029-01-01', '2029-01-01' FROM fresh;
         INSERT INTO payments.bank_accounts (merchant_id, id, currency, kind, holder_name, iban, status, verified_at, usable_from, created_at, updated_at)
         SELECT id, account, 'EUR', 'iban', 'Händler & Söhne ' || n, 'DE89370400440532013000', 'active', '2029-01-01', '2020-01-01', '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.payout_settings (merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, bank_account_id, created_at, updated_at)
-        SELECT id, 'EUR', 'daily', 1, 0, 0, 0, account, '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, created_at)
-        SELECT id, gen_random_uuid(), 'charge', 'ch_bench', 'bench/' || id || '/' || c, 'EUR', 1000 + n % 5000, 0, 1000 + n % 5000, '2029-01-01', '2029-01-01', '2029-01-01'
+        INSERT INTO payments.payout_settings (merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, bank_account_id, batch_id, created_at, updated_at)
+        SELECT id, 'EUR', 'daily', 1, 0, 0, 0, account, batch, '2029-01-01', '2029-01-01' FROM fresh;
+        INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
+        SELECT id, gen_random_uuid(), 'charge', 'ch_bench', 'bench/' || id || '/' || c, 'EUR', 1000 + n % 5000, 0, 1000 + n % 5000, '{date:yyyy-MM-dd}', '2029-01-01', batch, '2029-01-01'
         FROM fresh CROSS JOIN generate_series(1, 2) AS c;
         WITH opened AS (
             INSERT INTO ledger.accounts (bucket, name, currency, merchant_id, sign, min_balance, opened_at)

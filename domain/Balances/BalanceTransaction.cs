@@ -25,6 +25,7 @@ public enum BalanceTransactionType
 /// <param name="SourceId">The object it stems from, as text: <c>ch_...</c>, <c>re_...</c>, <c>dp_...</c>, <c>po_...</c>.</param>
 /// <param name="JournalKey">The external key of the ledger's journal. A second transaction with the same key is refused.</param>
 /// <param name="AvailableOn">The UTC date from which it can be paid out.</param>
+/// <param name="Batch">What it is paid with; null until it is collected, which happens when it is released or when the next payout is made.</param>
 /// <param name="ReleasedAt">Set from the start when the journal moved the available balance, not the pending one.</param>
 public sealed record BalanceTransaction(
     BalanceTransactionId Id,
@@ -36,7 +37,7 @@ public sealed record BalanceTransaction(
     Money Fee,
     DateOnly AvailableOn,
     DateTimeOffset? ReleasedAt,
-    PayoutId? Payout,
+    PayoutBatchId? Batch,
     DateTimeOffset CreatedAt)
 {
     public Money Net => Amount - Fee;

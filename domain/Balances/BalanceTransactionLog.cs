@@ -22,7 +22,7 @@ public static class BalanceTransactionLog
             Columns.Of(transactions, t => t.Fee.MinorUnits, NpgsqlDbType.Bigint),
             Columns.Of(transactions, t => t.AvailableOn, NpgsqlDbType.Date),
             Columns.Of(transactions, t => t.ReleasedAt?.ToUniversalTime(), NpgsqlDbType.TimestampTz),
-            Columns.Of(transactions, t => t.Payout?.Value, NpgsqlDbType.Uuid),
+            Columns.Of(transactions, t => t.Batch?.Value, NpgsqlDbType.Uuid),
             Columns.Of(transactions, t => t.CreatedAt.ToUniversalTime(), NpgsqlDbType.TimestampTz),
         },
     };

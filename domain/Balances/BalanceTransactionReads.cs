@@ -24,6 +24,9 @@ public sealed record BalanceTransactionFilter(BalanceTransactionType? Type = nul
 /// <summary>Reads what changed a merchant's money: every line with the object it stems from. A merchant's key reads only that merchant's.</summary>
 public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
 {
+    // Finds a payout's own line by its key.
+    private const string ThisPayoutAlone = "(NOT b.is_payout OR b.id = {0})";
+
     public async Task<BalanceTransactionResource?> GetAsync(MerchantId merchant, BalanceTransactionId id, CancellationToken ct)
     {
         await using var command = GetCommand(merchant, id);
@@ -44,19 +47,31 @@ public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
     }
 
     internal NpgsqlCommand GetCommand(MerchantId merchant, BalanceTransactionId id) =>
-        new ListQuery(BalanceSql.List, "b", merchant).Equal("id", id.Value, NpgsqlDbType.Uuid).Limit(dataSource, 1);
+        new ListQuery(BalanceSql.List, "b", merchant).And("counted").Equal("id", id.Value, NpgsqlDbType.Uuid).Limit(dataSource, 1);
 
     internal NpgsqlCommand ListCommand(MerchantId merchant, BalanceTransactionFilter filter, int limit, BalanceTransactionId? startingAfter)
     {
         var query = new ListQuery(BalanceSql.List, "b", merchant)
+            .And("counted")
             .Equal("type", filter.Type is { } type ? DbText.Of(type) : null, NpgsqlDbType.Text)
             .Equal("source_id", filter.Source, NpgsqlDbType.Text)
-            .Equal("payout_id", filter.Payout?.Value, NpgsqlDbType.Uuid)
             .Created(filter.Created)
             .After(startingAfter?.Value);
+        if (filter.Payout is { } payout)
+        {
+            query.Matches("b.batch_id = (SELECT p.batch_id FROM payments.payouts p WHERE p.merchant_id = $1 AND p.id = {0})", payout.Value, NpgsqlDbType.Uuid)
+                .Matches(ThisPayoutAlone, payout.Value, NpgsqlDbType.Uuid);
+        }
 
-        // The index on types leaves charges out, so a plan for any value of the parameter needs to be told that it is another.
-        return (filter.Type is null or BalanceTransactionType.Charge ? query : query.And("type <> 'charge'")).Limit(dataSource, limit);
+        // The index on types leaves charges out, so a plan for any value of the parameter needs to be told that it is another. Likewise, payouts are
+        // looked at only where they may be meant, and by their key.
+        if (filter.Type is not (null or BalanceTransactionType.Charge))
+            query.And("type <> 'charge'");
+        if (filter.Source is not null && PrefixedId.TryParse<PayoutId>(filter.Source, out var source))
+            query.Matches(ThisPayoutAlone, source.Value, NpgsqlDbType.Uuid);
+        else if (filter.Source is not null || filter.Type is not (null or BalanceTransactionType.Payout))
+            query.And("is_payout = false");
+        return query.Limit(dataSource, limit);
     }
 
     private static BalanceTransactionResource Read(NpgsqlDataReader row) => new(

@@ -62,7 +62,10 @@ public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contr
 /// </summary>
 public sealed class AttemptOutcomes : IAsyncDisposable
 {
-    private readonly GroupCommit<AttemptAnswer, AttemptOutcome> _commit;
+    // Two transactions at a time, each for its half of the buckets: they share neither a merchant's rows nor a stripe of the platform's accounts, so neither waits for the other.
+    private const int Lanes = 2;
+
+    private readonly GroupCommit<AttemptAnswer, AttemptOutcome>[] _lanes;
     private readonly LedgerPosting _ledger;
     private readonly MerchantReads _merchants;
     private readonly IdempotencyStore _idempotency;
@@ -79,7 +82,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         _signal = signal;
         _time = time;
         _log = log;
-        _commit = new GroupCommit<AttemptAnswer, AttemptOutcome>("charge-outcomes", dataSource, RecordBatchAsync, new GroupCommitOptions(), time);
+        _lanes = [.. Enumerable.Range(0, Lanes).Select(_ => new GroupCommit<AttemptAnswer, AttemptOutcome>("charge-outcomes", dataSource, RecordBatchAsync, new GroupCommitOptions(), time))];
     }
 
     /// <summary>
@@ -97,7 +100,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _commit.SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement }, ct);
+        var outcome = await _lanes[reference.Merchant.Bucket % Lanes].SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement }, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Changed && settlement is not null)
@@ -118,7 +121,11 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         return outcome with { Response = kept ?? outcome.Now };
     }
 
-    public ValueTask DisposeAsync() => _commit.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var lane in _lanes)
+            await lane.DisposeAsync();
+    }
 
     private async ValueTask<IReadOnlyList<AttemptOutcome>> RecordBatchAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
@@ -176,13 +183,21 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     private static async Task<OutcomeBatch> LoadAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(ChargeSql.LockAttempts, connection, transaction);
         var references = answers.Select(a => a.Reference).Distinct().ToList();
-        command.Parameters.Add(Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid));
-        command.Parameters.Add(Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid));
+        await using var command = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands =
+            {
+                new(KeptPlans.Use),
+                new(ChargeSql.LockAttempts) { Parameters = { Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid) } },
+            },
+        };
         var batch = new OutcomeBatch();
         await using (var row = await command.ExecuteReaderAsync(ct))
+        {
+            await row.NextResultAsync(ct);
             await ReadAsync(row, batch, ct);
+        }
 
         // The lock of a refund that is settled may have been waited for: then its row was read as it was before.
         var settled = batch.SettledRefunds();

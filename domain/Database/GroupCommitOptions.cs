@@ -17,4 +17,10 @@ public sealed record GroupCommitOptions
 
     /// <summary>How long a lost server is asked whether it had committed, before the outcome is called unknown.</summary>
     public TimeSpan ResolveWithin { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the connection is kept after a batch, for the next. Within twice that time it is back in the pool, which others share.</summary>
+    public TimeSpan ConnectionIdle { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long batches use one connection at most, so that the pool gets to renew it.</summary>
+    public TimeSpan ConnectionLifetime { get; init; } = TimeSpan.FromMinutes(5);
 }

@@ -48,6 +48,16 @@ internal sealed class ListQuery
         return this;
     }
 
+    /// <summary>A condition of its own, with <c>{0}</c> for the value and <c>$1</c> for the merchant.</summary>
+    public ListQuery Matches(string condition, object value, NpgsqlDbType type)
+    {
+        var (before, after) = (condition[..condition.IndexOf("{0}", StringComparison.Ordinal)], condition[(condition.IndexOf("{0}", StringComparison.Ordinal) + 3)..]);
+        _text.Append(" AND ").Append(before);
+        Parameter(value, type);
+        _text.Append(after);
+        return this;
+    }
+
     public ListQuery Within(string column, Bounds<long> bounds)
     {
         if (bounds.Least is { } value && bounds.Least == bounds.Most)

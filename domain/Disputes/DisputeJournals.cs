@@ -76,7 +76,7 @@ public static class DisputeJournals
                     fee ?? Money.Zero(currency),
                     DateOnly.FromDateTime(now.UtcDateTime),
                     ReleasedAt: now,
-                    Payout: null,
+                    Batch: null,
                     CreatedAt: now)
                 : null));
         }

@@ -65,6 +65,9 @@ public readonly record struct PayoutId(Guid Value) : IPrefixedId<PayoutId>
     public override string ToString() => PrefixedId.Format(this);
 }
 
+/// <summary>What is paid together: open until a payout takes it. Nobody outside sees it.</summary>
+public readonly record struct PayoutBatchId(Guid Value);
+
 public readonly record struct EventId(Guid Value) : IPrefixedId<EventId>
 {
     public static string Prefix => "evt_";

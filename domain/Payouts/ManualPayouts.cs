@@ -74,7 +74,7 @@ public sealed class ManualPayouts
     {
         var now = _time.GetUtcNow();
         PayoutCandidate candidate;
-        await using (var command = new NpgsqlCommand(PayoutSql.Position, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } })
+        await using (var command = new NpgsqlCommand(PayoutSql.LockOne, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } })
         {
             await using var reader = await command.ExecuteReaderAsync(ct);
             if (!await reader.ReadAsync(ct))
@@ -85,7 +85,9 @@ public sealed class ManualPayouts
             candidate = PayoutCandidate.Read(reader, currency);
         }
 
-        if (PayoutRules.DecideManual(candidate.Position, amount, now).Refusal is { } refusal)
+        candidate = (await PayoutWriter.CollectAsync(connection, transaction, currency, [candidate], ct))[0];
+        var decision = PayoutRules.DecideManual(candidate.Position, amount, now);
+        if (decision.Refusal is { } refusal)
         {
             return Refused(refusal, currency);
         }
@@ -96,10 +98,10 @@ public sealed class ManualPayouts
         var arrival = method == PayoutMethod.Instant ? today
             : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), rail == PayoutRail.File ? 2 : 1);
         var terms = new PayoutTerms(null, currency, rail, method, today, arrival);
-        var written = await _writer.WriteAsync(connection, transaction, terms, [candidate], position => PayoutRules.DecideManual(position, amount, now), now, ct);
+        var written = await _writer.WriteAsync(connection, transaction, terms, [(candidate, decision)], now, ct);
         if (written.Payouts is not [var payout])
         {
-            return Refused(written.NotPaid.Count > 0 ? written.NotPaid[0].Decision.Refusal!.Value : PayoutRefusal.NothingAvailable, currency);
+            return Refused(PayoutRefusal.NothingAvailable, currency);
         }
 
         await PayoutAudit.WriteAsync(connection, transaction, merchant, actor, "payout_created", payout.Id.ToString(), PayoutResource.Json(payout), now, ct);

@@ -32,25 +32,25 @@ internal static class PayoutJournals
     }
 
     /// <summary>
-    /// The rows that close a payout's list beside its own, which <c>payments.create_payouts</c> writes: what is reserved and what is carried over.
-    /// With them, the rows of a payout sum to zero.
+    /// The rows that close a payout's list beside the payout itself: what is reserved, and what is carried over to <paramref name="next"/>. With them, the
+    /// rows of <paramref name="batch"/> sum to the payout.
     /// </summary>
     public static IEnumerable<BalanceTransaction> RestRows(
-        MerchantId merchant, PayoutId payout, Currency currency, PayoutDecision decision, DateOnly date, int reserveDays, DateTimeOffset now)
+        MerchantId merchant, PayoutId payout, PayoutBatchId batch, PayoutBatchId next, Currency currency, PayoutDecision decision, DateOnly date, int reserveDays, DateTimeOffset now)
     {
         if (decision.Reserved > 0)
         {
-            yield return Row(BalanceTransactionType.Reserve, "reserve", -decision.Reserved, date, now, payout);
+            yield return Row(BalanceTransactionType.Reserve, "reserve", -decision.Reserved, date, now, batch);
             yield return Row(BalanceTransactionType.ReserveRelease, "reserve_release", decision.Reserved, date.AddDays(reserveDays), null, null);
         }
 
         if (decision.CarriedOver != 0)
         {
-            yield return Row(BalanceTransactionType.Adjustment, "carried_out", -decision.CarriedOver, date, now, payout);
-            yield return Row(BalanceTransactionType.Adjustment, "carried_over", decision.CarriedOver, date, now, null);
+            yield return Row(BalanceTransactionType.Adjustment, "carried_out", -decision.CarriedOver, date, now, batch);
+            yield return Row(BalanceTransactionType.Adjustment, "carried_over", decision.CarriedOver, date, now, next);
         }
 
-        BalanceTransaction Row(BalanceTransactionType type, string step, long amount, DateOnly availableOn, DateTimeOffset? releasedAt, PayoutId? within) => new(
+        BalanceTransaction Row(BalanceTransactionType type, string step, long amount, DateOnly availableOn, DateTimeOffset? releasedAt, PayoutBatchId? within) => new(
             PrefixedId.New<BalanceTransactionId>(now), merchant, type, payout.ToString(), $"payout/{payout}/{step}",
             new Money(amount, currency), Money.Zero(currency), availableOn, releasedAt, within, now);
     }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
+using Payments.Domain.Ledger;
 
 namespace Payments.Domain.Payouts;
 
@@ -118,7 +119,7 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource, TimeProvider time)
 
     private static async Task<long> PendingAsync(NpgsqlConnection connection, MerchantId merchant, Currency currency, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(PayoutSql.Pending, connection) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } };
+        await using var command = new NpgsqlCommand(PayoutSql.Pending, connection) { Parameters = { new() { Value = ChartOfAccounts.MerchantPending(merchant, currency).Name }, new() { Value = currency.Code } } };
         return (long)(await command.ExecuteScalarAsync(ct))!;
     }
 

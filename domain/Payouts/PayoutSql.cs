@@ -74,69 +74,69 @@ internal static class PayoutSql
 
     public const string EndRun = "UPDATE payments.payout_runs SET status = 'submitted', submitted_at = $2 WHERE id = $1 AND status = 'created'";
 
-    // The next merchants in order with all that decides about them. The balance is read over the same range of merchants, so that it is one
-    // walk along the index of what is to be paid.
-    public const string Positions =
-        $"""
-        WITH chunk AS MATERIALIZED (
-            SELECT * FROM payments.payout_settings
-            WHERE currency = $1 AND merchant_id > $2 AND merchant_id <= $4
-            ORDER BY merchant_id
-            LIMIT $3
-        ), balances AS (
-            SELECT merchant_id, sum(net)::bigint AS available, (sum(net) FILTER (WHERE type IN {NewIncome}))::bigint AS new_income
-            FROM payments.balance_transactions
-            WHERE merchant_id > $2 AND merchant_id <= (SELECT merchant_id FROM chunk ORDER BY merchant_id DESC LIMIT 1)
-              AND currency = $1 AND payout_id IS NULL AND released_at IS NOT NULL
-            GROUP BY merchant_id
-        )
-        SELECT s.merchant_id, COALESCE(b.available, 0), COALESCE(b.new_income, 0), s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
-               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day
-        FROM chunk s
-        JOIN payments.merchants m ON m.id = s.merchant_id
-        LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
-        LEFT JOIN balances b ON b.merchant_id = s.merchant_id
-        ORDER BY s.merchant_id
-        """;
-
-    public const string Position =
-        $"""
-        SELECT s.merchant_id, COALESCE(b.available, 0), COALESCE(b.new_income, 0), s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
-               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day
+    private const string Terms =
+        """
+        s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
+               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day, s.batch_id
         FROM payments.payout_settings s
         JOIN payments.merchants m ON m.id = s.merchant_id
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
-        LEFT JOIN LATERAL (
-            SELECT sum(net)::bigint AS available, (sum(net) FILTER (WHERE type IN {NewIncome}))::bigint AS new_income
-            FROM payments.balance_transactions
-            WHERE merchant_id = s.merchant_id AND currency = s.currency AND payout_id IS NULL AND released_at IS NOT NULL
-        ) b ON true
+        """;
+
+    // The next merchants in order with all that decides about them but the money. From here to the commit their batches are theirs who asked: nothing is
+    // released into them, and no other payout takes them.
+    public const string LockNext =
+        $"""
+        SELECT s.merchant_id, 0::bigint, 0::bigint, {Terms}
+        WHERE s.currency = $1 AND s.merchant_id > $2 AND s.merchant_id <= $4
+        ORDER BY s.merchant_id
+        LIMIT $3
+        FOR NO KEY UPDATE OF s
+        """;
+
+    public const string LockOne =
+        $"""
+        SELECT s.merchant_id, 0::bigint, 0::bigint, {Terms}
+        WHERE s.merchant_id = $1 AND s.currency = $2
+        FOR NO KEY UPDATE OF s
+        """;
+
+    // What the next payout would find, without a lock.
+    public const string Position =
+        $"""
+        WITH lines AS (
+            SELECT b.net, b.type FROM payments.balance_transactions b
+            WHERE b.merchant_id = $1 AND b.payout_id = (SELECT batch_id FROM payments.payout_settings WHERE merchant_id = $1 AND currency = $2)
+            UNION ALL
+            SELECT net, type FROM payments.balance_transactions
+            WHERE merchant_id = $1 AND currency = $2 AND payout_id IS NULL AND released_at IS NOT NULL
+        )
+        SELECT s.merchant_id, (SELECT COALESCE(sum(net), 0)::bigint FROM lines), (SELECT COALESCE(sum(net), 0)::bigint FROM lines WHERE type IN {NewIncome}), {Terms}
         WHERE s.merchant_id = $1 AND s.currency = $2
         """;
 
-    // Takes every released row into its payout and tells what was really taken: rows that came since the balance was read are in, rows
-    // that another payout took meanwhile are not.
-    public const string Take =
+    // Completes the batches of merchants whose settings are locked, and adds them up: what was released into them since they were opened, and what was
+    // released from the start and is in none yet. A statement of its own, so that it sees all that was committed before the lock was had.
+    public const string Collect =
         $"""
-        WITH taken AS (
+        WITH open AS (
+            SELECT * FROM unnest($1, $2) AS t (merchant_id, batch_id)
+        ), collected AS (
             UPDATE payments.balance_transactions b
-            SET payout_id = t.payout_id
-            FROM unnest($1, $2) AS t (merchant_id, payout_id)
-            WHERE b.merchant_id = t.merchant_id AND b.merchant_id >= $4 AND b.merchant_id <= $5
+            SET payout_id = open.batch_id
+            FROM open
+            WHERE b.merchant_id = open.merchant_id AND b.merchant_id >= $4 AND b.merchant_id <= $5
               AND b.currency = $3 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
             RETURNING b.merchant_id, b.net, b.type
+        ), lines AS (
+            SELECT merchant_id, net, type FROM collected
+            UNION ALL
+            SELECT b.merchant_id, b.net, b.type FROM open JOIN payments.balance_transactions b ON b.merchant_id = open.merchant_id AND b.payout_id = open.batch_id
         )
-        SELECT merchant_id, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint FROM taken GROUP BY merchant_id
+        SELECT merchant_id, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint FROM lines GROUP BY merchant_id
         """;
 
-    public const string GiveBack =
-        """
-        UPDATE payments.balance_transactions b SET payout_id = NULL
-        FROM unnest($1, $2) AS t (merchant_id, payout_id)
-        WHERE b.merchant_id = t.merchant_id AND b.payout_id = t.payout_id
-        """;
-
-    public const string Create = "SELECT payments.create_payouts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    public const string Create = "SELECT payments.create_payouts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
     public const string TakeTraces =
         "UPDATE payments.payout_traces SET last = (last + $1) % 9999999 WHERE rail = 'file' RETURNING (last - $1 + 9999999) % 9999999";
@@ -196,15 +196,17 @@ internal static class PayoutSql
 
     public const string Composition =
         """
-        SELECT id, type, source_id, currency, amount, fee, net, available_on, created_at FROM payments.balance_transactions
-        WHERE merchant_id = $1 AND payout_id = $2 AND ($3::uuid IS NULL OR id > $3)
+        SELECT id, type, source_id, currency, amount, fee, net, available_on, created_at FROM payments.balance_lines
+        WHERE merchant_id = $1 AND batch_id = (SELECT batch_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2) AND counted AND (NOT is_payout OR id = $2) AND ($3::uuid IS NULL OR id > $3)
         ORDER BY id LIMIT $4
         """;
 
+    // The ledger knows it, and the rows that are not released yet need no index by merchant.
     public const string Pending =
         """
-        SELECT COALESCE(sum(net), 0)::bigint FROM payments.balance_transactions
-        WHERE merchant_id = $1 AND currency = $2 AND payout_id IS NULL AND released_at IS NULL AND type <> 'reserve_release'
+        SELECT COALESCE(sum(b.balance), 0)::bigint
+        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+        WHERE a.name = $1 AND a.currency = $2
         """;
 
     // A file that was planned may be at the bank already, so the run must not have got that far.

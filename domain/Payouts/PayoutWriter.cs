@@ -8,7 +8,7 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant whose balance is to be paid out, with what was read of it.</summary>
-internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule)
+internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule, PayoutBatchId Batch)
 {
     internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency) => new(
         new MerchantId(row.GetGuid(0)),
@@ -31,92 +31,69 @@ internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Accou
         new PayoutSchedule(
             DbText.Parse<PayoutInterval>(row.GetString(8)),
             row.IsDBNull(16) ? null : DbText.Parse<DayOfWeek>(row.GetString(16)),
-            row.IsDBNull(17) ? null : row.GetInt16(17)));
+            row.IsDBNull(17) ? null : row.GetInt16(17)),
+        new PayoutBatchId(row.GetGuid(18)));
 }
 
 /// <summary>What payouts made together have in common.</summary>
 internal sealed record PayoutTerms(PayoutRunId? Run, Currency Currency, PayoutRail Rail, PayoutMethod Method, DateOnly Date, DateOnly ArrivalDate);
 
 /// <summary>What became of the candidates: payouts made, and merchants whose journal the ledger refused.</summary>
-internal sealed record PayoutsWritten(IReadOnlyList<Payout> Payouts, IReadOnlyList<(MerchantId Merchant, PayoutDecision Decision)> NotPaid, IReadOnlyList<(MerchantId Merchant, string Reason)> Refused);
+internal sealed record PayoutsWritten(IReadOnlyList<Payout> Payouts, IReadOnlyList<(MerchantId Merchant, string Reason)> Refused);
 
 /// <summary>
-/// Makes payouts, many at a time, in one transaction: the balance transactions they consist of, the ledger, the payouts, their events and the
-/// messages that get them submitted.
+/// Makes payouts, many at a time, in one transaction: the ledger, the payouts, their events and the messages that get them submitted. Whoever calls it has
+/// locked the payout settings of the candidates, and with them the batches that their payouts take.
 /// </summary>
 internal sealed class PayoutWriter(LedgerPosting ledger)
 {
     private const string AccountMissing = "account_missing";
 
-    /// <param name="candidates">In the database's order of merchants; each with a bank account.</param>
-    /// <param name="decide">Decides on the balance as it was really taken, which may differ from what was read before.</param>
-    public async Task<PayoutsWritten> WriteAsync(
-        NpgsqlConnection connection,
-        NpgsqlTransaction transaction,
-        PayoutTerms terms,
-        IReadOnlyList<PayoutCandidate> candidates,
-        Func<PayoutPosition, PayoutDecision> decide,
-        DateTimeOffset now,
-        CancellationToken ct)
+    /// <summary>Completes the batches of the candidates and tells how much is in each, as long as the transaction lasts.</summary>
+    /// <param name="candidates">In the database's order of merchants, their settings locked by an earlier statement of the transaction.</param>
+    public static async Task<IReadOnlyList<PayoutCandidate>> CollectAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, Currency currency, IReadOnlyList<PayoutCandidate> candidates, CancellationToken ct)
     {
         if (candidates.Count == 0)
         {
-            return new([], [], []);
+            return candidates;
         }
 
-        var ids = candidates.Select(_ => PrefixedId.New<PayoutId>(now)).ToArray();
-        var taken = await TakeAsync(connection, transaction, terms.Currency, candidates, ids, ct);
-
-        var planned = new List<Plan>(candidates.Count);
-        var notPaid = new List<(MerchantId, PayoutDecision)>();
-        var giveBack = new List<(MerchantId Merchant, PayoutId Payout)>();
-        for (var i = 0; i < candidates.Count; i++)
-        {
-            var candidate = candidates[i];
-            var (available, newIncome) = taken.GetValueOrDefault(candidate.Merchant);
-            var decision = decide(candidate.Position with { Available = available, NewIncome = newIncome });
-            if (decision.Pays)
-            {
-                planned.Add(new Plan(candidate, ids[i], decision));
-            }
-            else
-            {
-                notPaid.Add((candidate.Merchant, decision));
-                giveBack.Add((candidate.Merchant, ids[i]));
-            }
-        }
-
-        var (posted, refused) = await CreateAsync(connection, transaction, terms, planned, now, ct);
-        giveBack.AddRange(refused.Select(r => (r.Plan.Candidate.Merchant, r.Plan.Id)));
-        await CompleteAsync(connection, transaction, terms, posted, giveBack, now, ct);
-        return new([.. posted.Select(p => p.Payout)], notPaid, [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);
-    }
-
-    private static async Task<Dictionary<MerchantId, (long Available, long NewIncome)>> TakeAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, Currency currency, IReadOnlyList<PayoutCandidate> candidates, PayoutId[] ids, CancellationToken ct)
-    {
-        await using var take = new NpgsqlCommand(PayoutSql.Take, connection, transaction)
+        await using var collect = new NpgsqlCommand(PayoutSql.Collect, connection, transaction)
         {
             Parameters =
             {
                 Columns.Of(candidates, c => c.Merchant.Value, NpgsqlDbType.Uuid),
-                Columns.Of(ids, id => id.Value, NpgsqlDbType.Uuid),
+                Columns.Of(candidates, c => c.Batch.Value, NpgsqlDbType.Uuid),
                 new() { Value = currency.Code },
                 new() { Value = candidates[0].Merchant.Value },
                 new() { Value = candidates[^1].Merchant.Value },
             },
         };
-        var taken = new Dictionary<MerchantId, (long, long)>(candidates.Count);
-        await using var reader = await take.ExecuteReaderAsync(ct);
+        var collected = new Dictionary<MerchantId, (long Available, long NewIncome)>(candidates.Count);
+        await using var reader = await collect.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {
-            taken.Add(new MerchantId(reader.GetGuid(0)), (reader.GetInt64(1), reader.GetInt64(2)));
+            collected.Add(new MerchantId(reader.GetGuid(0)), (reader.GetInt64(1), reader.GetInt64(2)));
         }
 
-        return taken;
+        return [.. candidates.Select(candidate => candidate with
+        {
+            Position = candidate.Position with { Available = collected.GetValueOrDefault(candidate.Merchant).Available, NewIncome = collected.GetValueOrDefault(candidate.Merchant).NewIncome },
+        })];
     }
 
-    /// <summary>Makes payouts, journals and the payouts' own lines in one statement.</summary>
+    /// <param name="paying">Merchants with a bank account, and what each is paid of what <see cref="CollectAsync"/> found.</param>
+    public async Task<PayoutsWritten> WriteAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, IReadOnlyList<(PayoutCandidate Candidate, PayoutDecision Decision)> paying, DateTimeOffset now, CancellationToken ct)
+    {
+        var planned = paying.Select(p => new Plan(p.Candidate, PrefixedId.New<PayoutId>(now), new PayoutBatchId(Guid.CreateVersion7(now)), p.Decision)).ToList();
+        var (posted, refused) = await CreateAsync(connection, transaction, terms, planned, now, ct);
+        await CompleteAsync(connection, transaction, terms, posted, now, ct);
+        return new([.. posted.Select(p => p.Payout)], [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);
+    }
+
+    /// <summary>Makes payouts and journals and opens the next batches in one statement.</summary>
     private async Task<(List<(Plan Plan, Payout Payout)> Posted, List<(Plan Plan, string Reason)> Refused)> CreateAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, List<Plan> planned, DateTimeOffset now, CancellationToken ct)
     {
@@ -176,7 +153,8 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
                 Columns.Of(planned, p => p.Decision.Reserved, NpgsqlDbType.Bigint),
                 Columns.Of(payouts, p => p.BankAccount.Value, NpgsqlDbType.Uuid),
                 Columns.Of(payouts, p => p.Trace, NpgsqlDbType.Integer),
-                Columns.Of(payouts, _ => Guid.CreateVersion7(now), NpgsqlDbType.Uuid),
+                Columns.Of(planned, p => p.Candidate.Batch.Value, NpgsqlDbType.Uuid),
+                Columns.Of(planned, p => p.NextBatch.Value, NpgsqlDbType.Uuid),
             },
         };
         return (string[])(await create.ExecuteScalarAsync(ct))!;
@@ -193,45 +171,31 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
     }
 
     private static async Task CompleteAsync(
-        NpgsqlConnection connection,
-        NpgsqlTransaction transaction,
-        PayoutTerms terms,
-        List<(Plan Plan, Payout Payout)> posted,
-        List<(MerchantId Merchant, PayoutId Payout)> giveBack,
-        DateTimeOffset now,
-        CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, List<(Plan Plan, Payout Payout)> posted, DateTimeOffset now, CancellationToken ct)
     {
-        await using var batch = new NpgsqlBatch(connection, transaction);
-        if (giveBack.Count > 0)
+        if (posted.Count == 0)
         {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(PayoutSql.GiveBack)
-            {
-                Parameters = { Columns.Of(giveBack, g => g.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(giveBack, g => g.Payout.Value, NpgsqlDbType.Uuid) },
-            });
+            return;
         }
 
-        var rows = posted.SelectMany(p => PayoutJournals.RestRows(p.Plan.Candidate.Merchant, p.Payout.Id, terms.Currency, p.Plan.Decision, terms.Date, p.Plan.Candidate.Position.Reserve.Days, now)).ToList();
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var rows = posted.SelectMany(p => PayoutJournals.RestRows(
+            p.Plan.Candidate.Merchant, p.Payout.Id, p.Plan.Candidate.Batch, p.Plan.NextBatch, terms.Currency, p.Plan.Decision, terms.Date, p.Plan.Candidate.Position.Reserve.Days, now)).ToList();
         if (rows.Count > 0)
         {
             batch.BatchCommands.Add(BalanceTransactionLog.Append(rows));
         }
 
-        if (posted.Count > 0)
+        batch.BatchCommands.Add(EventLog.AppendFirst([.. posted.Select(p => PayoutEvents.Of("payout.created", p.Payout, now))]));
+        if (terms.Rail == PayoutRail.Sandbox)
         {
-            batch.BatchCommands.Add(EventLog.AppendFirst([.. posted.Select(p => PayoutEvents.Of("payout.created", p.Payout, now))]));
-            if (terms.Rail == PayoutRail.Sandbox)
+            foreach (var command in Outbox.Enqueue([.. posted.Select(p => PayoutSubmission.Message(p.Payout, now))]))
             {
-                foreach (var command in Outbox.Enqueue([.. posted.Select(p => PayoutSubmission.Message(p.Payout, now))]))
-                {
-                    batch.BatchCommands.Add(command);
-                }
+                batch.BatchCommands.Add(command);
             }
         }
 
-        if (batch.BatchCommands.Count > 0)
-        {
-            await batch.ExecuteNonQueryAsync(ct);
-        }
+        await batch.ExecuteNonQueryAsync(ct);
     }
 
     private static async Task<int> TracesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int count, CancellationToken ct)
@@ -240,5 +204,5 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
         return (int)(await command.ExecuteScalarAsync(ct))!;
     }
 
-    private sealed record Plan(PayoutCandidate Candidate, PayoutId Id, PayoutDecision Decision);
+    private sealed record Plan(PayoutCandidate Candidate, PayoutId Id, PayoutBatchId NextBatch, PayoutDecision Decision);
 }

@@ -174,12 +174,12 @@ public sealed class RunPayouts
         }
 
         var now = _time.GetUtcNow();
-        var candidates = await PositionsAsync(connection, transaction, run, cursor, end, ct);
-        var due = candidates.Where(c => PayoutRules.Decide(c.Position, run.Date, now).Pays).ToList();
+        var candidates = await PayoutWriter.CollectAsync(connection, transaction, run.Currency, await LockNextAsync(connection, transaction, run, cursor, end, ct), ct);
+        var decided = candidates.Select(candidate => (Candidate: candidate, Decision: PayoutRules.Decide(candidate.Position, run.Date, now))).ToList();
         var calendar = BusinessCalendar.Of(run.Currency);
         var terms = new PayoutTerms(run.Id, run.Currency, run.Rail, PayoutMethod.Standard, run.Date, calendar.Add(run.ExecutionDate, 1));
-        var written = await _writer.WriteAsync(connection, transaction, terms, due, position => PayoutRules.Decide(position, run.Date, now), now, ct);
-        await RescheduleAsync(connection, transaction, run, candidates, written.Refused, calendar, now, ct);
+        var written = await _writer.WriteAsync(connection, transaction, terms, [.. decided.Where(d => d.Decision.Pays)], now, ct);
+        await RescheduleAsync(connection, transaction, run, decided, written.Refused, calendar, ct);
 
         var done = candidates.Count < _options.ChunkSize;
         await AdvanceAsync(connection, transaction, run.Id, lane, candidates.Count == 0 ? cursor : candidates[^1].Merchant.Value, done, candidates.Count, written, ct);
@@ -264,10 +264,10 @@ public sealed class RunPayouts
         return await reader.ReadAsync(ct) ? (PayoutRun.Read(reader), reader.GetGuid(14), reader.GetGuid(15)) : null;
     }
 
-    private async Task<List<PayoutCandidate>> PositionsAsync(
+    private async Task<List<PayoutCandidate>> LockNextAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, Guid cursor, Guid end, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(PayoutSql.Positions, connection, transaction)
+        await using var command = new NpgsqlCommand(PayoutSql.LockNext, connection, transaction)
         {
             Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize }, new() { Value = end } },
         };
@@ -284,10 +284,11 @@ public sealed class RunPayouts
     // A date that has come is used up where it paid or rolled over: the rest waits for the schedule's next date. Where somebody has to act first
     // (a hold, an account to be verified), it stays due, so that the payout comes as soon as they have.
     private static async Task RescheduleAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, List<PayoutCandidate> candidates, IReadOnlyList<(MerchantId Merchant, string Reason)> refused, BusinessCalendar calendar, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, List<(PayoutCandidate Candidate, PayoutDecision Decision)> decided, IReadOnlyList<(MerchantId Merchant, string Reason)> refused, BusinessCalendar calendar, CancellationToken ct)
     {
-        var due = candidates
-            .Where(c => c.Position.DueOn <= run.Date && PayoutRules.Decide(c.Position, run.Date, now).UsesUpTheDate && refused.All(r => r.Merchant != c.Merchant))
+        var due = decided
+            .Where(d => d.Candidate.Position.DueOn <= run.Date && d.Decision.UsesUpTheDate && refused.All(r => r.Merchant != d.Candidate.Merchant))
+            .Select(d => d.Candidate)
             .ToList();
         if (due.Count == 0)
         {

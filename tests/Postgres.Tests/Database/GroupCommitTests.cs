@@ -123,6 +123,81 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
     }
 
     [Fact]
+    public async Task SubmitAsync_ConnectionBrokeWhileItWasKept_IsDoneOnAnother()
+    {
+        var backends = new List<int>();
+        await using var writer = Writer((connection, _) => backends.Add(connection.ProcessID));
+
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal($"done n{i}", await writer.SubmitAsync($"n{i}", CancellationToken.None));
+            await KillAsync(backends[^1]);
+        }
+
+        Assert.Equal(["n0", "n1", "n2", "n3"], await NotesAsync());
+        Assert.Equal(4, backends.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_BatchesFollowEachOther_UseOneConnectionThoughOthersAreIdle()
+    {
+        var idle = new List<NpgsqlConnection>();
+        for (var i = 0; i < 5; i++)
+            idle.Add(await database.App.OpenConnectionAsync());
+        foreach (var connection in idle)
+            await connection.DisposeAsync();
+        var backends = new List<int>();
+        await using var writer = Writer((connection, _) => backends.Add(connection.ProcessID), options: Options with { ConnectionIdle = TimeSpan.FromMinutes(1) });
+
+        for (var i = 0; i < 10; i++)
+            await writer.SubmitAsync($"n{i}", CancellationToken.None);
+
+        Assert.Single(backends.Distinct());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_NothingFollows_ConnectionGoesBackToThePool()
+    {
+        await using var single = PaymentsDataSource.Create($"{database.AppConnectionString};Maximum Pool Size=1;Timeout=30");
+        var options = Options with { ConnectionIdle = TimeSpan.FromMilliseconds(50) };
+        var writer = Writer(options: options, dataSource: single);
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal($"done n{i}", await writer.SubmitAsync($"n{i}", CancellationToken.None));
+
+            // The pool has no other: this waits for it.
+            await using var connection = await single.OpenConnectionAsync();
+        }
+
+        await writer.SubmitAsync("last", CancellationToken.None);
+        await writer.DisposeAsync();
+        await using var after = await single.OpenConnectionAsync();
+        Assert.Equal(["last", "n0", "n1", "n2"], await NotesAsync());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_CallersComeAndGo_NoneIsForgotten()
+    {
+        await using var writer = Writer();
+
+        // Callers that are alone, and callers that meet others at every moment of a batch.
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(caller => Task.Run(async () =>
+        {
+            var random = new Random(caller);
+            for (var i = 0; i < 100; i++)
+            {
+                using var cancel = new CancellationTokenSource();
+                Assert.Equal($"done {caller}-{i}", await writer.SubmitAsync($"{caller}-{i}", i % 2 == 0 ? cancel.Token : CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromMinutes(1)));
+                if (random.Next(3) == 0)
+                    await Task.Delay(random.Next(5));
+            }
+        })));
+
+        Assert.Equal(400, (await NotesAsync()).Count);
+    }
+
+    [Fact]
     public async Task WasCommittedAsync_AnswerOfTheCommitWasLost_TellsWhatTheServerDid()
     {
         var marker = new CommitMarker(Guid.CreateVersion7(TimeProvider.System.GetUtcNow()));
@@ -172,8 +247,8 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         }, hold, options);
 
     private GroupCommit<string, string> Writer(
-        Func<NpgsqlConnection, IReadOnlyList<string>, Task>? inBatch = null, Task? hold = null, GroupCommitOptions? options = null) =>
-        new("notes", database.App, async (connection, transaction, items, ct) =>
+        Func<NpgsqlConnection, IReadOnlyList<string>, Task>? inBatch = null, Task? hold = null, GroupCommitOptions? options = null, NpgsqlDataSource? dataSource = null) =>
+        new("notes", dataSource ?? database.App, async (connection, transaction, items, ct) =>
         {
             await connection.ExecuteAsync(new CommandDefinition(
                 "INSERT INTO payments.notes SELECT note, @count FROM unnest(@items) note",
@@ -191,9 +266,10 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         await connection.ExecuteAsync("SELECT pg_terminate_backend(@backend, 5000)", new { backend });
     }
 
+    // Not from the app's pool, in which another test's killed session may still lie.
     private async Task<List<string>> NotesAsync()
     {
-        await using var connection = await database.App.OpenConnectionAsync();
+        await using var connection = await database.Owner.OpenConnectionAsync();
         return (await connection.QueryAsync<string>("SELECT note FROM payments.notes ORDER BY note COLLATE \"C\"")).AsList();
     }
 }

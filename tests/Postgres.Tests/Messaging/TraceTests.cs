@@ -75,6 +75,10 @@ public sealed class TraceTests(TestDatabase database) : IClassFixture<TestDataba
             "traces", database.App, (_, _, items, _) => ValueTask.FromResult<IReadOnlyList<string?>>([.. items.Select(_ => Activity.Current?.Id)]), new GroupCommitOptions(), TimeProvider.System);
 
         Assert.Null(await commits.SubmitAsync(1, default));
+
+        // This caller finds itself alone, and so runs its batch itself: still not in its own trace.
+        Assert.Null(await commits.SubmitAsync(2, default));
+        Assert.Same(request, Activity.Current);
     }
 
     private async Task EndpointAsync(MerchantId merchant, string address, SecretBox secrets)

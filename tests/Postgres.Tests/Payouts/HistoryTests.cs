@@ -143,7 +143,7 @@ public sealed class HistoryTests(TestDatabase database) : IClassFixture<TestData
             GRANT SELECT ON payments.test_lives TO payments_app;
             GRANT EXECUTE ON FUNCTION payments.test_die TO payments_app;
             """);
-        string[] tables = ["payout_runs", "payout_run_lanes", "payouts", "balance_transactions", "events", "outbox"];
+        string[] tables = ["payout_runs", "payout_run_lanes", "payout_settings", "payouts", "balance_transactions", "events", "outbox"];
         foreach (var table in tables)
         {
             await owner.ExecuteAsync($"CREATE TRIGGER test_die AFTER INSERT OR UPDATE ON payments.{table} FOR EACH STATEMENT EXECUTE FUNCTION payments.test_die()");

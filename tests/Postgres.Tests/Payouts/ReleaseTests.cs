@@ -1,3 +1,4 @@
+using Dapper;
 using Payments.Domain;
 using Payments.Domain.Ledger;
 
@@ -75,6 +76,92 @@ public sealed class ReleaseTests(TestDatabase database) : IClassFixture<TestData
             Assert.Equal(108, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur)));
         }
 
+        await world.AssertSoundAsync();
+    }
+
+    /// <summary>Whoever makes a payout holds the batch: what is released meanwhile waits, and goes into the batch that is open afterwards.</summary>
+    [Fact]
+    public async Task RunAsync_BatchIsBeingTaken_WaitsAndReleasesIntoTheNext()
+    {
+        using var world = new PayoutWorld(database.App);
+        var merchant = await world.MerchantAsync();
+        await world.EarnAsync(merchant, 70, PayoutWorld.Today);
+        await using var connection = await database.App.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var next = Guid.CreateVersion7(world.Clock.Now);
+        await connection.ExecuteAsync("SELECT FROM payments.payout_settings WHERE merchant_id = @id FOR NO KEY UPDATE", new { id = merchant.Value });
+
+        var release = Task.Run(() => world.Release.RunAsync(default));
+        var waited = System.Diagnostics.Stopwatch.StartNew();
+        while (await world.CountAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0)
+        {
+            Assert.False(release.IsCompleted, "The release did not wait.");
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(60), "The release never came to the lock.");
+            await Task.Delay(20);
+        }
+
+        await connection.ExecuteAsync("UPDATE payments.payout_settings SET batch_id = @next WHERE merchant_id = @id", new { id = merchant.Value, next });
+        await transaction.CommitAsync();
+        await release;
+        Assert.Equal(1, await world.CountAsync("SELECT count(*) FROM payments.balance_transactions WHERE merchant_id = @id AND payout_id = @next", new { id = merchant.Value, next }));
+        await world.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task RunAsync_WhileRunsPay_EachCentGoesWithOnePayout()
+    {
+        using var world = new PayoutWorld(database.App, o => o.ChunkSize = 2);
+        var merchants = new List<MerchantId>();
+        for (var i = 0; i < 6; i++)
+        {
+            merchants.Add(await world.MerchantAsync());
+            for (var j = 0; j < 8; j++)
+            {
+                await world.EarnAsync(merchants[i], 100 + j, PayoutWorld.Today);
+            }
+        }
+
+        var releases = Enumerable.Range(0, 2).Select(_ => Task.Run(() => world.Release.RunAsync(3, default))).ToList();
+        var date = PayoutWorld.Today.AddDays(400_000);
+        do
+        {
+            date = date.AddDays(1);
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => world.Run.RunAsync(date, Currency.Eur, "test", default))));
+        }
+        while (!releases.TrueForAll(r => r.IsCompleted));
+
+        await Task.WhenAll(releases);
+        await world.Run.RunAsync(date.AddDays(1), Currency.Eur, "test", default);
+        foreach (var merchant in merchants)
+        {
+            Assert.Equal(828, (await world.PayoutsAsync(merchant)).Sum(p => p.Amount.MinorUnits));
+        }
+
+        await world.AssertSoundAsync();
+    }
+
+    /// <summary>Payouts of former versions were batches by themselves and had a row of their own.</summary>
+    [Fact]
+    public async Task CompositionAsync_PayoutWithARowOfItsOwn_IsListedOnce()
+    {
+        using var world = new PayoutWorld(database.App);
+        var merchant = await world.MerchantAsync();
+        await world.EarnAsync(merchant, 90);
+        await world.Run.RunAsync(PayoutWorld.Today.AddDays(500_000), Currency.Eur, "test", default);
+        var payout = Assert.Single(await world.PayoutsAsync(merchant));
+        await using var owner = await database.Owner.OpenConnectionAsync();
+        await owner.ExecuteAsync(
+            """
+            UPDATE payments.balance_transactions SET payout_id = @payout WHERE merchant_id = @merchant;
+            UPDATE payments.payouts SET batch_id = id WHERE id = @payout;
+            INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
+            SELECT merchant_id, gen_random_uuid(), 'payout', @source, 'payout/created', currency, -amount, 0, -amount, date, created_at, id, created_at FROM payments.payouts WHERE id = @payout
+            """,
+            new { merchant = merchant.Value, payout = payout.Id.Value, source = payout.Id.ToString() });
+
+        var lines = await world.Reads.CompositionAsync(merchant, payout.Id, 100, null, default);
+        Assert.Equal(["charge", "payout"], lines.Select(l => l.Type).Order());
+        Assert.Equal(0, lines.Sum(l => l.Net));
         await world.AssertSoundAsync();
     }
 }
