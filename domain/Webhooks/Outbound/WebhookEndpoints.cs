@@ -135,9 +135,12 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         };
         if (await delete.ExecuteNonQueryAsync(ct) == 0)
             return false;
-        await DisableEndpoint.CancelAsync(connection, transaction, id.Value, now, ct);
+
+        // The lane first: whoever fans an event out to it at this moment holds it, and what they have written is seen by what follows. One that comes later makes a
+        // lane of its own, and the dispatcher finds nobody at its end.
         await using var lane = new NpgsqlCommand(OutboundSql.DeleteLane, connection, transaction) { Parameters = { SqlParameters.Uuid(id.Value) } };
         await lane.ExecuteNonQueryAsync(ct);
+        await DisableEndpoint.CancelAsync(connection, transaction, id.Value, now, ct);
         await AuditLog.WriteAsync(connection, transaction, Entry(actor, "deleted", merchant, id), now, ct);
         await transaction.CommitAsync(ct);
         return true;

@@ -411,6 +411,35 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Delete_WhileAnEventIsFannedOut_LeavesNothingPendingForGood()
+    {
+        var (endpoint, _) = await CreateAsync("/hooks");
+        var happened = await AppendAsync("charge.captured", "{}");
+        await using var connection = await _database.App.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var fanOut = new Npgsql.NpgsqlCommand(OutboundSql.FanOut, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = new[] { _merchant.Value } }, new() { Value = new[] { happened.Value } }, new() { Value = new[] { happened.Value } }, new() { Value = _time.GetUtcNow() },
+                new() { Value = new string?[] { null }, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Text },
+            },
+        })
+        {
+            await fanOut.ExecuteNonQueryAsync();
+        }
+
+        var deleting = _endpoints.DeleteAsync(_merchant, endpoint, Ada, default);
+        await PollAsync(async () => await CountAsync("pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND NOT granted") == 1);
+        await transaction.CommitAsync();
+        Assert.True(await deleting);
+
+        await DispatchAsync();
+        Assert.Equal(0, await CountAsync("payments.webhook_deliveries WHERE status = 'pending'"));
+        Assert.Equal(1, await CountAsync("payments.webhook_deliveries WHERE status = 'canceled'"));
+    }
+
+    [Fact]
     public async Task Endpoints_DisabledOrDeleted_GetNothingMoreAndEnabledAgainTheyDo()
     {
         var (endpoint, _) = await CreateAsync("/hooks");
@@ -582,6 +611,12 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
 
     private async Task<IReadOnlyList<DeliveryAttempt>> AttemptsAsync(WebhookEndpointId endpoint) =>
         await _deliveries.ListAttemptsAsync(_merchant, (await OnlyDeliveryAsync(endpoint)).Id, default);
+
+    private async Task<long> CountAsync(string from)
+    {
+        await using var connection = await _database.Owner.OpenConnectionAsync();
+        return await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM {from}");
+    }
 
     private async Task ExecuteAsync(string sql)
     {
