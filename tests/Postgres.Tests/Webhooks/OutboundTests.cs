@@ -414,6 +414,8 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     public async Task Delete_WhileAnEventIsFannedOut_LeavesNothingPendingForGood()
     {
         var (endpoint, _) = await CreateAsync("/hooks");
+        await HappenAsync("charge.authorized", "{}");
+        await DispatchAsync();
         var happened = await AppendAsync("charge.captured", "{}");
         await using var connection = await _database.App.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
