@@ -223,7 +223,8 @@ internal sealed class AcquirerJournal(HttpClient acquirer)
     private AcquirerEffect Effect(JsonElement entry, string kind, bool isHeld = false)
     {
         var effect = new AcquirerEffect(
-            Text(entry, "reference")!, kind, Text(entry, "id")!, entry.GetProperty("amount").GetInt64(), Text(entry, "currency")!, entry.GetProperty("seq").GetInt64()) { IsHeld = isHeld };
+            Text(entry, "reference")!, kind, Text(entry, "id")!, entry.GetProperty("amount").GetInt64(), Text(entry, "currency")!, entry.GetProperty("seq").GetInt64())
+        { IsHeld = isHeld };
         _effects.Add(effect.Reference, effect);
         return effect;
     }
