@@ -214,7 +214,12 @@ internal static class JournalRules
             """
             WITH told AS (
                 SELECT merchant_id, currency, CASE type WHEN 'reserve' THEN 'payout/' || source_id || '/created' ELSE journal_key END AS key, sum(net) AS net
-                FROM payments.balance_transactions
+                FROM (
+                    SELECT merchant_id, currency, type, source_id, journal_key, net FROM payments.balance_transactions
+                    UNION ALL
+                    -- A payout is its own line.
+                    SELECT merchant_id, currency, 'payout', NULL, 'payout/po_' || replace(id::text, '-', '') || '/created', -amount FROM payments.payouts WHERE batch_id <> id
+                ) lines
                 WHERE type NOT IN ('adjustment', 'reserve_release')
                 GROUP BY 1, 2, 3
             ), moved AS (
@@ -255,7 +260,7 @@ internal static class JournalRules
         new(Conservation, "a merchant's rows add up to its balances",
             """
             WITH rows AS (
-                SELECT 'merchant/mer_' || replace(merchant_id::text, '-', '') AS owner, currency, sum(net) AS net FROM payments.balance_transactions GROUP BY 1, 2
+                SELECT 'merchant/mer_' || replace(merchant_id::text, '-', '') AS owner, currency, sum(net) AS net FROM payments.balance_lines WHERE counted GROUP BY 1, 2
             ), held AS (
                 SELECT split_part(a.name, '/', 1) || '/' || split_part(a.name, '/', 2) AS owner, a.currency, sum(b.balance) AS balance
                 FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
