@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using Npgsql;
 
 namespace Payments.Faults;
 
@@ -20,18 +22,24 @@ internal sealed record FaultRunResult(FaultRunOptions Options, IReadOnlyList<Vio
 /// </summary>
 internal sealed class FaultRun
 {
-    public const int Rounds = 10;
+    public const int Rounds = 6;
 
     private const int Merchants = 3;
-    private const int Workers = 6;
-    private const int StepsOfARound = 5;
-    private const int FaultsOfARound = 3;
+    private const int Workers = 8;
+    private const int FaultsOfARound = 4;
 
     /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
-    private static readonly TimeSpan Liveness = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Liveness = TimeSpan.FromSeconds(60);
 
     // How far the clock moves while a run waits for rest: past every back-off of the platform.
     private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
+
+    // In a round work begins for so long; what has begun is ended, whatever that takes.
+    private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(2);
+
+    // While work goes on the clock runs 20 times as fast as that on the wall, so that back-offs and time limits of seconds and minutes end among the faults.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
+    private const int Speed = 20;
 
     private readonly FaultRunOptions _options;
     private readonly World _world;
@@ -44,10 +52,11 @@ internal sealed class FaultRun
     private readonly Oracle _oracle;
     private readonly Random _random;
     private readonly TextWriter _log;
+    private readonly long _started;
 
-    private FaultRun(World world, MerchantServers servers, Tally tally, FaultRunOptions options, TextWriter log)
+    private FaultRun(World world, MerchantServers servers, Tally tally, FaultRunOptions options, TextWriter log, long started)
     {
-        (_world, _servers, _tally, _options, _log) = (world, servers, tally, options, log);
+        (_world, _servers, _tally, _options, _log, _started) = (world, servers, tally, options, log, started);
         _api = new Api(world, _tally);
         _workload = new Workload(world, _api, _servers, _tally, options.Seed);
         _bank = new FileBank(world, _api, _tally, options.Seed);
@@ -68,7 +77,7 @@ internal sealed class FaultRun
             await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
             try
             {
-                result = await new FaultRun(world, servers, tally, options, log).RunAsync(started);
+                result = await new FaultRun(world, servers, tally, options, log, started).RunAsync();
             }
 #pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.
             catch (Exception e)
@@ -83,7 +92,7 @@ internal sealed class FaultRun
         return result;
     }
 
-    private async Task<FaultRunResult> RunAsync(long started)
+    private async Task<FaultRunResult> RunAsync()
     {
         await _workload.PrepareAsync(Merchants);
         Say("the world stands");
@@ -99,7 +108,7 @@ internal sealed class FaultRun
         if (violations.Count == 0)
             violations = [.. await _oracle.CheckAsync(await ObservedAsync(), settled: true, CancellationToken.None), .. await _api.ReplayAsync(60, _random), .. _api.Violations, .. _bank.Violations];
         var coverage = await _oracle.CoverageAsync(CancellationToken.None);
-        return new FaultRunResult(_options, violations, _tally.Counts, coverage, Stopwatch.GetElapsedTime(started), _world.Clock.Offset);
+        return new FaultRunResult(_options, violations, _tally.Counts, coverage, Stopwatch.GetElapsedTime(_started), _world.Clock.Offset);
     }
 
     private async Task<IReadOnlyList<Violation>> WorkAsync()
@@ -110,41 +119,67 @@ internal sealed class FaultRun
             _servers.Trouble = _random.Next(3) == 0 ? 0.4 : 0.05;
             var faults = FaultPlan.OfRound(_options.Seed, round, FaultsOfARound);
             Say($"round {round}: {string.Join(", ", faults.Select(fault => fault.Kind))}");
-            await Task.WhenAll([_workload.RunAsync(round, Workers, StepsOfARound), .. faults.Select(_injector.InjectAsync)]);
-            if (round % 3 == 2)
+            var work = Task.WhenAll([_workload.RunAsync(round, Workers, WorkOfARound), .. faults.Select(_injector.InjectAsync)]);
+            var looks = LookAsync(TimeSpan.FromMilliseconds(300 + _random.Next(1500)));
+            while (await Task.WhenAny(work, Task.Delay(Tick)) != work)
+                await _world.AdvanceAsync(Tick * Speed);
+            await work;
+            List<Violation> violations = [.. await looks, .. _api.Violations, .. _bank.Violations];
+            if (IsNight(round))
             {
                 await _bank.VisitAsync();
-                IReadOnlyList<Violation> violations = [.. await _oracle.CheckAsync(await ObservedAsync(), settled: false, CancellationToken.None), .. _api.Violations, .. _bank.Violations];
-                _tally.Add("checkpoints");
-                if (violations.Count > 0)
-                    return violations;
+                violations.AddRange(await CheckAsync());
             }
+
+            if (violations.Count > 0)
+                return violations;
 
             // What the processor carries out late it carries out within the ten minutes after which it counts as never having heard of it.
             if (faults.Any(fault => fault.Kind is FaultKind.ProcessorDrops or FaultKind.ProcessorTimeouts))
-                await Task.Delay(1500);
+                await Task.Delay(1000);
             await PassTimeAsync(round);
         }
 
         return [];
     }
 
-    /// <summary>Minutes, hours, or until past the next night's runs.</summary>
+    private static bool IsNight(int round) => round % 2 == 1;
+
+    /// <summary>Looks in the middle of everything. What holds at any time must hold then; with the database or the acquirer down nothing can be seen.</summary>
+    private async Task<IReadOnlyList<Violation>> LookAsync(TimeSpan after)
+    {
+        await Task.Delay(after);
+        try
+        {
+            return await CheckAsync();
+        }
+        catch (Exception e) when (e is NpgsqlException or HttpRequestException or OperationCanceledException or IOException or JsonException)
+        {
+            _tally.Add("looks that met an outage");
+            return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<Violation>> CheckAsync()
+    {
+        var violations = await _oracle.CheckAsync(await ObservedAsync(), settled: false, CancellationToken.None);
+        _tally.Add("checkpoints");
+        return violations;
+    }
+
+    /// <summary>Minutes, hours, or until past the next night's runs; now and then several nights without anybody there.</summary>
     private async Task PassTimeAsync(int round)
     {
         var now = _world.Clock.Now;
-        var by = (round % 3) switch
-        {
-            0 => TimeSpan.FromMinutes(3 + _random.Next(40)),
-            1 => TimeSpan.FromHours(1 + _random.Next(9)),
-            _ => now.Date.AddDays(1).AddHours(7) - now.UtcDateTime,
-        };
+        var by = IsNight(round) ? now.Date.AddDays(_random.Next(10) switch { < 7 => 1, < 9 => 2, _ => 4 }).AddHours(7) - now.UtcDateTime
+            : _random.Next(2) == 0 ? TimeSpan.FromMinutes(3 + _random.Next(40))
+            : TimeSpan.FromHours(1 + _random.Next(9));
         await _world.AdvanceAsync(by);
         Say($"{by.TotalHours:0.0} h later: {_world.Clock.Now:u}");
-        if (round % 3 == 2)
+        if (IsNight(round))
         {
             _tally.Add("nights");
-            await Task.Delay(1500);
+            await Task.Delay(1200);
         }
     }
 
@@ -156,7 +191,7 @@ internal sealed class FaultRun
         for (var i = 0; ; i++)
         {
             await _world.AdvanceAsync(Rests[i % Rests.Length]);
-            await Task.Delay(1200);
+            await Task.Delay(900);
             if (i % 3 == 2)
                 await _bank.VisitAsync();
 
@@ -181,5 +216,5 @@ internal sealed class FaultRun
             _workload.Merchants.ToDictionary(merchant => merchant.Id, merchant => merchant.Key, StringComparer.Ordinal));
     }
 
-    private void Say(string what) => _log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"# seed {_options.Seed}: {what}"));
+    private void Say(string what) => _log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"# seed {_options.Seed}, {Stopwatch.GetElapsedTime(_started).TotalSeconds:0.0} s: {what}"));
 }

@@ -9,7 +9,7 @@ const string Usage = """
       --seeds A-B    all of these, one after the other; with --results it goes on behind what is in the file
       --minutes M    how long work and faults of each seed go on; a short run of ten rounds without it
       --transport T  what carries messages; by the seed without it: odd seeds use storage queues, even ones Service Bus
-      --mutation M   puts a bug into the app that the run has to find; ends with 0 when it does
+      --mutation M   puts a bug into the app that one of the seeds has to find; ends with 0 when it does
       --results F    adds a line for each seed, and leaves out the seeds that have one without violations
       --verbose      tells what each run does
     """;
@@ -74,6 +74,8 @@ for (var seed = first; seed <= last; seed++)
         Console.Error.WriteLine($"# seed {seed}: {violation}");
     if (result.Violations.Count > 0)
         Console.Error.WriteLine($"# to see it again: ./bench faults --seed {seed} --transport {options.Transport}{(minutes is { } m ? $" --minutes {m}" : "")}{(mutation is null ? "" : $" --mutation {mutation}")}; what it left: the database payments_faults_{seed}, {paths.Data}");
+    if (mutation is not null && result.Violations.Count > 0)
+        break;
 }
 
 foreach (var line in summary.Lines())

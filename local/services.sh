@@ -171,6 +171,8 @@ prepare_faults() {
     [ -e "$postgres_data/cluster/PG_VERSION" ] || postgres_create "$postgres_password"
     options=(-c "port=$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c timezone=UTC -c log_timezone=UTC -c shared_buffers=128MB -c max_connections=200
         -c max_wal_size=2GB -c jit=off -c log_min_messages=fatal)
+    # After a crash it would look at each file there is.
+    [ "$(uname)" != Linux ] || options+=(-c recovery_init_sync_method=syncfs)
     # Not tied to the thread that starts it, which in .NET may end long before the process does.
     [ ${#postgres_as[@]} -eq 0 ] || postgres_as=(setpriv "${postgres_as[@]:3}")
     printf 'exec' >"$data/postgres.sh"
@@ -180,6 +182,8 @@ prepare_faults() {
     export AZURITE_ACCOUNTS
     start_azurite --memory
     unset AZURITE_ACCOUNTS
+    publish_crash_points
+    export PAYMENTS_FAULTS_APP=$published
     export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data PAYMENTS_FAULTS_POSTGRES=$data/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
     export PAYMENTS_FAULTS_ADMIN="Host=127.0.0.1;Port=$port;Database=postgres;Username=postgres;Password=$postgres_password"
 }
@@ -199,4 +203,20 @@ build_crash_points() {
     say "Building the app with crash points"
     step build-crash dotnet build "$root/functions/Payments.Functions.csproj" -c "$configuration" -p:CrashPoints=true -v quiet --nologo -clp:NoSummary ||
         die "the app with crash points could not be built: $(last_words build-crash)"
+}
+
+# The same, compiled ahead of time where the compiler for that can be had: much of what a process that lives for a minute does is to compile itself. $published is its folder.
+publish_crash_points() {
+    local built=$root/functions/bin/crash/$configuration/net10.0
+    published=$root/functions/bin/crash/$configuration/ahead
+    [ -e "$published/done" ] && [ -z "$(find "$built" -maxdepth 1 -name 'Payments.*.dll' -newer "$published/done" | head -n 1)" ] && return
+    say "Compiling it ahead of time"
+    rm -rf "$published"
+    if step publish-crash dotnet publish "$root/functions/Payments.Functions.csproj" -c "$configuration" -p:CrashPoints=true --use-current-runtime --self-contained false \
+        -p:PublishReadyToRun=true -o "$published" -v quiet --nologo -clp:NoSummary; then
+        : >"$published/done"
+    else
+        say "Not to be had here: each process compiles itself"
+        published=$built
+    fi
 }

@@ -23,7 +23,7 @@ internal sealed record Reply(int Status, string Body)
 /// </summary>
 internal sealed class Api(World world, Tally tally)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
     private readonly ConcurrentQueue<(Acknowledged Request, string Key, string Body, DateTimeOffset At)> _acknowledged = new();
     private readonly ConcurrentQueue<Violation> _violations = new();

@@ -60,7 +60,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
         {
             var reference = Inside(payment, "EndToEndId");
             var amount = (long)(decimal.Parse(Inside(payment, "InstdAmt"), CultureInfo.InvariantCulture) * 100);
-            var fate = random.Next(10) switch { 0 => "rejected", 1 => "returned", _ => "paid" };
+            var fate = random.Next(10) switch { 0 or 1 => "rejected", 2 or 3 => "returned", _ => "paid" };
             if (!_payments.TryAdd(reference, (name, amount, fate)))
                 _violations.Add(new Violation("payout_files", $"the payment {reference} is in {name} and in {_payments[reference].File}"));
             tally.Add("payout file payments");

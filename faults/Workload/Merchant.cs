@@ -3,10 +3,13 @@ namespace Payments.Faults;
 /// <summary>A merchant of the run and what its client knows of its own objects.</summary>
 internal sealed record Merchant(string Id, string Key)
 {
-    public Bag<(string Id, string Currency, long Amount)> Charges { get; } = new();
+    public Bag<ChargeOfRun> Charges { get; } = new();
 
-    /// <summary>What the processor calls the charges' payments.</summary>
-    public Bag<(string Charge, string Payment, string Currency, long Amount)> Payments { get; } = new();
+    /// <summary>Charges that were not to be captured at once.</summary>
+    public Bag<ChargeOfRun> Held { get; } = new();
+
+    /// <summary>Charges whose cardholders were asked.</summary>
+    public Bag<ChargeOfRun> Waiting { get; } = new();
 
     public Bag<string> Refunds { get; } = new();
 
@@ -14,6 +17,10 @@ internal sealed record Merchant(string Id, string Key)
 
     public Bag<string> Endpoints { get; } = new();
 }
+
+/// <param name="Payment">What the processor calls its payment, where it was told.</param>
+/// <param name="Amount">Minor units.</param>
+internal sealed record ChargeOfRun(string Id, string? Payment, string Currency, long Amount);
 
 /// <summary>Things that many put in and some draw from.</summary>
 internal sealed class Bag<T>

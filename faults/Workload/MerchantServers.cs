@@ -47,13 +47,21 @@ internal sealed class MerchantServers : IAsyncDisposable
     }
 
     /// <summary>An address for one more endpoint.</summary>
-    public string NewUrl() => $"{Address}hooks/{Interlocked.Increment(ref _made)}";
+    /// <param name="isBroken">Whether its server fails every time.</param>
+    public string NewUrl(bool isBroken = false) => $"{Address}{(isBroken ? "broken" : "hooks")}/{Interlocked.Increment(ref _made)}";
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     private async Task AnswerAsync(HttpContext context)
     {
         await context.Request.Body.CopyToAsync(Stream.Null);
+        if (context.Request.Path.StartsWithSegments("/broken", StringComparison.Ordinal))
+        {
+            _tally.Add("fault: merchant's server is broken");
+            context.Response.StatusCode = 500;
+            return;
+        }
+
         double draw;
         lock (_random)
             draw = _random.NextDouble() / Math.Max(Trouble, 1e-9);

@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Payments.Domain.Database;
+using Payments.Domain.Disputes;
 using Payments.Domain.Disputes.Files;
 
 namespace Payments.Faults;
@@ -17,12 +20,12 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
 
     private static readonly (string Token, int Weight)[] Cards =
     [
-        ("tok_visa", 40), ("tok_mastercard", 8), ("tok_amex", 4), ("tok_3ds_required", 6), ("tok_3ds_failed", 2), ("tok_decline_insufficient_funds", 3), ("tok_decline_do_not_honor", 2),
+        ("tok_visa", 30), ("tok_mastercard", 8), ("tok_amex", 4), ("tok_3ds_required", 16), ("tok_3ds_failed", 4), ("tok_decline_insufficient_funds", 3), ("tok_decline_do_not_honor", 2),
         ("tok_decline_stolen_card", 1), ("tok_timeout_after_charging", 3), ("tok_timeout_before_charging", 2), ("tok_fail_after_charging", 3), ("tok_fail_before_charging", 2),
         ("tok_drop_after_charging", 3), ("tok_drop_before_charging", 2), ("tok_malformed", 2), ("tok_rate_limited", 1), ("tok_slow_300", 2), ("tok_flaky", 6), ("tok_webhook_first", 4),
         ("tok_refund_pending", 6), ("tok_refund_pending_fails", 5), ("tok_refund_fails", 3), ("tok_refund_timeout_after", 3), ("tok_refund_timeout_before", 2), ("tok_refund_webhook_first", 3),
-        ("tok_capture_refused", 2), ("tok_capture_timeout_after", 2), ("tok_capture_drop_before", 2), ("tok_capture_webhook_first", 2), ("tok_cancel_fail_after", 3), ("tok_cancel_drop_before", 2),
-        ("tok_cancel_webhook_first", 2), ("tok_dispute", 4), ("tok_dispute_early_warning", 3), ("tok_dispute_inquiry", 3),
+        ("tok_capture_refused", 3), ("tok_capture_timeout_after", 3), ("tok_capture_drop_before", 3), ("tok_capture_webhook_first", 2), ("tok_cancel_fail_after", 3), ("tok_cancel_drop_before", 3),
+        ("tok_cancel_timeout_after", 2), ("tok_cancel_webhook_first", 2), ("tok_dispute", 4), ("tok_dispute_early_warning", 3), ("tok_dispute_inquiry", 3),
     ];
 
     private readonly List<Merchant> _merchants = [];
@@ -61,16 +64,18 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             if (i == 1)
                 await api.SetAsync(HttpMethod.Put, "/v1/payout_settings/EUR", world.PlatformKey, new { reserve = new { basis_points = 500, days = 2 } }, id);
             await NewEndpointAsync(merchant, ["*"]);
-            await NewEndpointAsync(merchant, ["charge.*", "refund.*"]);
+            await NewEndpointAsync(merchant, ["charge.*", "refund.*"], isBroken: i == 0);
         }
     }
 
-    /// <summary>So many workers do so many things each.</summary>
+    /// <summary>So many workers do one thing after the other.</summary>
     /// <param name="round">Which round of the run: each has sequences of its own.</param>
-    public Task RunAsync(int round, int workers, int steps) => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
+    /// <param name="length">For how long they begin something: how far in its sequence each comes is a matter of time.</param>
+    public Task RunAsync(int round, int workers, TimeSpan length) => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
     {
         var random = new Random(HashCode(seed, round, worker));
-        for (var i = 0; i < steps; i++)
+        var started = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(started) < length)
             await StepAsync(random);
     })));
 
@@ -79,45 +84,40 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         var merchant = _merchants[random.Next(_merchants.Count)];
         switch (random.Next(100))
         {
-            case < 38:
+            case < 34:
                 await ChargeAsync(random, merchant);
                 break;
-            case < 50:
-                await OnChargeAsync(random, merchant, "capture", charge => random.Next(3) switch
-                {
-                    0 => new { },
-                    1 => new { amount = 1 + random.NextInt64(charge.Amount) },
-                    _ => new { amount = 1 + random.NextInt64(charge.Amount), is_final = true },
-                });
+            case < 40:
+                await CaptureAsync(random, merchant, Draw(random, merchant.Held));
                 break;
-            case < 56:
-                await OnChargeAsync(random, merchant, "cancel", _ => new { });
+            case < 43:
+                await CancelAsync(random, merchant, Draw(random, random.Next(4) == 0 ? merchant.Waiting : merchant.Held));
                 break;
-            case < 60:
-                await CompleteAsync(random, merchant);
+            case < 48:
+                await CompleteAsync(random, merchant, Draw(random, merchant.Waiting));
+                break;
+            case < 58:
+                await RefundAsync(random, merchant, Draw(random, merchant.Charges));
+                break;
+            case < 64:
+                await OpenDisputeAsync(random, Draw(random, merchant.Charges)?.Payment);
                 break;
             case < 74:
-                await RefundAsync(random, merchant);
-                break;
-            case < 79:
-                await OpenDisputeAsync(random, merchant);
-                break;
-            case < 84:
                 await ChangeDisputeAsync(random);
                 break;
-            case < 88:
+            case < 79:
                 await AnswerDisputeAsync(random, merchant);
                 break;
-            case < 91:
+            case < 82:
                 await DropFileAsync(random);
                 break;
-            case < 94:
+            case < 88:
                 await PayoutAsync(random, merchant);
                 break;
-            case < 97:
+            case < 94:
                 await ChangeEndpointAsync(random, merchant);
                 break;
-            case < 98:
+            case < 95:
                 await HoldAsync(random, merchant);
                 break;
             default:
@@ -126,37 +126,68 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
+    /// <summary>A charge, and most often at once what such a card is for.</summary>
     private async Task ChargeAsync(Random random, Merchant merchant)
     {
-        var currency = random.Next(10) switch { < 6 => "EUR", < 9 => "USD", _ => "JPY" };
+        var token = Draw(random);
+        var currency = random.Next(10) switch { < 5 => "EUR", < 8 => "USD", _ => "JPY" };
         var amount = 50 + random.NextInt64(20_000);
-        var body = new { amount, currency, payment_method = Draw(random), capture_method = random.Next(10) < 4 ? "manual" : "automatic" };
+        var isHeld = token.StartsWith("tok_capture", StringComparison.Ordinal) || token.StartsWith("tok_cancel", StringComparison.Ordinal)
+            || (!token.StartsWith("tok_refund", StringComparison.Ordinal) && random.Next(10) < 4);
+        var body = new { amount, currency, payment_method = token, capture_method = isHeld ? "manual" : "automatic" };
         var reply = await api.MoveAsync("charge", merchant.Id, merchant.Key, "/v1/charges", body, NextKey(), twice: random.Next(10) == 0);
         if (reply is not { IsSuccess: true })
             return;
-        merchant.Charges.Add((reply.Text("id")!, currency, amount));
-        if (reply.Text("provider_reference") is { } payment)
-            merchant.Payments.Add((reply.Text("id")!, payment, currency, amount));
-    }
-
-    private async Task OnChargeAsync(Random random, Merchant merchant, string operation, Func<(string Id, string Currency, long Amount), object> body)
-    {
-        if (merchant.Charges.TryDraw(random, out var charge))
-            await api.MoveAsync(operation, merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/{operation}", body(charge), NextKey(), twice: random.Next(10) == 0);
-    }
-
-    private async Task CompleteAsync(Random random, Merchant merchant)
-    {
-        if (!merchant.Payments.TryDraw(random, out var payment))
+        var charge = new ChargeOfRun(reply.Text("id")!, reply.Text("provider_reference"), currency, amount);
+        merchant.Charges.Add(charge);
+        var status = reply.Text("status");
+        if (status == "requires_action")
+            merchant.Waiting.Add(charge);
+        else if (isHeld && status != "declined")
+            merchant.Held.Add(charge);
+        if (random.Next(3) == 0)
             return;
-        await TellAcquirerAsync("3-D Secure", HttpMethod.Post, $"/v1/payments/{payment.Payment}/complete", new { outcome = random.Next(4) == 0 ? "fail" : "pass" });
-        if (random.Next(2) == 0)
-            await api.SetAsync(HttpMethod.Post, $"/v1/charges/{payment.Charge}/complete", merchant.Key, new { });
+        if (status == "requires_action")
+            await CompleteAsync(random, merchant, charge);
+        else if (token.StartsWith("tok_capture", StringComparison.Ordinal))
+            await CaptureAsync(random, merchant, charge);
+        else if (token.StartsWith("tok_cancel", StringComparison.Ordinal))
+            await CancelAsync(random, merchant, charge);
+        else if (token.StartsWith("tok_refund", StringComparison.Ordinal))
+            await RefundAsync(random, merchant, charge);
     }
 
-    private async Task RefundAsync(Random random, Merchant merchant)
+    private async Task CaptureAsync(Random random, Merchant merchant, ChargeOfRun? charge)
     {
-        if (!merchant.Charges.TryDraw(random, out var charge))
+        if (charge is null)
+            return;
+        object body = random.Next(3) switch
+        {
+            0 => new { },
+            1 => new { amount = 1 + random.NextInt64(charge.Amount) },
+            _ => new { amount = 1 + random.NextInt64(charge.Amount), is_final = true },
+        };
+        await api.MoveAsync("capture", merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/capture", body, NextKey(), twice: random.Next(10) == 0);
+    }
+
+    private async Task CancelAsync(Random random, Merchant merchant, ChargeOfRun? charge)
+    {
+        if (charge is not null)
+            await api.MoveAsync("cancel", merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/cancel", new { }, NextKey(), twice: random.Next(10) == 0);
+    }
+
+    private async Task CompleteAsync(Random random, Merchant merchant, ChargeOfRun? charge)
+    {
+        if (charge?.Payment is null)
+            return;
+        await TellAcquirerAsync("3-D Secure", HttpMethod.Post, $"/v1/payments/{charge.Payment}/complete", new { outcome = random.Next(4) == 0 ? "fail" : "pass" });
+        if (random.Next(2) == 0)
+            await api.SetAsync(HttpMethod.Post, $"/v1/charges/{charge.Id}/complete", merchant.Key, new { });
+    }
+
+    private async Task RefundAsync(Random random, Merchant merchant, ChargeOfRun? charge)
+    {
+        if (charge is null)
             return;
         object body = random.Next(3) == 0 ? new { charge = charge.Id } : new { charge = charge.Id, amount = 1 + random.NextInt64(charge.Amount / 2 + 1) };
         if (random.Next(5) > 0)
@@ -171,34 +202,33 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => api.MoveAsync("refund", merchant.Id, merchant.Key, "/v1/refunds", body, NextKey())));
     }
 
-    private async Task OpenDisputeAsync(Random random, Merchant merchant)
+    private async Task OpenDisputeAsync(Random random, string? payment)
     {
-        if (!merchant.Payments.TryDraw(random, out var payment))
+        if (payment is null)
             return;
-        var stage = random.Next(5) switch { 0 => "early_warning", 1 => "inquiry", _ => "chargeback" };
+        var stage = random.Next(5) switch { 0 or 1 => "early_warning", 2 => "inquiry", _ => "chargeback" };
         var due = random.Next(3) == 0 ? world.Clock.Now.AddHours(2 + random.Next(30)) : world.Clock.Now.AddDays(20);
-        var opened = await TellAcquirerAsync("dispute opened", HttpMethod.Post, "/control/disputes", new { payment_id = payment.Payment, stage, reason_code = "13.1", evidence_due_by = due });
+        var opened = await TellAcquirerAsync("dispute opened", HttpMethod.Post, "/control/disputes", new { payment_id = payment, stage, reason_code = "13.1", evidence_due_by = due });
         if (opened?["id"]?.GetValue<string>() is { } id)
             _disputes.Add(id);
     }
 
+    /// <summary>The network moves a dispute inside its stage, or on to a later one.</summary>
     private async Task ChangeDisputeAsync(Random random)
     {
-        if (!_disputes.TryDraw(random, out var id))
+        if (!_disputes.TryDraw(random, out var id) || await TellAcquirerAsync("dispute read", HttpMethod.Get, $"/v1/disputes/{id}") is not { } now)
             return;
-        object change = random.Next(9) switch
-        {
-            0 => new { status = "won" },
-            1 => new { status = "lost" },
-            2 => new { status = "under_review" },
-            3 => new { status = "needs_response" },
-            4 => new { stage = "chargeback", status = "needs_response" },
-            5 => new { stage = "pre_arbitration", status = "needs_response" },
-            6 => new { stage = "arbitration", status = random.Next(2) == 0 ? "won" : "lost" },
-            7 => new { status = random.Next(2) == 0 ? "warning_closed" : "prevented" },
-            _ => new { status = "warning_under_review" },
-        };
-        await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", change);
+        var (stage, status) = (DbText.Parse<DisputeStage>(now["stage"]!.GetValue<string>()), DbText.Parse<DisputeStatus>(now["status"]!.GetValue<string>()));
+        var moves = (from s in Enum.GetValues<DisputeStage>()
+                     from to in Enum.GetValues<DisputeStatus>()
+                     where DisputeTransitions.Allows(stage, status, s, to)
+                     select (Stage: s, Status: to)).ToList();
+        var inside = moves.FindAll(move => move.Stage == stage);
+        var candidates = inside.Count > 0 && random.Next(3) > 0 ? inside : moves;
+        if (candidates.Count == 0)
+            return;
+        var next = candidates[random.Next(candidates.Count)];
+        await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) });
     }
 
     private async Task AnswerDisputeAsync(Random random, Merchant merchant)
@@ -206,7 +236,9 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         var open = await api.GetAsync("/v1/disputes?limit=20", merchant.Key);
         if (open is not { IsSuccess: true } || open.Json["data"]!.AsArray() is not { Count: > 0 } disputes)
             return;
-        var path = $"/v1/disputes/{disputes[random.Next(disputes.Count)]!["id"]!.GetValue<string>()}";
+        var awaiting = disputes.Where(dispute => dispute!["status"]!.GetValue<string>().EndsWith("needs_response", StringComparison.Ordinal)).ToList();
+        var among = awaiting.Count > 0 && random.Next(8) > 0 ? awaiting : [.. disputes];
+        var path = $"/v1/disputes/{among[random.Next(among.Count)]!["id"]!.GetValue<string>()}";
         if (random.Next(4) == 0)
         {
             await api.MoveAsync("dispute accept", merchant.Id, merchant.Key, $"{path}/accept", new { }, NextKey());
@@ -275,24 +307,21 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
 
     private async Task PayoutAsync(Random random, Merchant merchant)
     {
-        if (random.Next(3) == 0 && merchant.Payouts.TryDraw(random, out var payout))
-        {
-            await api.SetAsync(HttpMethod.Post, $"/v1/payouts/{payout}/cancel", merchant.Key, new { });
-            return;
-        }
-
         var currency = random.Next(3) switch { 0 => "EUR", 1 => "USD", _ => "JPY" };
         object body = random.Next(3) switch { 0 => new { currency }, 1 => new { currency, amount = 1 + random.NextInt64(2_000) }, _ => new { currency, method = currency == "USD" ? "instant" : "standard" } };
         var reply = await api.MoveAsync("payout", merchant.Id, merchant.Key, "/v1/payouts", body, NextKey(), twice: random.Next(4) == 0);
-        if (reply is { IsSuccess: true })
-            merchant.Payouts.Add(reply.Text("id")!);
+        if (reply is not { IsSuccess: true })
+            return;
+        merchant.Payouts.Add(reply.Text("id")!);
+        if (random.Next(3) == 0)
+            await api.SetAsync(HttpMethod.Post, $"/v1/payouts/{reply.Text("id")}/cancel", merchant.Key, new { });
     }
 
     private async Task ChangeEndpointAsync(Random random, Merchant merchant)
     {
-        if (!merchant.Endpoints.TryDraw(random, out var endpoint) || random.Next(4) == 0)
+        if (!merchant.Endpoints.TryDraw(random, out var endpoint) || random.Next(5) == 0)
         {
-            await NewEndpointAsync(merchant, random.Next(2) == 0 ? ["*"] : ["charge.*", "payout.*", "dispute.*"]);
+            await NewEndpointAsync(merchant, random.Next(2) == 0 ? ["*"] : ["charge.*", "payout.*", "dispute.*"], isBroken: random.Next(3) == 0);
             return;
         }
 
@@ -307,19 +336,26 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                 break;
             case 2:
                 await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "disabled" });
+                if (random.Next(2) == 0)
+                    await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
                 break;
             case 3:
+                // Whoever mends a server wants to have what it missed.
                 await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
+                await ResendAsync(random, merchant, path);
                 break;
             case 4:
                 await api.MoveAsync("endpoint test", merchant.Id, merchant.Key, $"{path}/test", new { }, NextKey());
                 break;
             default:
-                await api.MoveAsync(
-                    "endpoint resend", merchant.Id, merchant.Key, $"{path}/resend", new { from = world.Clock.Now.AddHours(-3), to = world.Clock.Now.AddMinutes(-5), include_delivered = random.Next(2) == 0 }, NextKey());
+                await ResendAsync(random, merchant, path);
                 break;
         }
     }
+
+    private Task<Reply?> ResendAsync(Random random, Merchant merchant, string path) => api.MoveAsync(
+        "endpoint resend", merchant.Id, merchant.Key, $"{path}/resend",
+        new { from = world.Clock.Now.AddDays(-1 - random.Next(4)), to = world.Clock.Now.AddMinutes(-5), include_delivered = random.Next(2) == 0 }, NextKey());
 
     private async Task HoldAsync(Random random, Merchant merchant)
     {
@@ -333,25 +369,52 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         await api.SetAsync(HttpMethod.Post, "/v1/payout_settings/USD/release", world.PlatformKey, new { }, merchant.Id);
     }
 
-    /// <summary>The world outside does what nobody asked for.</summary>
+    /// <summary>The world outside does what nobody asked for, also to what we do not know of yet.</summary>
     private async Task DisturbAsync(Random random, Merchant merchant)
     {
-        switch (random.Next(4))
+        switch (random.Next(6))
         {
             case 0 when merchant.Refunds.TryDraw(random, out var refund):
                 await TellAcquirerAsync("refund sent back", HttpMethod.Post, $"/control/refunds/{refund}/fail");
                 break;
-            case 1 when merchant.Payments.TryDraw(random, out var payment):
-                await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{payment.Payment}/expire");
+            case 1 when Draw(random, random.Next(2) == 0 ? merchant.Held : merchant.Waiting) is { Payment: { } payment } charge:
+                await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{payment}/expire");
+                if (random.Next(2) == 0)
+                    await (random.Next(2) == 0 ? CaptureAsync(random, merchant, charge) : CancelAsync(random, merchant, charge));
                 break;
             case 2 when merchant.Payouts.TryDraw(random, out var payout):
                 var found = await api.GetAsync($"/v1/payouts/{payout}", merchant.Key);
                 if (found is { IsSuccess: true } && found.Text("provider_reference") is { } reference)
                     await TellAcquirerAsync("payout sent back", HttpMethod.Post, $"/control/payouts/{reference}", new { status = "returned", failure_code = "account_closed" });
                 break;
+            case 3 or 4 when await LatestPaymentsAsync() is { Count: > 0 } latest:
+                var (id, status) = latest[random.Next(latest.Count)];
+                if (status == "captured")
+                    await OpenDisputeAsync(random, id);
+                else
+                    await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{id}/expire");
+                break;
             default:
                 await api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", world.PlatformKey, new { from = world.Clock.Now.AddDays(-60), to = world.Clock.Now.AddDays(1) });
                 break;
+        }
+    }
+
+    /// <summary>The last payments at the acquirer and how it answered them: some of them were never heard of here.</summary>
+    private async Task<IReadOnlyList<(string Id, string Status)>> LatestPaymentsAsync()
+    {
+        try
+        {
+            var journal = await world.Acquirer.GetStringAsync(new Uri("/control/journal", UriKind.Relative));
+            return [.. from line in journal.Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(60)
+                       let entry = JsonNode.Parse(line)!
+                       where entry["type"]!.GetValue<string>() == "payment"
+                       select (entry["id"]!.GetValue<string>(), entry["payment_status"]!.GetValue<string>())];
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        {
+            // It is down, or went down while it told.
+            return [];
         }
     }
 
@@ -367,9 +430,9 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    private async Task NewEndpointAsync(Merchant merchant, string[] types)
+    private async Task NewEndpointAsync(Merchant merchant, string[] types, bool isBroken = false)
     {
-        var reply = await api.MoveAsync("endpoint", merchant.Id, merchant.Key, "/v1/webhook_endpoints", new { url = servers.NewUrl(), event_types = types }, NextKey());
+        var reply = await api.MoveAsync("endpoint", merchant.Id, merchant.Key, "/v1/webhook_endpoints", new { url = servers.NewUrl(isBroken), event_types = types }, NextKey());
         if (reply is { IsSuccess: true })
             merchant.Endpoints.Add(reply.Text("id")!);
     }
@@ -390,6 +453,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
     }
 
     private string NextKey() => string.Create(CultureInfo.InvariantCulture, $"{seed}-{Interlocked.Increment(ref _keys)}");
+
+    private static ChargeOfRun? Draw(Random random, Bag<ChargeOfRun> bag) => bag.TryDraw(random, out var charge) ? charge : null;
 
     private static string Draw(Random random)
     {

@@ -51,7 +51,7 @@ internal sealed class World : IAsyncDisposable
         Http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromSeconds(2), MaxConnectionsPerServer = 64 })
         {
             BaseAddress = new Uri($"http://127.0.0.1:{Front.Port}"),
-            Timeout = TimeSpan.FromSeconds(15),
+            Timeout = TimeSpan.FromSeconds(5),
         };
         Acquirer = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_acquirerPort}"), Timeout = TimeSpan.FromSeconds(30) };
         Acquirer.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _acquirerKey);
@@ -177,6 +177,7 @@ internal sealed class World : IAsyncDisposable
         await StartAcquirerAsync();
     }
 
+    /// <summary>Moves the clock on. It must not be called twice at once.</summary>
     public async Task AdvanceAsync(TimeSpan by)
     {
         Clock.Advance(by);
@@ -228,14 +229,17 @@ internal sealed class World : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        await Postgres.DropAsync(Database);
-        await Postgres.CreateAsync(Database);
+        var database = Task.Run(async () =>
+        {
+            await Postgres.DropAsync(Database);
+            await Postgres.CreateAsync(Database);
+        });
         Copy(_paths.Functions, Path.Combine(_folder, "app"));
         File.Copy(Path.Combine(_paths.Root, "host.json"), Path.Combine(_folder, "app", "host.json"), overwrite: true);
         await File.WriteAllTextAsync(Path.Combine(_folder, "app", "local.settings.json"), Settings());
         if (_transport == "servicebus")
             StartBus();
-        await StartAcquirerAsync();
+        await Task.WhenAll(database, StartAcquirerAsync());
         await Task.WhenAll(Enumerable.Range(0, Instances).Select(StartInstanceAsync));
     }
 

@@ -16,7 +16,8 @@ internal sealed record WorldPaths(string Root, string Data, string Postgres, str
 
     public string Logs => Path.Combine(Data, "logs");
 
-    public string Functions => Path.Combine(Root, "functions", "bin", "crash", Configuration, "net10.0");
+    /// <summary>The app that can be driven.</summary>
+    public string Functions { get; } = Required("PAYMENTS_FAULTS_APP");
 
     public string Acquirer => Path.Combine(Root, "local", "acquirer", "bin", Configuration, "net10.0");
 
