@@ -22,11 +22,11 @@ internal sealed record FaultRunResult(FaultRunOptions Options, IReadOnlyList<Vio
 /// </summary>
 internal sealed class FaultRun
 {
-    public const int Rounds = 6;
+    public const int Rounds = 4;
 
     private const int Merchants = 3;
     private const int Workers = 8;
-    private const int FaultsOfARound = 4;
+    private const int FaultsOfARound = 5;
 
     /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
     private static readonly TimeSpan Liveness = TimeSpan.FromSeconds(60);
@@ -198,6 +198,7 @@ internal sealed class FaultRun
             // What was tried in vain for as long as it may be waits for a person, who has it tried again.
             await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { from = _world.Clock.Now.AddDays(-60), to = _world.Clock.Now.AddDays(1) });
             open = await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files);
+            Say($"{_world.Clock.Now:u}, open: {string.Join("; ", open)}");
             if (open.Count == 0 && i >= Rests.Length)
                 return [];
             if (Stopwatch.GetElapsedTime(started) > Liveness)

@@ -5,7 +5,8 @@ namespace Payments.Faults;
 
 /// <summary>
 /// What has not come to rest, and will without anybody's help. What waits for people, customers or a date (a payment for its cardholder, an authorization for its capture, a delivery for
-/// the next try after one that failed, a payout that its bank holds) is at rest.
+/// the next try after one that failed or for an
+/// endpoint whose server fails every time, a payout that its bank holds) is at rest.
 /// </summary>
 internal static class OpenWork
 {
@@ -35,7 +36,7 @@ internal static class OpenWork
         UNION ALL
         SELECT 'deliveries that were never tried', count(*), min('evt_' || replace(d.event_id::text, '-', '')) FROM payments.webhook_deliveries d
             JOIN payments.webhook_endpoints w ON w.merchant_id = d.merchant_id AND w.id = d.endpoint_id AND w.status = 'enabled'
-            WHERE d.status = 'pending' AND d.attempts = 0
+            WHERE d.status = 'pending' AND d.attempts = 0 AND w.url NOT LIKE '%/broken/%'
         UNION ALL
         SELECT 'deliveries to endpoints that take none', count(*), min('evt_' || replace(d.event_id::text, '-', '')) FROM payments.webhook_deliveries d
             WHERE d.status = 'pending' AND NOT EXISTS (SELECT FROM payments.webhook_endpoints w WHERE w.merchant_id = d.merchant_id AND w.id = d.endpoint_id AND w.status = 'enabled')

@@ -211,24 +211,31 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         var opened = await TellAcquirerAsync("dispute opened", HttpMethod.Post, "/control/disputes", new { payment_id = payment, stage, reason_code = "13.1", evidence_due_by = due });
         if (opened?["id"]?.GetValue<string>() is { } id)
             _disputes.Add(id);
+        if (random.Next(2) == 0)
+            await ChangeDisputeAsync(random);
     }
 
-    /// <summary>The network moves a dispute inside its stage, or on to a later one.</summary>
+    /// <summary>The network moves a dispute inside its stage, or on to a later one, some of them several times.</summary>
     private async Task ChangeDisputeAsync(Random random)
     {
-        if (!_disputes.TryDraw(random, out var id) || await TellAcquirerAsync("dispute read", HttpMethod.Get, $"/v1/disputes/{id}") is not { } now)
+        if (!_disputes.TryDraw(random, out var id))
             return;
-        var (stage, status) = (DbText.Parse<DisputeStage>(now["stage"]!.GetValue<string>()), DbText.Parse<DisputeStatus>(now["status"]!.GetValue<string>()));
-        var moves = (from s in Enum.GetValues<DisputeStage>()
-                     from to in Enum.GetValues<DisputeStatus>()
-                     where DisputeTransitions.Allows(stage, status, s, to)
-                     select (Stage: s, Status: to)).ToList();
-        var inside = moves.FindAll(move => move.Stage == stage);
-        var candidates = inside.Count > 0 && random.Next(3) > 0 ? inside : moves;
-        if (candidates.Count == 0)
-            return;
-        var next = candidates[random.Next(candidates.Count)];
-        await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) });
+        for (var left = 1 + random.Next(3); left > 0; left--)
+        {
+            if (await TellAcquirerAsync("dispute read", HttpMethod.Get, $"/v1/disputes/{id}") is not { } now)
+                return;
+            var (stage, status) = (DbText.Parse<DisputeStage>(now["stage"]!.GetValue<string>()), DbText.Parse<DisputeStatus>(now["status"]!.GetValue<string>()));
+            var moves = (from s in Enum.GetValues<DisputeStage>()
+                         from to in Enum.GetValues<DisputeStatus>()
+                         where DisputeTransitions.Allows(stage, status, s, to)
+                         select (Stage: s, Status: to)).ToList();
+            var inside = moves.FindAll(move => move.Stage == stage);
+            var candidates = inside.Count > 0 && random.Next(3) > 0 ? inside : moves;
+            if (candidates.Count == 0)
+                return;
+            var next = candidates[random.Next(candidates.Count)];
+            await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) });
+        }
     }
 
     private async Task AnswerDisputeAsync(Random random, Merchant merchant)
@@ -326,7 +333,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
 
         var path = $"/v1/webhook_endpoints/{endpoint}";
-        switch (random.Next(6))
+        switch (random.Next(7))
         {
             case 0:
                 await api.SetAsync(HttpMethod.Delete, path, merchant.Key);

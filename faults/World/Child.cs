@@ -26,6 +26,9 @@ internal sealed class Child : IAsyncDisposable
         // What the surroundings set for apps of theirs is not for this one.
         foreach (var variable in start.Environment.Keys.Where(key => key.Contains("__", StringComparison.Ordinal) || key.StartsWith("OTEL_", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(variable);
+
+        // It does not live long enough for code to be worth compiling a second time.
+        start.Environment["DOTNET_TC_CallCounting"] = "0";
         foreach (var (variable, value) in environment ?? [])
             start.Environment[variable] = value;
         var log = new StreamWriter(Path.Combine(paths.Logs, name + ".log"), append: true) { AutoFlush = true };

@@ -308,7 +308,7 @@ internal sealed class World : IAsyncDisposable
 
         // Time passes fast: what is looked for now and then is looked for all the time.
         foreach (var schedule in (string[])["Charges__ResolveSchedule", "Charges__ExpireSchedule", "Disputes__MatchSchedule", "Disputes__DeadlineSchedule", "Disputes__ScanSchedule", "Messaging__RelaySchedule", "Ledger__SealSchedule", "Payouts__ReleaseSchedule", "Payouts__Schedule"])
-            values[schedule] = "*/2 * * * * *";
+            values[schedule] = "*/20 * * * * *";
         values["SelfHost__TimerPolling"] = "00:00:00.500";
 
         // What a killed process had taken comes free soon.

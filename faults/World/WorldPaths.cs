@@ -19,12 +19,9 @@ internal sealed record WorldPaths(string Root, string Data, string Postgres, str
     /// <summary>The app that can be driven.</summary>
     public string Functions { get; } = Required("PAYMENTS_FAULTS_APP");
 
-    public string Acquirer => Path.Combine(Root, "local", "acquirer", "bin", Configuration, "net10.0");
+    public string Acquirer { get; } = Required("PAYMENTS_FAULTS_ACQUIRER");
 
-    public string ServiceBus => Path.Combine(Root, "local", "servicebus", "bin", Configuration, "net10.0");
-
-    // bin/<configuration>/net10.0/
-    private static string Configuration { get; } = Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!;
+    public string ServiceBus { get; } = Required("PAYMENTS_FAULTS_BUS");
 
     /// <exception cref="InvalidOperationException">A variable is missing: the message names it.</exception>
     public static WorldPaths FromEnvironment()
