@@ -182,11 +182,11 @@ prepare_faults() {
     export AZURITE_ACCOUNTS
     start_azurite --memory
     unset AZURITE_ACCOUNTS
-    publish_ahead functions/Payments.Functions.csproj functions/bin/crash -p:CrashPoints=true
+    publish_ahead functions functions/bin/crash -p:CrashPoints=true
     export PAYMENTS_FAULTS_APP=$published
-    publish_ahead local/acquirer/Payments.Acquirer.csproj local/acquirer/bin
+    publish_ahead local/acquirer local/acquirer/bin
     export PAYMENTS_FAULTS_ACQUIRER=$published
-    publish_ahead local/servicebus/Payments.ServiceBusDouble.csproj local/servicebus/bin
+    publish_ahead local/servicebus local/servicebus/bin
     export PAYMENTS_FAULTS_BUS=$published
     export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data PAYMENTS_FAULTS_POSTGRES=$data/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
     export PAYMENTS_FAULTS_ADMIN="Host=127.0.0.1;Port=$port;Database=postgres;Username=postgres;Password=$postgres_password"
@@ -209,18 +209,16 @@ build_crash_points() {
         die "the app with crash points could not be built: $(last_words build-crash)"
 }
 
-# A program compiled ahead of time, where the compiler for that can be had: much of what a process that lives for a minute does is to compile itself. $1 its project, $2 where its
-# outputs are; $published is its folder.
+# A program compiled ahead of time, where the compiler for that can be had: much of what a process that lives for a minute does is to compile itself. $1 is its project's folder, $2 that of
+# its outputs; $published becomes the folder to start it from.
 publish_ahead() {
-    local project=$1 built=$root/$2/$configuration/net10.0
-    published=$root/$2/$configuration/ahead
+    local project=$root/$1 built=$root/$2/$configuration/net10.0
     shift 2
-    [ -e "$published/done" ] && [ -z "$(find "$built" -maxdepth 1 -name 'Payments.*.dll' -newer "$published/done" | head -n 1)" ] && return
-    say "Compiling $project ahead of time"
-    rm -rf "$published"
-    if step publish-ahead dotnet publish "$root/$project" -c "$configuration" "$@" --use-current-runtime --self-contained false \
-        -p:PublishReadyToRun=true -o "$published" -v quiet --nologo -clp:NoSummary; then
-        : >"$published/done"
+    published=$project/bin/ahead/published
+    [ -e "$published.done" ] && [ -z "$(find "$built" -maxdepth 1 -name 'Payments.*.dll' -newer "$published.done" | head -n 1)" ] && return
+    say "Compiling ${project#"$root/"} ahead of time"
+    if step publish-ahead dotnet publish "$project" -c "$configuration" "$@" -p:AheadOfTime=true --use-current-runtime -o "$published" -v quiet --nologo -clp:NoSummary; then
+        : >"$published.done"
     else
         say "Not to be had here: each process compiles itself"
         published=$built
