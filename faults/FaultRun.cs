@@ -6,10 +6,14 @@ using Npgsql;
 namespace Payments.Faults;
 
 /// <summary>What a run is to do. Everything else follows from the seed.</summary>
-/// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of <see cref="FaultRun.Rounds"/> rounds.</param>
+/// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of so many rounds.</param>
 /// <param name="Mutation">A bug to be found, of <c>Mutations</c>; null is none.</param>
-internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null)
+/// <param name="Rounds">The rounds of a short run; every second one ends with a night.</param>
+internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null, int Rounds = FaultRunOptions.DefaultRounds)
 {
+    /// <summary>As many as it takes for nearly every kind of fault.</summary>
+    public const int DefaultRounds = 4;
+
     /// <summary>Half of the seeds run on each transport.</summary>
     public static string TransportOf(int seed) => seed % 2 == 0 ? "servicebus" : "storage";
 }
@@ -22,8 +26,6 @@ internal sealed record FaultRunResult(FaultRunOptions Options, IReadOnlyList<Vio
 /// </summary>
 internal sealed class FaultRun
 {
-    public const int Rounds = 4;
-
     private const int Merchants = 3;
     private const int Workers = 8;
     private const int FaultsOfARound = 5;
@@ -114,7 +116,7 @@ internal sealed class FaultRun
     private async Task<IReadOnlyList<Violation>> WorkAsync()
     {
         var started = Stopwatch.GetTimestamp();
-        for (var round = 0; _options.Minutes is { } minutes ? Stopwatch.GetElapsedTime(started).TotalMinutes < minutes : round < Rounds; round++)
+        for (var round = 0; _options.Minutes is { } minutes ? Stopwatch.GetElapsedTime(started).TotalMinutes < minutes : round < _options.Rounds; round++)
         {
             _servers.Trouble = _random.Next(3) == 0 ? 0.4 : 0.05;
             var faults = FaultPlan.OfRound(_options.Seed, round, FaultsOfARound);

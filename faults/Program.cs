@@ -1,15 +1,17 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Payments.Domain.Database;
 using Payments.Faults;
 
-const string Usage = """
+var usage = $"""
     usage: ./bench faults [--seed N | --seeds FIRST-LAST] [--minutes M] [--transport storage|servicebus] [--mutation NAME] [--results FILE]
 
       --seed N       the one seed to run (1)
       --seeds A-B    all of these, one after the other; with --results it goes on behind what is in the file
-      --minutes M    how long work and faults of each seed go on; a short run of ten rounds without it
+      --minutes M    how long work and faults of each seed go on; a short run of {FaultRunOptions.DefaultRounds} rounds without it
       --transport T  what carries messages; by the seed without it: odd seeds use storage queues, even ones Service Bus
-      --mutation M   puts a bug into the app that one of the seeds has to find; ends with 0 when it does
+      --mutation M   one of {string.Join(", ", Mutations.All)}:
+                     puts a bug into the app that one of the seeds has to find; ends with 0 when it does
       --results F    adds a line for each seed, and leaves out the seeds that have one without violations
       --verbose      tells what each run does
     """;
@@ -36,14 +38,14 @@ for (var i = 0; i < args.Length; i++)
         case "--transport" when value is "storage" or "servicebus":
             transport = value;
             break;
-        case "--mutation" when value.Length > 0:
+        case "--mutation" when Mutations.All.Contains(value):
             mutation = value;
             break;
         case "--results" when value.Length > 0:
             results = value;
             break;
         default:
-            Console.Error.WriteLine(Usage);
+            Console.Error.WriteLine(usage);
             return 2;
     }
 
@@ -61,15 +63,19 @@ await using var postgres = await PostgresServer.StartAsync(paths);
 var summary = new Summary();
 for (var seed = first; seed <= last; seed++)
 {
-    if (done.Contains(seed))
+    if (done.TryGetValue(seed, out var before))
+    {
+        summary.Add(before);
         continue;
+    }
+
     var options = new FaultRunOptions(seed, transport ?? FaultRunOptions.TransportOf(seed), minutes, mutation);
     var result = await FaultRun.RunAsync(paths, postgres, options, verbose ? Console.Error : TextWriter.Null);
     var line = SeedLine.Of(result);
     Console.WriteLine(line);
     if (results is not null)
         await File.AppendAllTextAsync(results, line + "\n");
-    summary.Add(result);
+    summary.Add(line);
     foreach (var violation in result.Violations.Take(10))
         Console.Error.WriteLine($"# seed {seed}: {violation}");
     if (result.Violations.Count > 0)

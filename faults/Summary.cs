@@ -19,33 +19,44 @@ internal static class SeedLine
         ["transitions"] = new JsonObject(result.Coverage.Counts.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => KeyValuePair.Create(count.Key, (JsonNode?)JsonValue.Create(count.Value)))),
     }.ToJsonString();
 
-    /// <summary>The seeds whose lines have no violation.</summary>
-    public static HashSet<int> Clean(IEnumerable<string> lines) =>
-    [
-        .. lines.Where(line => line.StartsWith('{')).Select(line => JsonNode.Parse(line)!)
-            .Where(line => line["violations"] is JsonArray { Count: 0 }).Select(line => line["seed"]!.GetValue<int>()),
-    ];
+    /// <summary>The lines of seeds that had no violation, by seed.</summary>
+    public static Dictionary<int, string> Clean(IEnumerable<string> lines)
+    {
+        var clean = new Dictionary<int, string>();
+        foreach (var line in lines.Where(line => line.StartsWith('{')))
+        {
+            var json = JsonNode.Parse(line)!;
+            if (json["violations"] is JsonArray { Count: 0 })
+                clean[json["seed"]!.GetValue<int>()] = line;
+        }
+
+        return clean;
+    }
 }
 
-/// <summary>What many seeds did together.</summary>
+/// <summary>What many seeds did together, those of earlier shares among them.</summary>
 internal sealed class Summary
 {
     private readonly Tally _tally = new();
     private readonly SortedDictionary<string, long> _transitions = new(StringComparer.Ordinal);
     private int _seeds;
     private double _seconds;
+    private double _days;
 
     public int Violations { get; private set; }
 
-    public void Add(FaultRunResult result)
+    /// <param name="line">Of <see cref="SeedLine"/>.</param>
+    public void Add(string line)
     {
+        var seed = JsonNode.Parse(line)!;
         _seeds++;
-        _seconds += result.Took.TotalSeconds;
-        Violations += result.Violations.Count;
-        foreach (var (what, count) in result.Counts)
-            _tally.Add(what, count);
-        foreach (var (transition, count) in result.Coverage.Counts)
-            _transitions[transition] = _transitions.GetValueOrDefault(transition) + count;
+        _seconds += seed["seconds"]!.GetValue<double>();
+        _days += seed["simulated_days"]!.GetValue<double>();
+        Violations += seed["violations"]!.AsArray().Count;
+        foreach (var (what, count) in seed["counts"]!.AsObject())
+            _tally.Add(what, count!.GetValue<long>());
+        foreach (var (transition, count) in seed["transitions"]!.AsObject())
+            _transitions[transition] = _transitions.GetValueOrDefault(transition) + count!.GetValue<long>();
     }
 
     /// <summary>JSON lines: the totals, each count, each transition, and those that are legal and never occurred.</summary>
@@ -54,6 +65,7 @@ internal sealed class Summary
         yield return Line("all seeds", "seeds", _seeds);
         yield return Line("all seeds", "violations", Violations);
         yield return Line("all seeds", "seconds", Math.Round(_seconds));
+        yield return Line("all seeds", "simulated days", Math.Round(_days));
         yield return Line("all seeds", "operations", _tally.Of("operation "));
         yield return Line("all seeds", "faults", _tally.Of("fault: "));
         foreach (var (what, count) in _tally.Counts.OrderBy(count => count.Key, StringComparer.Ordinal))

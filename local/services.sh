@@ -160,7 +160,7 @@ require_core_tools() {
 faults_bin=faults/bin/$configuration/net10.0
 
 # What a fault run needs, in its environment: servers apart from all others, most of which it starts, kills and restarts itself. The server of Postgres is a
-# script that becomes it.
+# script that becomes it. With "ahead" as $1 programs are compiled ahead of time, for many seeds.
 prepare_faults() {
     local outer=$data port options blob_port queue_port table_port storage azurite_name=azurite-faults
     load_secrets
@@ -182,12 +182,13 @@ prepare_faults() {
     export AZURITE_ACCOUNTS
     start_azurite --memory
     unset AZURITE_ACCOUNTS
-    publish_ahead functions functions/bin/crash -p:CrashPoints=true
-    export PAYMENTS_FAULTS_APP=$published
-    publish_ahead local/acquirer local/acquirer/bin
-    export PAYMENTS_FAULTS_ACQUIRER=$published
-    publish_ahead local/servicebus local/servicebus/bin
-    export PAYMENTS_FAULTS_BUS=$published
+    local ahead=${1:-}
+    runnable functions functions/bin/crash -p:CrashPoints=true
+    export PAYMENTS_FAULTS_APP=$runnable
+    runnable local/acquirer local/acquirer/bin
+    export PAYMENTS_FAULTS_ACQUIRER=$runnable
+    runnable local/servicebus local/servicebus/bin
+    export PAYMENTS_FAULTS_BUS=$runnable
     export PAYMENTS_FAULTS_ROOT=$root PAYMENTS_FAULTS_DATA=$data PAYMENTS_FAULTS_POSTGRES=$data/postgres.sh PAYMENTS_FAULTS_STORAGE="$blob_port $queue_port"
     export PAYMENTS_FAULTS_ADMIN="Host=127.0.0.1;Port=$port;Database=postgres;Username=postgres;Password=$postgres_password"
 }
@@ -209,18 +210,20 @@ build_crash_points() {
         die "the app with crash points could not be built: $(last_words build-crash)"
 }
 
-# A program compiled ahead of time, where the compiler for that can be had: much of what a process that lives for a minute does is to compile itself. $1 is its project's folder, $2 that of
-# its outputs; $published becomes the folder to start it from.
-publish_ahead() {
+# The folder in $runnable to start a program from. With $ahead it is compiled ahead of time, where the compiler for that can be had: much of what a process that lives for a minute does is
+# to compile itself, but this takes a minute too. $1 is its project's folder, $2 that of its outputs.
+runnable() {
     local project=$root/$1 built=$root/$2/$configuration/net10.0
     shift 2
-    published=$project/bin/ahead/published
-    [ -e "$published.done" ] && [ -z "$(find "$built" -maxdepth 1 -name 'Payments.*.dll' -newer "$published.done" | head -n 1)" ] && return
+    runnable=$built
+    [ -n "$ahead" ] || return 0
+    runnable=$project/bin/ahead/published
+    [ -e "$runnable.done" ] && [ -z "$(find "$built" -maxdepth 1 -name 'Payments.*.dll' -newer "$runnable.done" | head -n 1)" ] && return
     say "Compiling ${project#"$root/"} ahead of time"
-    if step publish-ahead dotnet publish "$project" -c "$configuration" "$@" -p:AheadOfTime=true --use-current-runtime -o "$published" -v quiet --nologo -clp:NoSummary; then
-        : >"$published.done"
+    if step publish-ahead dotnet publish "$project" -c "$configuration" "$@" -p:AheadOfTime=true --use-current-runtime -o "$runnable" -v quiet --nologo -clp:NoSummary; then
+        : >"$runnable.done"
     else
         say "Not to be had here: each process compiles itself"
-        published=$built
+        runnable=$built
     fi
 }

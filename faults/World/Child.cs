@@ -29,6 +29,10 @@ internal sealed class Child : IAsyncDisposable
 
         // It does not live long enough for code to be worth compiling a second time.
         start.Environment["DOTNET_TC_CallCounting"] = "0";
+
+        // Nor does it spin while it waits, or collect garbage beside its work: there are many of them and few processors.
+        start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0";
+        start.Environment["DOTNET_gcConcurrent"] = "0";
         foreach (var (variable, value) in environment ?? [])
             start.Environment[variable] = value;
         var log = new StreamWriter(Path.Combine(paths.Logs, name + ".log"), append: true) { AutoFlush = true };

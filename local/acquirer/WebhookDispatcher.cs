@@ -200,14 +200,17 @@ internal sealed class WebhookDispatcher(
                 return true;
             logger.WebhookFailed(webhook.Id, webhook.Attempt, $"HTTP {(int)response.StatusCode}");
         }
-        catch (Exception problem) when (problem is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
+        catch (Exception problem) when ((problem is HttpRequestException or OperationCanceledException) && !ct.IsCancellationRequested)
         {
             logger.WebhookFailed(webhook.Id, webhook.Attempt, problem.Message);
         }
-        catch (Exception problem) when (problem is IOException or JsonException)
+#pragma warning disable CA1031 // Whatever it was, the next try may go well, and the worker goes on: a webhook that nobody sends any more would wait for a restart.
+        catch (Exception problem) when (!ct.IsCancellationRequested)
+#pragma warning restore CA1031
         {
             logger.WebhookBroken(problem, webhook.Id);
         }
+
         return false;
     }
 
