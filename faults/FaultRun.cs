@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 
@@ -155,7 +156,7 @@ internal sealed class FaultRun
         {
             return await CheckAsync();
         }
-        catch (Exception e) when (e is NpgsqlException or HttpRequestException or OperationCanceledException or IOException or JsonException)
+        catch (Exception e) when (e is NpgsqlException or HttpRequestException or OperationCanceledException or IOException or SocketException or JsonException)
         {
             _tally.Add("looks that met an outage");
             return [];

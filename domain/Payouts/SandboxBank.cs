@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Payments.Domain.Database;
@@ -61,7 +62,7 @@ public sealed class SandboxBank(HttpClient http)
                 _ => new BankAnswer(BankAnswerKind.Unknown, Text: $"HTTP {(int)response.StatusCode}"),
             };
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return new BankAnswer(BankAnswerKind.Unknown, Text: e.Message);
         }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -113,7 +114,7 @@ internal sealed class Api(World world, Tally tally)
                     return reply;
                 tally.Add(string.Create(CultureInfo.InvariantCulture, $"try again: {reply.Status}"));
             }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
             {
                 tally.Add("try again: no answer");
             }

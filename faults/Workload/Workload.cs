@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -306,7 +307,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             var text = await world.Acquirer.GetStringAsync(new Uri($"/v1/files/disputes?date={world.Clock.Now:yyyy-MM-dd}", UriKind.Relative));
             return text.Count(c => c == '\n') < 2 ? null : text;
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException)
         {
             return null;
         }
@@ -423,7 +424,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                        where entry["type"]!.GetValue<string>() == "payment"
                        select (entry["id"]!.GetValue<string>(), entry["payment_status"]!.GetValue<string>())];
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException or JsonException)
         {
             // It is down, or went down while it told.
             return [];
@@ -457,7 +458,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             tally.Add(answer is null ? $"outside {what}: not possible" : $"outside {what}");
             return answer;
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException or JsonException)
         {
             // It is down at the moment, or answers half: nothing happened, or nobody knows.
             return null;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
@@ -104,7 +105,7 @@ public sealed class ProviderHttp
             var body = await response.Content.ReadAsByteArrayAsync(ct);
             return new ProviderExchange(ExchangeEnd.Answered, response.StatusCode, body, $"HTTP {(int)response.StatusCode}.", RetryAfter(response));
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
         {
             var what = e is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown } http ? http.HttpRequestError.ToString() : e.GetType().Name;
             return message.Content is SentContent { Began: false }

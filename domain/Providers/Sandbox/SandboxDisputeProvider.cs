@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Payments.Domain.Disputes;
@@ -56,7 +57,7 @@ public sealed class SandboxDisputeProvider(HttpClient http) : IDisputeProvider
             using var response = await http.SendAsync(message, HttpCompletionOption.ResponseContentRead, ct);
             return (response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct), $"The acquirer answered HTTP {(int)response.StatusCode}.");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
         {
             return (default, [], $"The call ended without an answer: {e.GetType().Name}.");
         }

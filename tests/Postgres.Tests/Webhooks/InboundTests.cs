@@ -173,6 +173,22 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Process_PayloadNotSeen_IsNotTakenForHandledAndAppliedWhenItIs()
+    {
+        await ReceiveAsync("evt_1", """{"type":"known","n":7}""");
+        await RelayAsync();
+        var message = _sender.Sent.Single().Message;
+        await using var owner = await _database.Owner.OpenConnectionAsync();
+        await owner.ExecuteAsync("CREATE TEMP TABLE away AS SELECT * FROM payments.provider_event_payloads; DELETE FROM payments.provider_event_payloads");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => HandleAsync(message));
+        Assert.Equal("received", await StatusAsync("evt_1"));
+
+        await owner.ExecuteAsync("INSERT INTO payments.provider_event_payloads SELECT * FROM away");
+        await HandleAsync(message);
+        Assert.Equal("applied", await StatusAsync("evt_1"));
+    }
+
+    [Fact]
     public async Task Purge_WeeksOfFinishedEvents_GoAndARepetitionIsStillKnown()
     {
         var events = new ProviderEvents(_database.App, _signal, _time);
