@@ -38,7 +38,7 @@ internal sealed class FaultRun
     private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
 
     // In a round work begins for so long; what has begun is ended, whatever that takes.
-    private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(3);
 
     // While work goes on the clock runs 20 times as fast as that on the wall, so that back-offs and time limits of seconds and minutes end among the faults.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);

@@ -221,7 +221,10 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
     {
         if (!_disputes.TryDraw(random, out var id))
             return;
-        for (var left = 1 + random.Next(3); left > 0; left--)
+
+        // Not every move that the domain allows is one that the sandbox's network makes.
+        var left = 1 + random.Next(3);
+        for (var tries = 0; left > 0 && tries < 8; tries++)
         {
             if (await TellAcquirerAsync("dispute read", HttpMethod.Get, $"/v1/disputes/{id}") is not { } now)
                 return;
@@ -235,7 +238,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             if (candidates.Count == 0)
                 return;
             var next = candidates[random.Next(candidates.Count)];
-            await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) });
+            if (await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) }) is not null)
+                left--;
         }
     }
 
