@@ -6,6 +6,9 @@ namespace Payments.Faults;
 /// <summary>Brings planned faults about, and takes them away again.</summary>
 internal sealed class FaultInjector(World world, Tally tally)
 {
+    /// <summary>How much later than it was asked a processor may carry something out, though the caller has gone.</summary>
+    public static readonly TimeSpan Late = TimeSpan.FromMilliseconds(800);
+
     public async Task InjectAsync(PlannedFault fault)
     {
         await Task.Delay(fault.After);
@@ -57,7 +60,7 @@ internal sealed class FaultInjector(World world, Tally tally)
                 await ProcessorAsync(fault, [Rule("rate_limit", 0.5)]);
                 break;
             case FaultKind.ProcessorDrops:
-                await ProcessorAsync(fault, [Rule("drop_before", 0.2), Rule("drop_after", 0.3), Rule("delay_before", 0.1, 800)]);
+                await ProcessorAsync(fault, [Rule("drop_before", 0.2), Rule("drop_after", 0.3), Rule("delay_before", 0.1, (int)Late.TotalMilliseconds)]);
                 break;
             case FaultKind.ProcessorDown:
                 await CutAsync(world.AcquirerCable, fault.Length);

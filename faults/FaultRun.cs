@@ -139,7 +139,7 @@ internal sealed class FaultRun
 
             // What the processor carries out late it carries out within the ten minutes after which it counts as never having heard of it.
             if (faults.Any(fault => fault.Kind is FaultKind.ProcessorDrops or FaultKind.ProcessorTimeouts))
-                await Task.Delay(1000);
+                await Task.Delay(2 * FaultInjector.Late);
             await PassTimeAsync(round);
         }
 

@@ -5,8 +5,7 @@ namespace Payments.Faults;
 
 /// <summary>
 /// What has not come to rest, and will without anybody's help. What waits for people, customers or a date (a payment for its cardholder, an authorization for its capture, a delivery for
-/// the next try after one that failed or for an
-/// endpoint whose server fails every time, a payout that its bank holds) is at rest.
+/// the next try after one that failed, or for an endpoint whose server fails every time, a payout that its bank holds) is at rest.
 /// </summary>
 internal static class OpenWork
 {
