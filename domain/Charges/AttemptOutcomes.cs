@@ -47,6 +47,9 @@ public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contr
     /// <summary>The try that was recorded to follow; it is to be sent now. Then there is no response yet.</summary>
     public NextAttempt? Started { get; init; }
 
+    /// <summary>The batch left something in the outbox.</summary>
+    internal bool Announced { get; init; }
+
     internal Attempt? Attempt { get; init; }
 
     /// <summary>What the person who settled the attempt is told.</summary>
@@ -111,7 +114,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             ChargeLog.Contradiction(_log, reference.Attempt, answer.Result, answer.Detail);
         }
 
-        if (outcome.Changed)
+        if (outcome.Announced)
             _signal.Set();
         if (outcome is not { Found: true, Response: null })
             return outcome;
@@ -138,27 +141,10 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         for (var i = 0; i < outcomes.Length; i++)
             outcomes[i] = work.Decide(answers[i], now);
 
-        if (work.Journals.Count > 0)
-        {
-            var results = await _ledger.PostAsync(connection, transaction, work.Journals, now, ct);
-            for (var i = 0; i < results.Count; i++)
-            {
-                // The accounts of this journal have no limits, so a refusal is a bug or a tampered chart: nothing of it may be recorded.
-                if (results[i].Status is not (PostingStatus.Posted or PostingStatus.Exists))
-                    throw new InvalidOperationException($"The ledger refused the journal '{work.Journals[i].ExternalKey}': {results[i].Status} {results[i].Detail}");
-            }
-
-            if (Mutations.Active(Mutations.PostBeforeCommit))
-            {
-                await using var apart = new NpgsqlCommand("COMMIT; BEGIN", connection, transaction);
-                await apart.ExecuteNonQueryAsync(ct);
-            }
-        }
-
-        CrashPoints.Reached(CrashPoints.Posted, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
-        await work.WriteAsync(connection, transaction, now, ct);
+        CrashPoints.Reached(CrashPoints.OutcomeDecided, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
+        await work.WriteAsync(_ledger, connection, transaction, now, ct);
         CrashPoints.Reached(CrashPoints.OutcomeWritten, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
-        return outcomes;
+        return work.Announced ? [.. outcomes.Select(outcome => outcome with { Announced = true })] : outcomes;
     }
 
     /// <summary>

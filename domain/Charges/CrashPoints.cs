@@ -18,8 +18,8 @@ internal static class CrashPoints
     /// <summary>The provider has answered; nobody has written that down.</summary>
     public const string Answered = "answered";
 
-    /// <summary>The ledger has posted, in a transaction that is not committed.</summary>
-    public const string Posted = "posted";
+    /// <summary>What follows from the answer is decided, under the locks of its rows; nothing of it is written.</summary>
+    public const string OutcomeDecided = "outcome_decided";
 
     /// <summary>Everything of the outcome is written, and not yet committed.</summary>
     public const string OutcomeWritten = "outcome_written";

@@ -23,6 +23,7 @@ internal sealed class OutcomeBatch
     private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response, int? PayoutDelayDays)> _attempts = [];
     private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
     private readonly HashSet<AttemptReference> _changedAttempts = [];
+    private readonly List<Journal> _journals = [];
     private readonly List<BalanceTransaction> _balanceTransactions = [];
     private readonly List<DomainEvent> _events = [];
     private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
@@ -32,8 +33,6 @@ internal sealed class OutcomeBatch
     private readonly List<(ManualSettlement Settlement, AttemptId Attempt, StoredResponse Response)> _settlements = [];
 
     private readonly MonthlyVolumes _volumes = new();
-
-    public List<Journal> Journals { get; } = [];
 
     /// <summary>Locks the monthly volumes that decide a price in this batch.</summary>
     public Task LockVolumesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now, CancellationToken ct) =>
@@ -89,7 +88,7 @@ internal sealed class OutcomeBatch
         _changedCharges.Add(chargeKey);
         _changedAttempts.Add(answer.Reference);
         if (effect.Journal is not null)
-            Journals.Add(effect.Journal);
+            _journals.Add(effect.Journal);
         if (effect.BalanceTransaction is { } entry)
         {
             _balanceTransactions.Add(entry);
@@ -128,7 +127,11 @@ internal sealed class OutcomeBatch
         return new AttemptOutcome(Found: true, Changed: true, Charge: tried) { Operation = after.Attempt.Operation, Started = next };
     }
 
-    public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
+    /// <summary>Whether something waits in the outbox to be sent.</summary>
+    public bool Announced { get; private set; }
+
+    /// <summary>Posts, and writes the rest, in one round trip.</summary>
+    public async Task WriteAsync(LedgerPosting ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
     {
         if (_contradictions.Count > 0)
             await ContradictAsync(connection, transaction, now, ct);
@@ -138,6 +141,17 @@ internal sealed class OutcomeBatch
         var attempts = _changedAttempts.Select(reference => _attempts[reference].Attempt).ToList();
         var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
         await using var batch = new NpgsqlBatch(connection, transaction);
+        var post = await ledger.TryPrepareAsync(_journals, now, ct);
+        if (post is not null)
+            batch.BatchCommands.Add(post);
+        else
+            Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
+        if (Mutations.Active(Mutations.PostBeforeCommit))
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
+        }
+
         var updateCharges = UpdateCharges(charges);
         batch.BatchCommands.Add(updateCharges);
         batch.BatchCommands.Add(UpdateAttempts(attempts));
@@ -151,17 +165,37 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(BalanceTransactionLog.Append(_balanceTransactions));
         if (_responses.Count > 0)
             batch.BatchCommands.Add(IdempotencyStore.CompleteMany(_responses, now));
-        if (_events.Count > 0)
-            batch.BatchCommands.Add(EventLog.Append(_events));
+        var append = _events.Count > 0 ? EventLog.Append(_events) : null;
+        if (append is not null)
+            batch.BatchCommands.Add(append);
         if (_audit.Count > 0)
         {
             batch.BatchCommands.Add(AuditLog.Append(_audit, now));
             batch.BatchCommands.Add(KeepAnswers(now));
         }
 
-        await batch.ExecuteNonQueryAsync(ct);
+        await using (var reader = await batch.ExecuteReaderAsync(ct))
+        {
+            if (post is not null)
+                Check(await LedgerPosting.ReadAsync(reader, _journals, ct));
+            while (await reader.NextResultAsync(ct))
+            {
+            }
+        }
+
         if (updateCharges.RecordsAffected != charges.Count)
             throw new InvalidOperationException("A locked charge changed its status under the lock.");
+        Announced = append?.RecordsAffected > 0;
+    }
+
+    /// <summary>The accounts of these journals have no limits, so a refusal is a bug or a tampered chart: nothing of the batch may stay.</summary>
+    private void Check(IReadOnlyList<PostingResult> results)
+    {
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].Status is not (PostingStatus.Posted or PostingStatus.Exists))
+                throw new InvalidOperationException($"The ledger refused the journal '{_journals[i].ExternalKey}': {results[i].Status} {results[i].Detail}");
+        }
     }
 
     private StoredResponse Audit(ManualSettlement settlement, Attempt before, Attempt after)

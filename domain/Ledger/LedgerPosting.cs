@@ -26,7 +26,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         foreach (var journal in journals)
             Validate(journal);
         var accounts = await AccountsAsync(journals, now, ct);
-        var results = new PostingResult[journals.Count];
+        var results = new List<PostingResult>(journals.Count);
         for (var from = 0; from < journals.Count;)
         {
             // A key's second journal waits for the answer to the first, and everything behind it waits too: order is kept.
@@ -34,18 +34,47 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             var to = from;
             while (to < journals.Count && keys.Add((journals[to].Merchant.Bucket, journals[to].ExternalKey)))
                 to++;
-            await PostDistinctAsync(connection, transaction, journals, accounts, from..to, results, now, ct);
+            results.AddRange(await PostDistinctAsync(connection, transaction, [.. journals.Skip(from).Take(to - from)], accounts[from..to], now, ct));
             from = to;
         }
 
         return results;
     }
 
+    /// <summary>
+    /// The statement that posts all journals as <see cref="PostAsync"/> does, to go first in a batch with other statements of the transaction. Null where one does not do: no journals,
+    /// or an external key that is named twice.
+    /// </summary>
+    internal async Task<NpgsqlBatchCommand?> TryPrepareAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
+    {
+        if (journals.Count == 0 || NameAKeyTwice(journals))
+            return null;
+        foreach (var journal in journals)
+            Validate(journal);
+        return Command(journals, await AccountsAsync(journals, now, ct), now);
+    }
+
+    /// <summary>What <see cref="TryPrepareAsync"/>'s statement answers each journal.</summary>
+    internal static async Task<IReadOnlyList<PostingResult>> ReadAsync(NpgsqlDataReader reader, IReadOnlyList<Journal> journals, CancellationToken ct)
+    {
+        await reader.ReadAsync(ct);
+        var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
+        var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
+        return
+        [
+            .. journals.Select((journal, i) =>
+            {
+                var status = DbText.Parse<PostingStatus>(statuses[i]);
+                return new PostingResult(status, ids[i], status is PostingStatus.Posted ? null : $"{DbText.Of(status)}: journal '{journal.ExternalKey}' ({journal.Kind})");
+            }),
+        ];
+    }
+
     /// <summary>Posts and commits in one round trip, where no external key is named twice.</summary>
     internal async Task<IReadOnlyList<PostingResult>> PostAndCommitAsync(
         NpgsqlConnection connection, IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
     {
-        if (journals.Count > 1 && journals.DistinctBy(journal => (journal.Merchant.Bucket, journal.ExternalKey)).Count() < journals.Count)
+        if (NameAKeyTwice(journals))
         {
             await using var transaction = await connection.BeginTransactionAsync(ct);
             var answers = await PostAsync(connection, transaction, journals, now, ct);
@@ -55,14 +84,14 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
 
         foreach (var journal in journals)
             Validate(journal);
-        var accounts = await AccountsAsync(journals, now, ct);
-        var results = new PostingResult[journals.Count];
-        await PostDistinctAsync(connection, null, journals, accounts, .., results, now, ct);
-        return results;
+        return await PostDistinctAsync(connection, null, journals, await AccountsAsync(journals, now, ct), now, ct);
     }
 
     /// <summary>Opens those of the accounts that are not open yet, in a transaction of its own.</summary>
     internal Task OpenAccountsAsync(IReadOnlyCollection<(AccountRef Account, short Bucket)> accounts, DateTimeOffset now, CancellationToken ct) => _accounts.OpenAsync(accounts, now, ct);
+
+    private static bool NameAKeyTwice(IReadOnlyList<Journal> journals) =>
+        journals.Count > 1 && journals.DistinctBy(journal => (journal.Merchant.Bucket, journal.ExternalKey)).Count() < journals.Count;
 
     private static void Validate(Journal journal)
     {
@@ -118,39 +147,45 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return accounts;
     }
 
-    private static async Task PostDistinctAsync(
-        NpgsqlConnection connection,
-        NpgsqlTransaction? transaction,
-        IReadOnlyList<Journal> journals,
-        int[][] accounts,
-        Range range,
-        PostingResult[] results,
-        DateTimeOffset now,
-        CancellationToken ct)
+    private static async Task<IReadOnlyList<PostingResult>> PostDistinctAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, CancellationToken ct)
     {
-        var (first, journalCount) = range.GetOffsetAndLength(journals.Count);
-        var distinct = accounts.Skip(first).Take(journalCount).SelectMany(ids => ids).Distinct().Order().ToArray();
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Command(journals, accounts, now) } };
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        var results = await ReadAsync(reader, journals, ct);
+
+        // Without a transaction of the caller's, the statement is committed once its result was read to the end.
+        while (await reader.ReadAsync(ct) || await reader.NextResultAsync(ct))
+        {
+        }
+
+        return results;
+    }
+
+    private static NpgsqlBatchCommand Command(IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now)
+    {
+        var distinct = accounts.SelectMany(ids => ids).Distinct().Order().ToArray();
         var position = new Dictionary<int, int>(distinct.Length);
         foreach (var account in distinct)
             position.Add(account, position.Count + 1);
 
-        var count = journals.Skip(first).Take(journalCount).Sum(journal => journal.Transfers.Count);
+        var count = journals.Sum(journal => journal.Transfers.Count);
         var (ordinals, debits, credits) = (new int[count], new int[count], new int[count]);
         var (amounts, codes, pastLimit, buckets) = (new long[count], new string[count], new bool[count], new short[count]);
         var (keys, kinds) = (new string?[count], new string?[count]);
         var (merchants, effectiveAt) = (new Guid?[count], new DateTime?[count]);
         var line = 0;
-        for (var r = 0; r < journalCount; r++)
+        for (var r = 0; r < journals.Count; r++)
         {
-            var journal = journals[first + r];
+            var journal = journals[r];
             (keys[line], kinds[line]) = (journal.ExternalKey, journal.Kind);
             (merchants[line], effectiveAt[line]) = (journal.Merchant.Value, journal.EffectiveAt.UtcDateTime);
             for (var i = 0; i < journal.Transfers.Count; i++, line++)
             {
                 var transfer = journal.Transfers[i];
                 ordinals[line] = r + 1;
-                debits[line] = position[accounts[first + r][2 * i]];
-                credits[line] = position[accounts[first + r][(2 * i) + 1]];
+                debits[line] = position[accounts[r][2 * i]];
+                credits[line] = position[accounts[r][(2 * i) + 1]];
                 amounts[line] = transfer.Amount.MinorUnits;
                 codes[line] = transfer.Code;
                 pastLimit[line] = transfer.PastLimit;
@@ -158,39 +193,26 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             }
         }
 
-        await using var command = new NpgsqlCommand(LedgerSql.Post, connection, transaction);
-        Add(command, distinct, NpgsqlDbType.Integer);
-        Add(command, ordinals, NpgsqlDbType.Integer);
-        Add(command, debits, NpgsqlDbType.Integer);
-        Add(command, credits, NpgsqlDbType.Integer);
-        Add(command, amounts, NpgsqlDbType.Bigint);
-        Add(command, codes, NpgsqlDbType.Text);
-        Add(command, pastLimit, NpgsqlDbType.Boolean);
-        Add(command, buckets, NpgsqlDbType.Smallint);
-        Add(command, keys, NpgsqlDbType.Text);
-        Add(command, kinds, NpgsqlDbType.Text);
-        Add(command, merchants, NpgsqlDbType.Uuid);
-        Add(command, effectiveAt, NpgsqlDbType.TimestampTz);
-        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        await reader.ReadAsync(ct);
-        var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
-        var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
-
-        // Without a transaction of the caller's, the statement is committed once its result was read to the end.
-        while (await reader.ReadAsync(ct) || await reader.NextResultAsync(ct))
+        return new NpgsqlBatchCommand(LedgerSql.Post)
         {
-        }
-
-        for (var r = 0; r < journalCount; r++)
-        {
-            var status = DbText.Parse<PostingStatus>(statuses[r]);
-            results[first + r] = new PostingResult(status, ids[r], status is PostingStatus.Posted ? null : Detail(status, journals[first + r]));
-        }
+            Parameters =
+            {
+                Array(distinct, NpgsqlDbType.Integer),
+                Array(ordinals, NpgsqlDbType.Integer),
+                Array(debits, NpgsqlDbType.Integer),
+                Array(credits, NpgsqlDbType.Integer),
+                Array(amounts, NpgsqlDbType.Bigint),
+                Array(codes, NpgsqlDbType.Text),
+                Array(pastLimit, NpgsqlDbType.Boolean),
+                Array(buckets, NpgsqlDbType.Smallint),
+                Array(keys, NpgsqlDbType.Text),
+                Array(kinds, NpgsqlDbType.Text),
+                Array(merchants, NpgsqlDbType.Uuid),
+                Array(effectiveAt, NpgsqlDbType.TimestampTz),
+                new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+            },
+        };
     }
 
-    private static string Detail(PostingStatus status, Journal journal) => $"{DbText.Of(status)}: journal '{journal.ExternalKey}' ({journal.Kind})";
-
-    private static void Add<T>(NpgsqlCommand command, T[] values, NpgsqlDbType element) =>
-        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | element });
+    private static NpgsqlParameter<T[]> Array<T>(T[] values, NpgsqlDbType element) => new() { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | element };
 }
