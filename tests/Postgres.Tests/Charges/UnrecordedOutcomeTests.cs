@@ -2,6 +2,7 @@ using Dapper;
 using Payments.Domain;
 using Payments.Domain.Charges;
 using Payments.Domain.Idempotency;
+using Payments.Domain.Ledger;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -42,6 +43,30 @@ public sealed class UnrecordedOutcomeTests(TestDatabase database) : IClassFixtur
         Assert.Equal(400, (await _world.ReadAsync(charge.Merchant, charge.Id)).Refunded.MinorUnits);
     }
 
+    [Fact]
+    public async Task Charge_LedgerRefusesTheOutcome_NothingOfItStaysUntilItDoesNot()
+    {
+        var merchant = await _world.MerchantAsync();
+        await _world.ChargeAsync(merchant);
+        var request = ChargeWorld.Request(merchant);
+        var pending = ChartOfAccounts.MerchantPending(merchant, Currency.Eur).Name;
+        SetClosed(pending, true);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ChargeAsync(request));
+
+        await using (var connection = await database.Owner.OpenConnectionAsync())
+        {
+            Assert.Equal(["captured", "pending"], await connection.QueryAsync<string>("SELECT status FROM payments.charges WHERE merchant_id = @Value ORDER BY status", merchant));
+            Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.attempts WHERE merchant_id = @Value AND status = 'started'", merchant));
+            Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.balance_transactions WHERE merchant_id = @Value", merchant));
+            Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.events WHERE merchant_id = @Value", merchant));
+        }
+
+        SetClosed(pending, false);
+        await ResolveAsync();
+        Assert.Equal(201, Ok(await ChargeAsync(request)).Status);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _world.DisposeAsync();
@@ -69,6 +94,13 @@ public sealed class UnrecordedOutcomeTests(TestDatabase database) : IClassFixtur
             _world.Provider.OnSend = approve;
             Execute("GRANT UPDATE ON payments.attempts TO payments_app");
         }
+    }
+
+    private void SetClosed(string account, bool closed)
+    {
+        using var connection = database.Owner.OpenConnection();
+        Assert.Equal(1, connection.Execute(
+            "UPDATE ledger.balances b SET closed = @closed FROM ledger.accounts a WHERE a.id = b.account_id AND a.name = @account AND a.currency = 'EUR'", new { account, closed }));
     }
 
     private void Execute(string sql)
