@@ -69,7 +69,9 @@ public sealed class CrashMatrixTests
         var (operation, point) = (crashed.Operation, crashed.Point);
         var first = await app.PostAsync(crashed.Path, crashed.Key, crashed.IdempotencyKey, crashed.Body);
         var again = await app.PostAsync(crashed.Path, crashed.Key, crashed.IdempotencyKey, crashed.Body);
-        Assert.True(first is { Status: 200 or 201 }, $"{crashed}: {first}");
+
+        // What the provider never heard of is unknown for as long as it might still be under way: whoever asks about it in that time has 202 kept as the answer.
+        Assert.True(first is { Status: 200 or 201 } || (first is { Status: 202 } && point == "intent_committed"), $"{crashed}: {first}");
         Assert.Equal(first!.Value.Body, again!.Value.Body);
         Assert.True(again.Value.Replayed, $"{crashed} was done again: {again}");
 

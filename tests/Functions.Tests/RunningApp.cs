@@ -21,7 +21,7 @@ public sealed class RunningApp : IAsyncLifetime
     private OpenApiContract? _contract;
 
     /// <summary>How long anything asynchronous may take before a test gives up on it.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(45);
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(90);
 
     public Uri Address { get; } = new(Required(UrlVariable));
 

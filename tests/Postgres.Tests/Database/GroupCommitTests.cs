@@ -203,6 +203,8 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         var marker = new CommitMarker(Guid.CreateVersion7(TimeProvider.System.GetUtcNow()));
         var now = TimeProvider.System.GetUtcNow();
 
+        // In the pool another test's killed session may still lie.
+        database.App.Clear();
         foreach (var arrives in new[] { true, false, true, false })
         {
             await using (var connection = await database.App.OpenConnectionAsync())
