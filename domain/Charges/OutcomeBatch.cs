@@ -141,15 +141,16 @@ internal sealed class OutcomeBatch
         var attempts = _changedAttempts.Select(reference => _attempts[reference].Attempt).ToList();
         var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
         await using var batch = new NpgsqlBatch(connection, transaction);
-        var post = await ledger.TryPrepareAsync(_journals, now, ct);
+        var apart = Mutations.Active(Mutations.PostBeforeCommit);
+        var post = apart ? null : await ledger.TryPrepareAsync(_journals, now, ct);
         if (post is not null)
             batch.BatchCommands.Add(post);
         else
             Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
-        if (Mutations.Active(Mutations.PostBeforeCommit))
+        if (apart && _journals.Count > 0)
         {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
+            await using var early = new NpgsqlCommand("COMMIT; BEGIN", connection, transaction);
+            await early.ExecuteNonQueryAsync(ct);
         }
 
         var updateCharges = UpdateCharges(charges);
