@@ -34,6 +34,9 @@ internal static class FaultPlan
 {
     private static readonly FaultKind[] Kinds = Enum.GetValues<FaultKind>();
 
+    /// <summary>How long work goes on in each round before the first fault: what faults meet must have been made.</summary>
+    private const int Calm = 800;
+
     /// <summary>The faults of a round. Every kind comes within a few rounds, as they are dealt like cards.</summary>
     public static IReadOnlyList<PlannedFault> OfRound(int seed, int round, int faults)
     {
@@ -44,7 +47,7 @@ internal static class FaultPlan
         return
         [
             .. deck.Skip(round % perDeck * faults).Take(faults).Select(kind => new PlannedFault(
-                kind, TimeSpan.FromMilliseconds(random.Next(400)), TimeSpan.FromMilliseconds(200 + random.Next(900)), random.Next(1 << 16))),
+                kind, TimeSpan.FromMilliseconds(Calm + random.Next(600)), TimeSpan.FromMilliseconds(200 + random.Next(900)), random.Next(1 << 16))),
         ];
     }
 }

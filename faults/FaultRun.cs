@@ -38,7 +38,7 @@ internal sealed class FaultRun
     private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
 
     // In a round work begins for so long; what has begun is ended, whatever that takes.
-    private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(3.5);
 
     // While work goes on the clock runs 20 times as fast as that on the wall, so that back-offs and time limits of seconds and minutes end among the faults.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
@@ -123,7 +123,7 @@ internal sealed class FaultRun
             var faults = FaultPlan.OfRound(_options.Seed, round, FaultsOfARound);
             Say($"round {round}: {string.Join(", ", faults.Select(fault => fault.Kind))}");
             var work = Task.WhenAll([_workload.RunAsync(round, Workers, WorkOfARound), .. faults.Select(_injector.InjectAsync)]);
-            var looks = LookAsync(TimeSpan.FromMilliseconds(300 + _random.Next(1500)));
+            var looks = LookAsync(TimeSpan.FromMilliseconds(500 + _random.Next(2300)));
             while (await Task.WhenAny(work, Task.Delay(Tick)) != work)
                 await _world.AdvanceAsync(Tick * Speed);
             await work;

@@ -29,10 +29,12 @@ internal sealed class Coverage
         "endpoint: enabled -> disabled by merchant", "endpoint: enabled -> disabled by gone", "endpoint: enabled -> disabled by failing", "endpoint: disabled -> enabled", "endpoint: deleted",
     ];
 
-    // What the domain allows and no word of the sandbox acquirer asks for: it neither takes payments on for later nor gives one up that we have not asked it to.
+    // What the domain allows and no word of the sandbox acquirer asks for: it neither takes payments on for later nor gives one up that we have not asked it to, and of a capture
+    // or a cancel that it refused it keeps nothing that could be asked for later.
     private static readonly HashSet<string> NotInTheSandbox = new(StringComparer.Ordinal)
     {
         "charge: requires_action -> processing", "charge: pending -> canceled", "charge: processing -> canceled",
+        "attempt of capture: unknown -> declined", "attempt of cancel: unknown -> declined",
     };
 
     private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
@@ -41,7 +43,7 @@ internal sealed class Coverage
     public static IReadOnlyList<string> Legal { get; } =
     [
         .. Moves<ChargeStatus>("charge", ChargeTransitions.Allows).Where(move => !NotInTheSandbox.Contains(move)),
-        .. OfAttempts.SelectMany(attempt => attempt.Moves.Select(move => $"attempt of {attempt.Object}: {move}")),
+        .. OfAttempts.SelectMany(attempt => attempt.Moves.Select(move => $"attempt of {attempt.Object}: {move}")).Where(move => !NotInTheSandbox.Contains(move)),
         .. Moves<RefundStatus>("refund", RefundTransitions.Allows),
         .. Moves<DisputeStatus>(
             "dispute", (from, to) => Enum.GetValues<DisputeStage>().Any(stage => DisputeTransitions.Belongs(stage, from) && DisputeTransitions.Allows(stage, from, stage, to))),

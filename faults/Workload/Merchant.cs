@@ -27,6 +27,16 @@ internal sealed class Bag<T>
 {
     private readonly List<T> _items = [];
 
+    /// <summary>All of them, as they are now.</summary>
+    public IReadOnlyList<T> All
+    {
+        get
+        {
+            lock (_items)
+                return [.. _items];
+        }
+    }
+
     public void Add(T item)
     {
         lock (_items)

@@ -24,10 +24,13 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         ("tok_visa", 30), ("tok_mastercard", 8), ("tok_amex", 4), ("tok_3ds_required", 16), ("tok_3ds_failed", 4), ("tok_decline_insufficient_funds", 3), ("tok_decline_do_not_honor", 2),
         ("tok_decline_stolen_card", 1), ("tok_timeout_after_charging", 3), ("tok_timeout_before_charging", 2), ("tok_fail_after_charging", 3), ("tok_fail_before_charging", 2),
         ("tok_drop_after_charging", 3), ("tok_drop_before_charging", 2), ("tok_malformed", 2), ("tok_rate_limited", 1), ("tok_slow_300", 2), ("tok_flaky", 6), ("tok_webhook_first", 4),
-        ("tok_refund_pending", 6), ("tok_refund_pending_fails", 5), ("tok_refund_fails", 3), ("tok_refund_timeout_after", 3), ("tok_refund_timeout_before", 2), ("tok_refund_webhook_first", 3),
+        ("tok_refund_pending", 6), ("tok_refund_pending_fails", 5), ("tok_refund_fails", 3), ("tok_refund_timeout_after", 3), ("tok_refund_timeout_before", 2), ("tok_refund_webhook_first", 3), ("tok_refund_pending_drop_after", 3), ("tok_refund_fails_drop_after", 2),
         ("tok_capture_refused", 3), ("tok_capture_timeout_after", 3), ("tok_capture_drop_before", 3), ("tok_capture_webhook_first", 2), ("tok_cancel_fail_after", 3), ("tok_cancel_drop_before", 3),
         ("tok_cancel_timeout_after", 2), ("tok_cancel_webhook_first", 2), ("tok_dispute", 4), ("tok_dispute_early_warning", 3), ("tok_dispute_inquiry", 3),
     ];
+
+    // What the bank says of a payout that it may have taken without our hearing of it.
+    private static readonly string[][] BanksWords = [["failed"], ["paid"], ["paid", "returned"], ["in_transit", "returned"], ["paid", "failed"]];
 
     private readonly List<Merchant> _merchants = [];
     private readonly Bag<string> _disputes = new();
@@ -76,6 +79,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
     {
         var random = new Random(HashCode(seed, round, worker));
         var started = TimeProvider.System.GetTimestamp();
+        if (worker == 0 && round > 0)
+            await MendEndpointsAsync(random, _merchants[round % _merchants.Count]);
         while (TimeProvider.System.GetElapsedTime(started) < length)
             await StepAsync(random);
     })));
@@ -148,6 +153,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             merchant.Held.Add(charge);
         if (random.Next(3) == 0)
             return;
+        if (isHeld && token.EndsWith("after_charging", StringComparison.Ordinal) && await LatestAsync("payment", "authorized", 3) is { Count: > 0 } latest)
+            await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{latest[^1]}/expire");
         if (status == "requires_action")
             await CompleteAsync(random, merchant, charge);
         else if (token.StartsWith("tok_capture", StringComparison.Ordinal))
@@ -222,7 +229,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         if (!_disputes.TryDraw(random, out var id))
             return;
 
-        // Not every move that the domain allows is one that the sandbox's network makes.
+        // Not every move that the domain allows is one that the sandbox's network makes, unless it corrects what it said.
+        var isCorrection = random.Next(4) > 0 ? true : (bool?)null;
         var left = 1 + random.Next(3);
         for (var tries = 0; left > 0 && tries < 8; tries++)
         {
@@ -238,7 +246,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             if (candidates.Count == 0)
                 return;
             var next = candidates[random.Next(candidates.Count)];
-            if (await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status) }) is not null)
+            if (await TellAcquirerAsync("dispute changed", HttpMethod.Post, $"/control/disputes/{id}", new { stage = DbText.Of(next.Stage), status = DbText.Of(next.Status), correction = isCorrection }) is not null)
                 left--;
         }
     }
@@ -324,9 +332,33 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         var reply = await api.MoveAsync("payout", merchant.Id, merchant.Key, "/v1/payouts", body, NextKey(), twice: random.Next(4) == 0);
         if (reply is not { IsSuccess: true })
             return;
-        merchant.Payouts.Add(reply.Text("id")!);
+        var payout = reply.Text("id")!;
+        merchant.Payouts.Add(payout);
         if (random.Next(3) == 0)
-            await api.SetAsync(HttpMethod.Post, $"/v1/payouts/{reply.Text("id")}/cancel", merchant.Key, new { });
+            await api.MoveAsync("payout cancel", merchant.Id, merchant.Key, $"/v1/payouts/{payout}/cancel", new { }, NextKey());
+        else if (currency != "EUR" && random.Next(2) == 0)
+            await TellOfPayoutAsync(random);
+    }
+
+    /// <summary>The bank says how one of the last payouts ended, in one breath, whether we have heard that it took it or not.</summary>
+    private async Task TellOfPayoutAsync(Random random)
+    {
+        if (await LatestAsync("payout", null, 4) is not { Count: > 0 } latest)
+            return;
+        var payout = latest[random.Next(latest.Count)];
+        foreach (var status in BanksWords[random.Next(BanksWords.Length)])
+            await TellAcquirerAsync("payout decided", HttpMethod.Post, $"/control/payouts/{payout}", new { status });
+    }
+
+    /// <summary>Whoever mends servers has all of a merchant's endpoints switched on again, and wants what they missed.</summary>
+    private async Task MendEndpointsAsync(Random random, Merchant merchant)
+    {
+        foreach (var endpoint in merchant.Endpoints.All)
+        {
+            var path = $"/v1/webhook_endpoints/{endpoint}";
+            await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
+            await ResendAsync(random, merchant, path);
+        }
     }
 
     private async Task ChangeEndpointAsync(Random random, Merchant merchant)
@@ -404,12 +436,14 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                 if (found is { IsSuccess: true } && found.Text("provider_reference") is { } reference)
                     await TellAcquirerAsync("payout sent back", HttpMethod.Post, $"/control/payouts/{reference}", new { status = "returned", failure_code = "account_closed" });
                 break;
-            case 3 or 4 when await LatestPaymentsAsync() is { Count: > 0 } latest:
-                var (id, status) = latest[random.Next(latest.Count)];
-                if (status == "captured")
-                    await OpenDisputeAsync(random, id);
-                else
-                    await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{id}/expire");
+            case 3 when await LatestAsync("payment", "captured", 30) is { Count: > 0 } latest:
+                await OpenDisputeAsync(random, latest[random.Next(latest.Count)]);
+                break;
+            case 4 when await LatestAsync("payment", "authorized", 10) is { Count: > 0 } latest:
+                await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{latest[random.Next(latest.Count)]}/expire");
+                break;
+            case 5 when random.Next(2) == 0:
+                await TellOfPayoutAsync(random);
                 break;
             default:
                 await api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", world.PlatformKey, new { from = world.Clock.Now.AddDays(-60), to = world.Clock.Now.AddDays(1) });
@@ -417,16 +451,16 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    /// <summary>The last payments at the acquirer and how it answered them: some of them were never heard of here.</summary>
-    private async Task<IReadOnlyList<(string Id, string Status)>> LatestPaymentsAsync()
+    /// <summary>The last payments or payouts at the acquirer that it answered so, oldest first: some of them were never heard of here.</summary>
+    private async Task<IReadOnlyList<string>> LatestAsync(string type, string? status, int atMost)
     {
         try
         {
             var journal = await world.Acquirer.GetStringAsync(new Uri("/control/journal", UriKind.Relative));
-            return [.. from line in journal.Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(60)
-                       let entry = JsonNode.Parse(line)!
-                       where entry["type"]!.GetValue<string>() == "payment"
-                       select (entry["id"]!.GetValue<string>(), entry["payment_status"]!.GetValue<string>())];
+            return [.. (from line in journal.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                        let entry = JsonNode.Parse(line)!
+                        where entry["type"]!.GetValue<string>() == type && (status is null || entry[$"{type}_status"]!.GetValue<string>() == status)
+                        select entry["id"]!.GetValue<string>()).TakeLast(atMost)];
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException or JsonException)
         {

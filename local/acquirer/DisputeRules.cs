@@ -9,7 +9,10 @@ internal static class DisputeRules
     /// <summary>Evidence that contains this loses.</summary>
     public const string LosingText = "losing_evidence";
 
-    /// <summary>The network decides, escalates or corrects.</summary>
+    /// <summary>
+    /// The network decides, escalates or corrects. A correction takes back what the network said before: any status of the stage may follow any other, and the money goes where
+    /// that status has it.
+    /// </summary>
     public static Decision Change(Dispute dispute, ChangeDisputeRequest request)
     {
         var stage = request.Stage ?? dispute.Stage;
@@ -19,7 +22,7 @@ internal static class DisputeRules
         var status = request.Status
             ?? (stage == dispute.Stage ? dispute.Status : warning ? DisputeStatus.WarningNeedsResponse : DisputeStatus.NeedsResponse);
         var ofWarning = status is DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed or DisputeStatus.Prevented;
-        var corrects = status == dispute.Status && !DisputeTransitions.IsClosed(status);
+        var corrects = request.Correction == true || (status == dispute.Status && !DisputeTransitions.IsClosed(status));
         if (ofWarning != warning || (!corrects && !DisputeTransitions.Allows(dispute.Status, status)))
             return new Refusal(409, "dispute_cannot_change", $"A dispute that is {JsonText.Of(dispute.Status)} cannot become {JsonText.Of(status)} at stage {JsonText.Of(stage)}.");
         var amount = request.Amount ?? dispute.Amount;
@@ -33,9 +36,11 @@ internal static class DisputeRules
         if (DisputeTransitions.IsClosed(status))
         {
             var back = request.ReinstatedAmount ?? (status == DisputeStatus.Won ? dispute.Held : 0);
-            return back > dispute.Held
-                ? new Refusal(422, "reinstatement_exceeds_held", $"Only {dispute.Held} is held.")
-                : entry with { Reinstated = back == 0 ? null : back };
+            if (back > dispute.Held)
+                return new Refusal(422, "reinstatement_exceeds_held", $"Only {dispute.Held} is held.");
+            if (back == 0 && !warning && status != DisputeStatus.Won && amount > dispute.Held)
+                return entry with { Withdrawn = amount - dispute.Held };
+            return entry with { Reinstated = back == 0 ? null : back };
         }
         if (warning || amount == dispute.Held)
             return entry;

@@ -26,7 +26,7 @@ internal sealed record OpenDisputeRequest(
     string? PaymentId, string? PaymentReference, long? Amount, string? Currency, string? ReasonCode, DisputeStage? Stage, DateTimeOffset? EvidenceDueBy);
 
 internal sealed record ChangeDisputeRequest(
-    DisputeStatus? Status, DisputeStage? Stage, long? Amount, string? ReasonCode, DateTimeOffset? EvidenceDueBy, long? ReinstatedAmount);
+    DisputeStatus? Status, DisputeStage? Stage, long? Amount, string? ReasonCode, DateTimeOffset? EvidenceDueBy, long? ReinstatedAmount, bool? Correction);
 
 internal sealed record ChangePayoutRequest(PayoutStatus? Status, string? FailureCode);
 

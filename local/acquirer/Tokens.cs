@@ -125,6 +125,8 @@ internal static class Tokens
             ["tok_refund_pending"] = Visa with { RefundStatus = OperationStatus.Pending },
             ["tok_refund_pending_fails"] = Visa with { RefundStatus = OperationStatus.Pending, RefundEndsWell = false },
             ["tok_refund_fails"] = Visa with { RefundStatus = OperationStatus.Failed },
+            ["tok_refund_pending_drop_after"] = Visa with { RefundStatus = OperationStatus.Pending, Fault = new("refund", FaultKind.DropAfter) },
+            ["tok_refund_fails_drop_after"] = Visa with { RefundStatus = OperationStatus.Failed, Fault = new("refund", FaultKind.DropAfter) },
             ["tok_dispute"] = Visa with { DisputeStage = DisputeStage.Chargeback },
             ["tok_dispute_early_warning"] = Visa with { DisputeStage = DisputeStage.EarlyWarning },
             ["tok_dispute_inquiry"] = Visa with { DisputeStage = DisputeStage.Inquiry },

@@ -77,6 +77,23 @@ public sealed class DisputeTests
     }
 
     [Fact]
+    public async Task Change_Correction_TakesBackAVerdictAndItsMoney()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        await sandbox.PayAsync("r1");
+        var id = (await OpenAsync(sandbox, """{"payment_reference":"r1"}""")).Field("id");
+        Assert.Equal(1000, (await ChangeAsync("""{"status":"lost"}""")).Amount("held_amount"));
+        Assert.Equal("dispute_cannot_change", (await ChangeAsync("""{"status":"won"}""")).Error);
+        Assert.Equal(0, (await ChangeAsync("""{"status":"won","correction":true}""")).Amount("held_amount"));
+        Assert.Equal(1000, (await ChangeAsync("""{"status":"lost","correction":true}""")).Amount("held_amount"));
+        Assert.Equal("dispute_cannot_change", (await ChangeAsync("""{"status":"warning_closed","correction":true}""")).Error);
+        var open = await ChangeAsync("""{"status":"under_review","correction":true}""");
+        Assert.Equal(("under_review", 1000L), (open.Field("status"), open.Amount("held_amount")));
+
+        Task<Reply> ChangeAsync(string body) => sandbox.PostAsync($"/control/disputes/{id}", null, body);
+    }
+
+    [Fact]
     public async Task EvidenceDue_Passed_ExpiresTheDispute()
     {
         await using var sandbox = await Sandbox.StartAsync();
