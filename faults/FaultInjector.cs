@@ -136,5 +136,5 @@ internal sealed class FaultInjector(World world, Tally tally)
             using var answer = await world.Acquirer.PutAsync(new Uri("/control/faults", UriKind.Relative), content);
             return answer.IsSuccessStatusCode;
         },
-        TimeSpan.FromSeconds(20), "the acquirer takes its faults");
+        TimeSpan.FromMinutes(1), "the acquirer takes its faults");
 }

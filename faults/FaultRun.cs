@@ -12,6 +12,9 @@ namespace Payments.Faults;
 /// <param name="Rounds">The rounds of a short run; every second one ends with a night.</param>
 internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null, int Rounds = FaultRunOptions.DefaultRounds)
 {
+    /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
+    public TimeSpan Liveness { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>As many as it takes for nearly every kind of fault.</summary>
     public const int DefaultRounds = 4;
 
@@ -31,11 +34,11 @@ internal sealed class FaultRun
     private const int Workers = 8;
     private const int FaultsOfARound = 5;
 
-    /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
-    private static readonly TimeSpan Liveness = TimeSpan.FromSeconds(60);
-
     // How far the clock moves while a run waits for rest: past every back-off of the platform.
     private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
+
+    // Once things go wrong, a client that gets no answer has others to ask for.
+    private static readonly TimeSpan PatienceOfClients = TimeSpan.FromSeconds(4);
 
     // In a round work begins for so long; what has begun is ended, whatever that takes.
     private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(3.5);
@@ -98,6 +101,7 @@ internal sealed class FaultRun
     private async Task<FaultRunResult> RunAsync()
     {
         await _workload.PrepareAsync(Merchants);
+        _api.Patience = PatienceOfClients;
         Say("the world stands");
         var violations = await WorkAsync();
         if (violations.Count == 0)
@@ -200,12 +204,13 @@ internal sealed class FaultRun
 
             // What was tried in vain for as long as it may be waits for a person, who has it tried again.
             await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { from = _world.Clock.Now.AddDays(-60), to = _world.Clock.Now.AddDays(1) });
-            open = await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files);
+            var unread = await _bank.UnreadAsync();
+            open = [.. await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files), .. unread > 0 ? [$"reports in the bank's inbox: {unread}"] : (string[])[]];
             Say($"{_world.Clock.Now:u}, open: {string.Join("; ", open)}");
             if (open.Count == 0 && i >= Rests.Length)
                 return [];
-            if (Stopwatch.GetElapsedTime(started) > Liveness)
-                return [.. open.Take(20).Select(what => new Violation("liveness", $"still open {Liveness.TotalSeconds:0} s after the last fault, {_world.Clock.Now:u}: {what}"))];
+            if (Stopwatch.GetElapsedTime(started) > _options.Liveness)
+                return [.. open.Take(20).Select(what => new Violation("liveness", $"still open {_options.Liveness.TotalSeconds:0} s after the last fault, {_world.Clock.Now:u}: {what}"))];
         }
     }
 

@@ -185,18 +185,18 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             await ReadAsync(row, batch, ct);
         }
 
-        // The lock of a refund that is settled may have been waited for: then its row was read as it was before.
-        var settled = batch.SettledRefunds();
-        if (settled.Count > 0)
+        // The lock of an attempt that has been recorded before may have been waited for: then the rows beside it, which are not locked, were read as they were before that.
+        var recorded = batch.RecordedBefore();
+        if (recorded.Count > 0)
         {
-            await using var again = new NpgsqlCommand(ChargeSql.RefundsById, connection, transaction);
-            again.Parameters.Add(Columns.Of(settled, r => r.Merchant.Value, NpgsqlDbType.Uuid));
-            again.Parameters.Add(Columns.Of(settled, r => r.Id.Value, NpgsqlDbType.Uuid));
+            await using var again = new NpgsqlCommand(ChargeSql.BesideAttempts, connection, transaction);
+            again.Parameters.Add(Columns.Of(recorded, r => r.Merchant.Value, NpgsqlDbType.Uuid));
+            again.Parameters.Add(Columns.Of(recorded, r => r.Attempt.Value, NpgsqlDbType.Uuid));
             await using var row = await again.ExecuteReaderAsync(ct);
             while (await row.ReadAsync(ct))
             {
-                batch.Refresh(ChargeRows.ReadRefund(
-                    row, new MerchantId(row.GetGuid(ChargeRows.RefundWidth)), new ChargeId(row.GetGuid(ChargeRows.RefundWidth + 1)), Currency.Of(row.GetString(ChargeRows.RefundWidth + 2)), 0)!);
+                var response = row.IsDBNull(2) ? null : new StoredResponse(row.GetInt16(2), row.GetFieldValue<byte[]>(3));
+                batch.Refresh(new AttemptReference(new MerchantId(row.GetGuid(0)), new AttemptId(row.GetGuid(1))), response, charge => ChargeRows.ReadRefund(row, charge, 4));
             }
         }
 

@@ -232,11 +232,14 @@ internal static class ChargeSql
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
         """;
 
-    public const string RefundsById =
+    /// <summary>What is not locked with attempts: the answers that are kept, and their refunds.</summary>
+    public const string BesideAttempts =
         $"""
-        SELECT {RefundColumns}, r.merchant_id, r.charge_id, r.currency
+        SELECT a.merchant_id, a.id, k.response_status, k.response_body, {RefundColumns}
         FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)
-        JOIN payments.refunds r ON r.merchant_id = i.merchant_id AND r.id = i.id
+        JOIN payments.attempts a ON a.merchant_id = i.merchant_id AND a.id = i.id
+        LEFT JOIN payments.refunds r ON r.merchant_id = a.merchant_id AND r.id = a.refund_id
+        LEFT JOIN payments.idempotency_keys k ON k.merchant_id = a.merchant_id AND k.key = a.idempotency_key AND k.completed_at IS NOT NULL
         """;
 
     /// <summary>A refund's columns, its charge and its currency.</summary>

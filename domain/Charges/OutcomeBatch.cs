@@ -52,13 +52,19 @@ internal sealed class OutcomeBatch
         _attempts[attempt.Reference] = (attempt, refund, response, payoutDelayDays);
     }
 
-    public IReadOnlyList<Refund> SettledRefunds() => [.. _attempts.Values.Where(row => row is { Attempt.IsSettled: true, Refund: not null }).Select(row => row.Refund!)];
+    /// <summary>Attempts of which an answer was recorded before, and beside which something may have been read that is older than the lock: a refund, or no answer where one is kept.</summary>
+    public IReadOnlyList<AttemptReference> RecordedBefore() =>
+    [
+        .. _attempts.Values
+            .Where(row => row.Attempt.Status is not AttemptStatus.Started && (row.Refund is not null || (row.Response is null && row.Attempt.IdempotencyKey is not null)))
+            .Select(row => row.Attempt.Reference),
+    ];
 
-    /// <summary>Takes a refund's row as it is under the lock.</summary>
-    public void Refresh(Refund refund)
+    /// <summary>Takes what stands beside an attempt as it is under the lock.</summary>
+    public void Refresh(AttemptReference reference, StoredResponse? response, Func<Charge, Refund?> refund)
     {
-        foreach (var (reference, row) in _attempts.Where(pair => pair.Value.Refund?.Id == refund.Id).ToList())
-            _attempts[reference] = (row.Attempt, refund, row.Response, row.PayoutDelayDays);
+        var row = _attempts[reference];
+        _attempts[reference] = (row.Attempt, refund(_charges[(row.Attempt.Merchant, row.Attempt.Charge)].Charge), response, row.PayoutDelayDays);
     }
 
     public AttemptOutcome Decide(AttemptAnswer answer, DateTimeOffset now)

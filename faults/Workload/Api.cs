@@ -24,10 +24,11 @@ internal sealed record Reply(int Status, string Body)
 /// </summary>
 internal sealed class Api(World world, Tally tally)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
-
     private readonly ConcurrentQueue<(Acknowledged Request, string Key, string Body, DateTimeOffset At)> _acknowledged = new();
     private readonly ConcurrentQueue<Violation> _violations = new();
+
+    /// <summary>How long the client goes on asking for one answer.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromMinutes(2);
 
     public IReadOnlyCollection<Acknowledged> Acknowledged => [.. _acknowledged.Select(a => a.Request)];
 

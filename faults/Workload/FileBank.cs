@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
+using Payments.Domain.Payouts;
 
 namespace Payments.Faults;
 
@@ -90,9 +91,17 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
         await SendAsync("pain.002", report.Append("</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>").ToString());
     }
 
+    /// <summary>How many of its reports still lie in the inbox: what they say is yet to happen.</summary>
+    public async Task<int> UnreadAsync()
+    {
+        var inbox = world.Blobs.GetBlobContainerClient(BankInbox.InboxContainer);
+        await inbox.CreateIfNotExistsAsync();
+        return await inbox.GetBlobsAsync().CountAsync();
+    }
+
     private async Task SendAsync(string kind, string document)
     {
-        var inbox = world.Blobs.GetBlobContainerClient("bank-inbox");
+        var inbox = world.Blobs.GetBlobContainerClient(BankInbox.InboxContainer);
         await inbox.CreateIfNotExistsAsync();
         await inbox.GetBlobClient(string.Create(CultureInfo.InvariantCulture, $"{++_statements}-{kind}.xml")).UploadAsync(BinaryData.FromString(document), overwrite: true);
         tally.Add($"bank reports, {kind}");

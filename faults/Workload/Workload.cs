@@ -180,8 +180,11 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
 
     private async Task CancelAsync(Random random, Merchant merchant, ChargeOfRun? charge)
     {
-        if (charge is not null)
-            await api.MoveAsync("cancel", merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/cancel", new { }, NextKey(), twice: random.Next(10) == 0);
+        if (charge is null)
+            return;
+        if (charge.Payment is { } payment && random.Next(6) == 0)
+            await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{payment}/expire");
+        await api.MoveAsync("cancel", merchant.Id, merchant.Key, $"/v1/charges/{charge.Id}/cancel", new { }, NextKey(), twice: random.Next(10) == 0);
     }
 
     private async Task CompleteAsync(Random random, Merchant merchant, ChargeOfRun? charge)
@@ -231,7 +234,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
 
         // Not every move that the domain allows is one that the sandbox's network makes, unless it corrects what it said.
         var isCorrection = random.Next(4) > 0 ? true : (bool?)null;
-        var left = 1 + random.Next(3);
+        var left = 1 + random.Next(4);
         for (var tries = 0; left > 0 && tries < 8; tries++)
         {
             if (await TellAcquirerAsync("dispute read", HttpMethod.Get, $"/v1/disputes/{id}") is not { } now)
@@ -242,7 +245,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                          where DisputeTransitions.Allows(stage, status, s, to)
                          select (Stage: s, Status: to)).ToList();
             var inside = moves.FindAll(move => move.Stage == stage);
-            var candidates = inside.Count > 0 && random.Next(3) > 0 ? inside : moves;
+            var candidates = inside.Count > 0 && random.Next(6) > 0 ? inside : moves;
             if (candidates.Count == 0)
                 return;
             var next = candidates[random.Next(candidates.Count)];
@@ -328,6 +331,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
     private async Task PayoutAsync(Random random, Merchant merchant)
     {
         var currency = random.Next(3) switch { 0 => "EUR", 1 => "USD", _ => "JPY" };
+        var before = await LatestAsync("payout", null, 1);
         object body = random.Next(3) switch { 0 => new { currency }, 1 => new { currency, amount = 1 + random.NextInt64(2_000) }, _ => new { currency, method = currency == "USD" ? "instant" : "standard" } };
         var reply = await api.MoveAsync("payout", merchant.Id, merchant.Key, "/v1/payouts", body, NextKey(), twice: random.Next(4) == 0);
         if (reply is not { IsSuccess: true })
@@ -337,15 +341,23 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         if (random.Next(3) == 0)
             await api.MoveAsync("payout cancel", merchant.Id, merchant.Key, $"/v1/payouts/{payout}/cancel", new { }, NextKey());
         else if (currency != "EUR" && random.Next(2) == 0)
-            await TellOfPayoutAsync(random);
+            await TellOfPayoutAsync(random, before);
     }
 
     /// <summary>The bank says how one of the last payouts ended, in one breath, whether we have heard that it took it or not.</summary>
-    private async Task TellOfPayoutAsync(Random random)
+    /// <param name="before">What it took last: a later one is waited for a little, to be faster than its answer.</param>
+    private async Task TellOfPayoutAsync(Random random, IReadOnlyList<string>? before = null)
     {
-        if (await LatestAsync("payout", null, 4) is not { Count: > 0 } latest)
+        var latest = await LatestAsync("payout", null, 4);
+        for (var i = 0; i < 10 && before is not null && latest.TakeLast(1).SequenceEqual(before); i++)
+        {
+            await Task.Delay(50);
+            latest = await LatestAsync("payout", null, 4);
+        }
+
+        if (latest.Count == 0)
             return;
-        var payout = latest[random.Next(latest.Count)];
+        var payout = before is null ? latest[random.Next(latest.Count)] : latest[^1];
         foreach (var status in BanksWords[random.Next(BanksWords.Length)])
             await TellAcquirerAsync("payout decided", HttpMethod.Post, $"/control/payouts/{payout}", new { status });
     }
@@ -439,7 +451,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             case 3 when await LatestAsync("payment", "captured", 30) is { Count: > 0 } latest:
                 await OpenDisputeAsync(random, latest[random.Next(latest.Count)]);
                 break;
-            case 4 when await LatestAsync("payment", "authorized", 10) is { Count: > 0 } latest:
+            case 4 when await LatestAsync("payment", random.Next(2) == 0 ? "authorized" : "requires_action", 10) is { Count: > 0 } latest:
                 await TellAcquirerAsync("authorization lapsed", HttpMethod.Post, $"/control/payments/{latest[random.Next(latest.Count)]}/expire");
                 break;
             case 5 when random.Next(2) == 0:

@@ -51,7 +51,7 @@ internal sealed class PostgresServer : IAsyncDisposable
                 await connection.OpenAsync();
                 return true;
             },
-            TimeSpan.FromSeconds(60), "Postgres answers");
+            TimeSpan.FromMinutes(2), "Postgres answers");
     }
 
     /// <summary>Stops the server and starts it again; what was committed is there again.</summary>

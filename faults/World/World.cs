@@ -140,7 +140,7 @@ internal sealed class World : IAsyncDisposable
                 using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_ports[instance]}/health/live"));
                 return answer.IsSuccessStatusCode;
             },
-            TimeSpan.FromSeconds(60), "the app answers");
+            TimeSpan.FromMinutes(2), "the app answers");
     }
 
     /// <inheritdoc cref="PostgresServer.RestartAsync"/>
@@ -182,7 +182,7 @@ internal sealed class World : IAsyncDisposable
     {
         Clock.Advance(by);
         await Eventually.HoldsAsync(
-            async () => await ControlAsync(HttpMethod.Post, "/control/clock", new { offset_seconds = Clock.Offset.TotalSeconds }) is not null, TimeSpan.FromSeconds(30), "the acquirer's clock is set");
+            async () => await ControlAsync(HttpMethod.Post, "/control/clock", new { offset_seconds = Clock.Offset.TotalSeconds }) is not null, TimeSpan.FromMinutes(1), "the acquirer's clock is set");
     }
 
     /// <summary>Calls the acquirer's control API; null when it refused.</summary>
@@ -275,7 +275,7 @@ internal sealed class World : IAsyncDisposable
                 using var answer = await Acquirer.GetAsync(new Uri("/health", UriKind.Relative));
                 return answer.IsSuccessStatusCode;
             },
-            TimeSpan.FromSeconds(30), "the acquirer answers");
+            TimeSpan.FromMinutes(1), "the acquirer answers");
     }
 
     private string Settings()

@@ -61,9 +61,12 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
     {
         var id = message.Body.GetProperty("id").GetGuid();
         var attempt = message.Body.GetProperty("attempt").GetInt32();
-        if (await LoadAsync(id, ct) is not { } received
-            || received.Attempts != attempt
-            || received.Status is not (ProviderEventStatus.Received or ProviderEventStatus.Waiting))
+
+        // An event is stored with its message and outlives it: one that a read does not find is not done with, whatever was wrong with the read. The message comes again, and ends
+        // among the dead letters where somebody sees it.
+        if (await LoadAsync(id, ct) is not { } received)
+            throw new InvalidOperationException($"There is no event {id}.");
+        if (received.Attempts != attempt || received.Status is not (ProviderEventStatus.Received or ProviderEventStatus.Waiting))
         {
             // Handled before: this message is a repetition, and whatever is to follow has its own.
             return;

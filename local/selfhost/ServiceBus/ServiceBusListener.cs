@@ -172,7 +172,9 @@ internal sealed class ServiceBusListener(
         {
             // No session has messages.
         }
-        catch (ServiceBusException e)
+#pragma warning disable CA1031 // Not only ServiceBusException: what the client makes of a lost connection may be a bare TimeoutException, and no error ends a listener.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             Tell(e);
             await Task.Delay(settings.Retry.Delay, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

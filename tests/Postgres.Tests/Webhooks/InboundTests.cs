@@ -189,6 +189,21 @@ public sealed class InboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Process_EventNotSeen_IsNotTakenForHandledAndAppliedWhenItIs()
+    {
+        await ReceiveAsync("evt_1", """{"type":"known","n":7}""");
+        await RelayAsync();
+        var message = _sender.Sent.Single().Message;
+        await using var owner = await _database.Owner.OpenConnectionAsync();
+        await owner.ExecuteAsync("CREATE TEMP TABLE hidden AS SELECT * FROM payments.provider_events; DELETE FROM payments.provider_events");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => HandleAsync(message));
+
+        await owner.ExecuteAsync("INSERT INTO payments.provider_events SELECT * FROM hidden");
+        await HandleAsync(message);
+        Assert.Equal("applied", await StatusAsync("evt_1"));
+    }
+
+    [Fact]
     public async Task Purge_WeeksOfFinishedEvents_GoAndARepetitionIsStillKnown()
     {
         var events = new ProviderEvents(_database.App, _signal, _time);
