@@ -76,24 +76,24 @@ internal sealed class FaultRun
     {
         var started = Stopwatch.GetTimestamp();
         FaultRunResult result;
-        World world;
-        await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
+        World? world = null;
+        var tally = new Tally();
+        try
         {
-            var tally = new Tally();
-            await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
-            try
+            await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
             {
+                await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
                 result = await new FaultRun(world, servers, tally, options, log, started).RunAsync();
             }
+        }
 #pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.
-            catch (Exception e)
+        catch (Exception e)
 #pragma warning restore CA1031
-            {
-                result = new FaultRunResult(options, [new Violation("run", $"it broke off: {e}")], tally.Counts, new Coverage(), Stopwatch.GetElapsedTime(started), world.Clock.Offset);
-            }
+        {
+            result = new FaultRunResult(options, [new Violation("run", $"it broke off: {e}")], tally.Counts, new Coverage(), Stopwatch.GetElapsedTime(started), world?.Clock.Offset ?? TimeSpan.Zero);
         }
 
-        if (result.Violations.Count == 0)
+        if (world is not null && result.Violations.Count == 0)
             await world.DropAsync();
         return result;
     }

@@ -5,6 +5,8 @@ namespace Payments.Faults;
 /// <summary>A process of the run. What it prints goes to a file; its number is kept where the script that started the run finds it, should the run itself be killed.</summary>
 internal sealed class Child : IAsyncDisposable
 {
+    private static readonly Lock _pids = new();
+
     private readonly Process _process;
     private readonly StreamWriter _log;
 
@@ -37,7 +39,8 @@ internal sealed class Child : IAsyncDisposable
             start.Environment[variable] = value;
         var log = new StreamWriter(Path.Combine(paths.Logs, name + ".log"), append: true) { AutoFlush = true };
         var process = Process.Start(start)!;
-        File.AppendAllText(Path.Combine(paths.Data, "pids"), $"{process.Id}\n");
+        lock (_pids)
+            File.AppendAllText(Path.Combine(paths.Data, "pids"), $"{process.Id}\n");
         DataReceivedEventHandler write = (_, line) =>
         {
             lock (log)

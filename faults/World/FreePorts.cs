@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -5,13 +6,39 @@ namespace Payments.Faults;
 
 internal static class FreePorts
 {
-    /// <summary>Ports that were free a moment ago, all different.</summary>
-    public static int[] Take(int count)
+    // Below those that systems give to outgoing connections: one of thousands of these could sit on the port of an instance while it is dead, and keep it from starting again.
+    private const int First = 12_000;
+    private const int Last = 32_000;
+
+    private static readonly ConcurrentDictionary<int, bool> _given = new();
+
+    /// <summary>Ports that were free a moment ago, none of them given before.</summary>
+    public static int[] Take(int count) => [.. Enumerable.Range(0, count).Select(_ => Take())];
+
+    private static int Take()
     {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        listeners.ForEach(listener => listener.Start());
-        var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
-        listeners.ForEach(listener => listener.Dispose());
-        return ports;
+        while (true)
+        {
+            // Not by a seed: two runs beside one another would want the same ones.
+#pragma warning disable CA5394 // Guards nothing.
+            var port = Random.Shared.Next(First, Last);
+#pragma warning restore CA5394
+            if (_given.TryAdd(port, true) && IsFree(port))
+                return port;
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }

@@ -136,7 +136,7 @@ internal sealed class World : IAsyncDisposable
             async () =>
             {
                 if (app.HasExited)
-                    throw new InvalidOperationException($"The app ended while it started: see {app.Name}.log.");
+                    throw new InvalidOperationException($"The app ended while it started; the end of {app.Name}.log:\n{string.Join('\n', File.ReadLines(Path.Combine(_paths.Logs, app.Name + ".log")).TakeLast(20))}");
                 using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_ports[instance]}/health/live"));
                 return answer.IsSuccessStatusCode;
             },

@@ -82,8 +82,13 @@ internal sealed class Broker : IRuntimeProvider, IDisposable
             Drop(connection);
     }
 
-    public static void Drop(AmqpConnection connection) =>
-        connection.SafeClose(new AmqpException(AmqpErrorCode.ConnectionForced, "The connection was dropped."));
+    public static void Drop(AmqpConnection connection)
+    {
+        if (connection.State == AmqpObjectState.Opened)
+            connection.SafeClose(new AmqpException(AmqpErrorCode.ConnectionForced, "The connection was dropped."));
+        else
+            connection.Abort();
+    }
 
     public void Dispose()
     {
@@ -101,6 +106,9 @@ internal sealed class Broker : IRuntimeProvider, IDisposable
         var connection = new AmqpConnection(transport, header, false, settings, connectionSettings);
         _connections[connection] = 0;
         connection.Closed += (_, _) => _connections.TryRemove(connection, out byte _);
+        // It was accepted before the listener closed, and would be served by nobody: its client would wait for messages for good.
+        if (_closed)
+            connection.Abort();
         return connection;
     }
 

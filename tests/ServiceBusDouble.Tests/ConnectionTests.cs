@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -53,6 +54,55 @@ public sealed class ConnectionTests
 
         Assert.Equal(1, bus.Counts("q").Ready);
         Assert.Contains("the.jwt.token", tokens);
+    }
+
+    /// <summary>Whoever gets into a broker that has gone is served nothing, hears of no error, and never looks for the one that took its place.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Dispose_WhileAConnectionIsBeingMade_EndsThatConnection(int stepsBefore)
+    {
+        // The frames of AMQP 1.0, part 5.3.2 (SASL) and part 2.4 (header and open).
+        byte[][] steps =
+        [
+            [.. "AMQP"u8, 3, 1, 0, 0],
+            [0, 0, 0, 23, 2, 1, 0, 0, 0, 0x53, 0x41, 0xC0, 10, 1, 0xA3, 7, .. "MSSBCBS"u8],
+            [.. "AMQP"u8, 0, 1, 0, 0],
+            [0, 0, 0, 20, 2, 0, 0, 0, 0, 0x53, 0x10, 0xC0, 7, 1, 0xA1, 4, .. "test"u8],
+        ];
+        var bus = ServiceBusDouble.Start();
+        using var socket = new TcpClient("localhost", bus.Port);
+        await using var stream = socket.GetStream();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        var buffer = new byte[4096];
+        foreach (var step in steps[..stepsBefore])
+        {
+            await stream.WriteAsync(step, patience.Token);
+            Assert.NotEqual(0, await stream.ReadAsync(buffer, patience.Token));
+        }
+
+        await bus.DisposeAsync();
+
+        try
+        {
+            foreach (var step in steps[stepsBefore..])
+            {
+                await stream.WriteAsync(step, patience.Token);
+                if (await stream.ReadAsync(buffer, patience.Token) == 0)
+                    return;
+            }
+
+            while (await stream.ReadAsync(buffer, patience.Token) > 0)
+            {
+                // What it was told before the end.
+            }
+        }
+        catch (IOException)
+        {
+            // Ended as well.
+        }
     }
 
     [Fact]
