@@ -169,7 +169,7 @@ public static class ChargeRules
 
         // It waits already, or it is over here and the provider is still to hear of it.
         if (state.Attempt.Status is AttemptStatus.RequiresAction || !CanMove(state.Charge, ChargeStatus.RequiresAction))
-            return new ChargeEffect(state with { Attempt = state.Attempt with { Checks = state.Attempt.Checks + 1, NextCheckAt = NextCheck(state.Attempt.Checks, now) } }, Changed: true);
+            return AskAgain(state, now);
         var attempt = state.Attempt with
         {
             Status = AttemptStatus.RequiresAction,
@@ -194,6 +194,10 @@ public static class ChargeRules
         // Of a charge that is captured at once, the authorization is only half the way: its capture is still to be told.
         if (state.Charge.CaptureMethod is CaptureMethod.Automatic)
             return Unsettled(state, AttemptStatus.Pending, answer, now);
+
+        // It was canceled before we heard that it had been authorized. That the provider holds nothing any more is the attempt's end, and still to be told.
+        if (state.Charge.Status is ChargeStatus.Canceled or ChargeStatus.Expired)
+            return AskAgain(state, now);
         if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Authorized))
             return Contradiction(state);
         var charge = Approved(state.Charge, answer, ChargeStatus.Authorized, now) with { ExpiresAt = answer.ExpiresAt ?? now + AuthorizationLifetime };
@@ -431,6 +435,10 @@ public static class ChargeRules
         ProviderReference = answer.Reference ?? charge.ProviderReference,
         Card = answer.Card ?? charge.Card,
     };
+
+    /// <summary>The attempt stays as it is, and its provider is asked later.</summary>
+    private static ChargeEffect AskAgain(ChargeState state, DateTimeOffset now) =>
+        new(state with { Attempt = state.Attempt with { Checks = state.Attempt.Checks + 1, NextCheckAt = NextCheck(state.Attempt.Checks, now) } }, Changed: true);
 
     private static ChargeEffect Nothing(ChargeState state) => new(state, Changed: false);
 

@@ -275,11 +275,15 @@ internal sealed class Entity : IDisposable
     {
         if (!consumer.PeekLock)
             return;
+
+        // A receiver that locks messages waits for an answer to whatever it decides, and settles by itself only what it gives back unread. The state does not tell: when that word is here
+        // before the library has done with sending, the library writes "accepted" over it and calls once more.
+        var state = delivery.Settled ? AmqpConstants.ReleasedOutcome : delivery.State;
         var fault = _faults.Take(Name, BusOperation.Settle);
         if (fault.Delay > TimeSpan.Zero)
-            _ = SettleLaterAsync(consumer, delivery, delivery.State, fault);
+            _ = SettleLaterAsync(consumer, delivery, state, fault);
         else
-            Settle(consumer, delivery, delivery.State, fault);
+            Settle(consumer, delivery, state, fault);
     }
 
     private async Task SettleLaterAsync(ConsumerLink consumer, Delivery delivery, DeliveryState state, Fault fault)

@@ -103,6 +103,26 @@ public sealed class ChargeRulesTests
     }
 
     [Fact]
+    public void Apply_AuthorizationToldAfterTheCancelThatFollowedIt_IsOldNewsAndTheEndIsStillAskedFor()
+    {
+        var waiting = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.RequiresAction, "pay_1", RedirectUrl: "https://acs.example"), Terms, Now).After;
+        var canceled = Succeed(Begin(waiting.Charge, PaymentOperation.Cancel, 10_000)).Charge;
+        Assert.Equal(ChargeStatus.Canceled, canceled.Status);
+
+        // The customer had passed, the processor had told nobody yet, and then it took our cancel.
+        var late = ChargeRules.Apply(waiting with { Charge = canceled }, new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now.AddSeconds(20));
+
+        Assert.False(late.Contradicts);
+        Assert.Equal(canceled, late.After.Charge);
+        Assert.False(late.After.Attempt.IsSettled);
+        Assert.True(late.After.Attempt.NextCheckAt > Now.AddSeconds(20));
+
+        var end = ChargeRules.Apply(late.After, new PaymentAnswer(PaymentResult.Canceled, "pay_1"), Terms, Now.AddSeconds(40));
+        Assert.True(end.After.Attempt.IsSettled);
+        Assert.Equal(ChargeStatus.Canceled, end.After.Charge.Status);
+    }
+
+    [Fact]
     public void Apply_PartialCaptures_AddUpToTheWhole()
     {
         var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
