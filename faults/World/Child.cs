@@ -5,7 +5,7 @@ namespace Payments.Faults;
 /// <summary>A process of the run. What it prints goes to a file; its number is kept where the script that started the run finds it, should the run itself be killed.</summary>
 internal sealed class Child : IAsyncDisposable
 {
-    private static readonly Lock _pids = new();
+    private static readonly Lock Pids = new();
 
     private readonly Process _process;
     private readonly StreamWriter _log;
@@ -39,7 +39,7 @@ internal sealed class Child : IAsyncDisposable
             start.Environment[variable] = value;
         var log = new StreamWriter(Path.Combine(paths.Logs, name + ".log"), append: true) { AutoFlush = true };
         var process = Process.Start(start)!;
-        lock (_pids)
+        lock (Pids)
             File.AppendAllText(Path.Combine(paths.Data, "pids"), $"{process.Id}\n");
         DataReceivedEventHandler write = (_, line) =>
         {

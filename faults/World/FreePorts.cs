@@ -10,7 +10,7 @@ internal static class FreePorts
     private const int First = 12_000;
     private const int Last = 32_000;
 
-    private static readonly ConcurrentDictionary<int, bool> _given = new();
+    private static readonly ConcurrentDictionary<int, bool> Given = new();
 
     /// <summary>Ports that were free a moment ago, none of them given before.</summary>
     public static int[] Take(int count) => [.. Enumerable.Range(0, count).Select(_ => Take())];
@@ -23,7 +23,7 @@ internal static class FreePorts
 #pragma warning disable CA5394 // Guards nothing.
             var port = Random.Shared.Next(First, Last);
 #pragma warning restore CA5394
-            if (_given.TryAdd(port, true) && IsFree(port))
+            if (Given.TryAdd(port, true) && IsFree(port))
                 return port;
         }
     }
