@@ -57,8 +57,9 @@ public sealed class TelemetryReceiver : IAsyncLifetime
             {
                 context = await _listener.GetContextAsync();
             }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            catch (Exception e) when (e is HttpListenerException or InvalidOperationException)
             {
+                // Stopped, while it waited or just before.
                 return;
             }
 
@@ -77,8 +78,16 @@ public sealed class TelemetryReceiver : IAsyncLifetime
                     break;
             }
 
-            context.Response.ContentType = "application/x-protobuf";
-            context.Response.Close();
+            try
+            {
+                context.Response.ContentType = "application/x-protobuf";
+                context.Response.Close();
+            }
+            catch (Exception e) when (e is HttpListenerException or InvalidOperationException)
+            {
+                // Stopped before the answer.
+                return;
+            }
         }
     }
 
