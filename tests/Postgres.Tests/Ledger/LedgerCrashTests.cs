@@ -103,7 +103,8 @@ public sealed class LedgerDisconnectTests(TestDatabase database) : IClassFixture
         {
             var callers = Enumerable.Range(0, 20).Select(caller => Task.Run(async () =>
             {
-                for (var i = 0; i < 50; i++)
+                // Until something was cut: on a fast machine fifty are through before anybody has looked.
+                for (var i = 0; i < 50 || Volatile.Read(ref cuts) == 0; i++)
                 {
                     var key = $"cut/{merchant}/{caller}/{i}";
                     var journal = new Journal(merchant, key, "cut", Now,
@@ -133,7 +134,7 @@ public sealed class LedgerDisconnectTests(TestDatabase database) : IClassFixture
                         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                         WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%ledger.post%' AND state = 'active') x
                     """);
-                cuts += cut;
+                Interlocked.Add(ref cuts, cut);
 
                 // A new connection is slow at first: on a slow machine, cutting again before anything got through would go on for ever.
                 do
@@ -146,8 +147,9 @@ public sealed class LedgerDisconnectTests(TestDatabase database) : IClassFixture
 
         Assert.True(cuts > 0);
         var pending = await new LedgerReads(database.App).BalanceAsync(ChartOfAccounts.MerchantPending(merchant, Currency.Eur), CancellationToken.None);
-        Assert.Equal(1_000, pending.MinorUnits);
-        Assert.Equal(1_000, reported.Distinct().Count());
+        Assert.True(reported.Count >= 1_000);
+        Assert.Equal(reported.Count, reported.Distinct().Count());
+        Assert.Equal(reported.Count, pending.MinorUnits);
         Assert.Empty((await database.Owner.VerifyAsync()).Findings);
     }
 }
