@@ -24,6 +24,7 @@ internal static class ChargesBench
 {
     private const int Merchants = 64;
     private const int Amount = 1_050;
+    private const int Turns = 4;
     private static readonly int[] Connections = [1, 32, 128];
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
 
@@ -54,13 +55,11 @@ internal static class ChargesBench
             var warmUp = new BenchTimes(TimeSpan.Zero, run.Quick ? TimeSpan.FromSeconds(6) : TimeSpan.FromSeconds(20));
             foreach (var target in new[] { insert, charge })
                 await LoadAsync(target, 32, warmUp);
+            await FillLogAsync(run);
             foreach (var connections in connectionCounts)
             {
-                var baseline = await LoadAsync(insert, connections, times);
                 await StatementsAsync(run, "SELECT pg_stat_statements_reset()");
-                var used = await ProcessorTimes.StartAsync(run, app, acquirer);
-                var ours = await LoadAsync(charge, connections, times);
-                var shares = used.Stop();
+                var (baseline, ours, used) = await InTurnsAsync(run, insert, charge, connections, times, app, acquirer);
                 await StatementsAsync(
                     run,
                     """
@@ -69,8 +68,8 @@ internal static class ChargesBench
                     """);
                 Report(run, $"{connections} connections", ours, baseline);
                 run.Report($"{connections} connections", "app memory", app.MemoryMegabytes, "MB", bare.MemoryMegabytes);
-                foreach (var (process, time) in shares)
-                    run.Report($"{connections} connections", $"processor time, {process}", time.TotalMilliseconds / Math.Max(1, ours.Calls * (times.WarmUp + times.Measure) / ours.Measured), "ms/charge");
+                foreach (var (process, milliseconds) in used)
+                    run.Report($"{connections} connections", $"processor time, {process}", milliseconds, "ms/charge");
             }
 
             if (history == 0)
@@ -93,7 +92,6 @@ internal static class ChargesBench
     private static async Task BesideEmptyTablesAsync(
         BenchRun filled, Caller[] filledCallers, long history, Service acquirer, string platformKey, int port, int connections, BenchTimes times)
     {
-        const int Turns = 4;
         await using var empty = await BenchRun.StartAsync(filled.Name, filled.Quick);
         using var filledApp = await StartAppAsync(filled, acquirer, platformKey, port);
         using var emptyApp = await StartAppAsync(empty, acquirer, platformKey);
@@ -108,27 +106,58 @@ internal static class ChargesBench
             await LoadAsync(filledTarget, count, warmUp);
         }
 
-        var turn = new BenchTimes(times.WarmUp / 2, times.Measure / 2);
-        var (before, after) = (new List<HttpLoadResult>(), new List<HttpLoadResult>());
+        var (before, after, used) = await InTurnsAsync(filled, emptyTarget, filledTarget, connections, times with { Measure = times.Measure * 2 }, filledApp, acquirer);
+        var name = string.Create(CultureInfo.InvariantCulture, $"{connections} connections, after {history} charges, beside empty tables");
+        Report(filled, name, after, before);
+        filled.Report(name, "app memory", filledApp.MemoryMegabytes, "MB", emptyApp.MemoryMegabytes);
+        foreach (var (process, milliseconds) in used)
+            filled.Report(name, $"processor time, {process}", milliseconds, "ms/charge");
+    }
+
+    /// <summary>
+    /// The one and the other in turn, each for a part of the time: between two measurements that follow each other a machine's speed may change by more than what is to be seen. With them the processor
+    /// time, in milliseconds, that each process used for a call of the other.
+    /// </summary>
+    private static async Task<(HttpLoadResult One, HttpLoadResult Other, IReadOnlyList<(string Process, double Milliseconds)> Used)> InTurnsAsync(
+        BenchRun run, Target one, Target other, int connections, BenchTimes times, params Service[] services)
+    {
+        var turn = new BenchTimes(times.WarmUp / 2, times.Measure / Turns);
+        var (ones, others) = (new List<HttpLoadResult>(), new List<HttpLoadResult>());
         var used = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
         for (var i = 0; i < Turns; i++)
         {
-            before.Add(await LoadAsync(emptyTarget, connections, turn));
-            var share = await ProcessorTimes.StartAsync(filled, filledApp, acquirer);
-            after.Add(await LoadAsync(filledTarget, connections, turn));
+            ones.Add(await LoadAsync(one, connections, turn));
+            var share = await ProcessorTimes.StartAsync(run, services);
+            others.Add(await LoadAsync(other, connections, turn));
             foreach (var (process, time) in share.Stop())
                 used[process] = used.GetValueOrDefault(process) + time;
         }
 
-        var name = string.Create(CultureInfo.InvariantCulture, $"{connections} connections, after {history} charges, beside empty tables");
-        filled.Report(name, "throughput", after.Average(r => r.PerSecond), "charges/s", before.Average(r => r.PerSecond));
-        filled.Report(name, "p50", after.Average(r => r.P50Milliseconds), "ms", before.Average(r => r.P50Milliseconds));
-        filled.Report(name, "p99", after.Average(r => r.P99Milliseconds), "ms", before.Average(r => r.P99Milliseconds));
-        filled.Report(name, "failures", after.Concat(before).Sum(r => r.Failures), "charges");
-        filled.Report(name, "app memory", filledApp.MemoryMegabytes, "MB", emptyApp.MemoryMegabytes);
-        var calls = after.Sum(r => r.Calls * (turn.WarmUp + turn.Measure) / r.Measured);
-        foreach (var (process, time) in used)
-            filled.Report(name, $"processor time, {process}", time.TotalMilliseconds / Math.Max(1, calls), "ms/charge");
+        var calls = Math.Max(1, others.Sum(r => r.Calls * (turn.WarmUp + turn.Measure) / r.Measured));
+        return (HttpLoadResult.Of(ones), HttpLoadResult.Of(others), [.. used.Select(pair => (pair.Key, pair.Value.TotalMilliseconds / calls))]);
+    }
+
+    /// <summary>
+    /// A server that has run for an hour writes its log into files it has written before; a new one fills each with zeros first, which is a sixteenth of all that it does. So the files of one round are
+    /// made before anything is measured.
+    /// </summary>
+    private static async Task FillLogAsync(BenchRun run)
+    {
+        await using var connection = await run.OpenAdminAsync();
+        await using var round = new NpgsqlCommand(
+            """
+            DO $$
+            BEGIN
+                FOR segment IN 1 .. (SELECT setting::bigint / 16 FROM pg_settings WHERE name = 'max_wal_size') LOOP
+                    PERFORM pg_logical_emit_message(false, 'bench', 'the next file');
+                    PERFORM pg_switch_wal();
+                END LOOP;
+            END
+            $$
+            """, connection) { CommandTimeout = 0 };
+        await round.ExecuteNonQueryAsync();
+        await using var checkpoint = new NpgsqlCommand("CHECKPOINT", connection) { CommandTimeout = 0 };
+        await checkpoint.ExecuteNonQueryAsync();
     }
 
     private static string? Setting(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
@@ -399,6 +428,9 @@ internal static class ChargesBench
     /// <summary>A program of this repository, run from its build output, stopped with the benchmark.</summary>
     private sealed class Service : IDisposable
     {
+        // ./bench sets it for the driver alone, whose threads shall not take time from what is measured; each program runs as it runs elsewhere.
+        private const string DriverThreads = "DOTNET_ThreadPool_UnfairSemaphoreSpinLimit";
+
         private readonly Process _process;
         private bool _ended;
 
@@ -443,6 +475,7 @@ internal static class ChargesBench
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             };
+            info.Environment.Remove(DriverThreads);
             foreach (var (key, value) in settings(port))
                 info.Environment[key] = value;
             var process = Process.Start(info)!;

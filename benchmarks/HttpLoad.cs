@@ -6,7 +6,13 @@ using System.Text;
 namespace Payments.Benchmarks;
 
 /// <param name="Failures">Answers other than those that were expected.</param>
-internal sealed record HttpLoadResult(double PerSecond, double P50Milliseconds, double P95Milliseconds, double P99Milliseconds, long Calls, long Failures, TimeSpan Measured);
+internal sealed record HttpLoadResult(double PerSecond, double P50Milliseconds, double P95Milliseconds, double P99Milliseconds, long Calls, long Failures, TimeSpan Measured)
+{
+    /// <summary>Of measurements that took as long as each other: calls and failures are sums, the rest are means.</summary>
+    public static HttpLoadResult Of(IReadOnlyList<HttpLoadResult> turns) => new(
+        turns.Average(r => r.PerSecond), turns.Average(r => r.P50Milliseconds), turns.Average(r => r.P95Milliseconds), turns.Average(r => r.P99Milliseconds), turns.Sum(r => r.Calls),
+        turns.Sum(r => r.Failures), TimeSpan.FromTicks(turns.Sum(r => r.Measured.Ticks)));
+}
 
 /// <summary>
 /// Keep-alive connections that each send a POST, wait for the whole answer and send the next. It speaks just enough HTTP/1.1 for answers with a Content-Length, over bare sockets:

@@ -16,6 +16,12 @@ internal static class TelemetryRegistration
 {
     public static IServiceCollection AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
+        var collector = configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
+        var insights = configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"];
+
+        // Without anybody to tell, nothing is noted.
+        if (string.IsNullOrEmpty(collector) && string.IsNullOrEmpty(insights))
+            return services;
         var telemetry = services.AddOpenTelemetry();
         telemetry.UseFunctionsWorkerDefaults();
         telemetry.WithTracing(traces => traces.AddSource("Payments.*").AddSource("Npgsql").AddSource("System.Net.Http"));
@@ -26,13 +32,13 @@ internal static class TelemetryRegistration
             logs.IncludeScopes = true;
             logs.IncludeFormattedMessage = true;
         });
-        if (!string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        if (!string.IsNullOrEmpty(collector))
             telemetry.UseOtlpExporter();
-        if (configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"] is { Length: > 0 } connectionString)
+        if (!string.IsNullOrEmpty(insights))
         {
             telemetry.UseAzureMonitorExporter(options =>
             {
-                options.ConnectionString = connectionString;
+                options.ConnectionString = insights;
                 options.Credential = new DefaultAzureCredential();
 
                 // A payment that is looked for must be there: nothing is sampled away.

@@ -7,8 +7,11 @@ internal static class BalanceSql
         INSERT INTO payments.balance_transactions
             (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
         SELECT merchant_id, id, type, source_id, journal_key, currency, amount, fee, amount - fee, available_on, released_at, batch_id, created_at
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            AS t (merchant_id, id, type, source_id, journal_key, currency, amount, fee, available_on, released_at, batch_id, created_at)
+        FROM (
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS type, unnest($4::text[]) AS source_id, unnest($5::text[]) AS journal_key,
+                unnest($6::text[]) AS currency, unnest($7::bigint[]) AS amount, unnest($8::bigint[]) AS fee, unnest($9::date[]) AS available_on, unnest($10::timestamptz[]) AS released_at,
+                unnest($11::uuid[]) AS batch_id, unnest($12::timestamptz[]) AS created_at
+        ) AS t
         """;
 
     /// <summary>The head of every list of balance transactions; <see cref="Database.ListQuery"/> adds the filters that are given.</summary>

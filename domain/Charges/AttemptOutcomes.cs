@@ -24,6 +24,9 @@ public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Ans
 
     /// <summary>The person who found it out; null for what a provider said.</summary>
     public ManualSettlement? Settlement { get; init; }
+
+    /// <summary>The rows as whoever asked the provider has written them; null for whoever would have to read them.</summary>
+    internal WrittenIntent? Written { get; init; }
 }
 
 /// <summary>The merchant's terms as they were read.</summary>
@@ -92,18 +95,21 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     /// Records an answer. Recording it again, or after another that settled the attempt, changes nothing and returns what was recorded.
     /// </summary>
     /// <param name="next">The try that follows in the same transaction, if this one ended without effect before anyone else recorded it.</param>
-    public Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null) =>
-        RecordAsync(reference, answer, next, null, ct);
+    /// <param name="written">The intent, when it was this process that committed it: then nothing has to be read, unless somebody else was faster.</param>
+    public Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null, WrittenIntent? written = null) =>
+        RecordAsync(reference, answer, next, null, written, ct);
 
     /// <summary>Records what a person found out, with the audit of it in the same transaction. Only what settles the attempt changes anything.</summary>
     internal Task<AttemptOutcome> SettleAsync(AttemptReference reference, PaymentAnswer answer, ManualSettlement settlement, CancellationToken ct) =>
-        RecordAsync(reference, answer, null, settlement, ct);
+        RecordAsync(reference, answer, null, settlement, null, ct);
 
-    private async Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, CancellationToken ct)
+    private async Task<AttemptOutcome> RecordAsync(
+        AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written, CancellationToken ct)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _lanes[reference.Merchant.Bucket % Lanes].SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement }, ct);
+        var outcome = await _lanes[reference.Merchant.Bucket % Lanes].SubmitAsync(
+            new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written }, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Changed && settlement is not null)
@@ -135,7 +141,46 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     {
         var now = _time.GetUtcNow();
         answers = await RefreshAsync(answers, ct);
-        var work = await LoadAsync(connection, transaction, answers, ct);
+        try
+        {
+            return await RecordBatchAsync(connection, transaction, answers, KnownRows(answers, now), now, ct);
+        }
+        catch (PostgresException e) when (e.SqlState == ChargeSql.NotAsBefore)
+        {
+            // A webhook was faster, or the resolver. All of the batch is undone and done again on what is there now.
+            await using (var startOver = new NpgsqlCommand("ROLLBACK AND CHAIN", connection, transaction))
+                await startOver.ExecuteNonQueryAsync(ct);
+            PreparedStatements.Forget(connection);
+            return await RecordBatchAsync(connection, transaction, answers, [], now, ct);
+        }
+    }
+
+    /// <summary>
+    /// The answers whose rows need not be read: their own process has written them a moment ago, and nobody else tells of them in the same batch. Not where a month's volume decides the price: its
+    /// lock follows those of the charges, everywhere.
+    /// </summary>
+    private static HashSet<AttemptReference> KnownRows(IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now)
+    {
+        var known = answers
+            .Where(a => a.Written is { } written && !a.Terms.Plans.At(now).Plan.HasTiers(written.Intent.Attempt.Amount.Currency))
+            .Select(a => a.Reference).ToHashSet();
+        if (known.Count < answers.Count)
+            known.ExceptWith(answers.Where(a => a.Written is null).Select(a => a.Reference));
+        return known;
+    }
+
+    private async ValueTask<IReadOnlyList<AttemptOutcome>> RecordBatchAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, HashSet<AttemptReference> known, DateTimeOffset now, CancellationToken ct)
+    {
+        var work = new OutcomeBatch();
+        var unread = answers.Select(a => a.Reference).Where(reference => !known.Contains(reference)).Distinct().ToList();
+        if (unread.Count > 0)
+            await LoadAsync(connection, transaction, work, unread, ct);
+
+        // Where the batch has read the charge for another attempt of its, the row that is locked counts.
+        var told = answers.Where(a => known.Contains(a.Reference) && !work.TryAdd(a.Written!)).Select(a => a.Reference).Distinct().ToList();
+        if (told.Count > 0)
+            await LoadAsync(connection, transaction, work, told, ct);
         await work.LockVolumesAsync(connection, transaction, answers, now, ct);
         var outcomes = new AttemptOutcome[answers.Count];
         for (var i = 0; i < outcomes.Length; i++)
@@ -166,10 +211,9 @@ public sealed class AttemptOutcomes : IAsyncDisposable
 
     private bool IsStale(AttemptAnswer answer) => _time.GetElapsedTime(answer.Terms.ReadAt) > FeePlanHistory.Lead / 2;
 
-    private static async Task<OutcomeBatch> LoadAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
+    private static async Task LoadAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, OutcomeBatch batch, List<AttemptReference> references, CancellationToken ct)
     {
-        var references = answers.Select(a => a.Reference).Distinct().ToList();
         await using var command = new NpgsqlBatch(connection, transaction)
         {
             BatchCommands =
@@ -178,7 +222,6 @@ public sealed class AttemptOutcomes : IAsyncDisposable
                 new(ChargeSql.LockAttempts) { Parameters = { Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid) } },
             },
         };
-        var batch = new OutcomeBatch();
         await using (var row = await command.ExecuteReaderAsync(ct))
         {
             await row.NextResultAsync(ct);
@@ -199,8 +242,6 @@ public sealed class AttemptOutcomes : IAsyncDisposable
                 batch.Refresh(new AttemptReference(new MerchantId(row.GetGuid(0)), new AttemptId(row.GetGuid(1))), response, charge => ChargeRows.ReadRefund(row, charge, 4));
             }
         }
-
-        return batch;
     }
 
     private static async Task ReadAsync(NpgsqlDataReader row, OutcomeBatch batch, CancellationToken ct)

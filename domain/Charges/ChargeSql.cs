@@ -22,16 +22,15 @@ internal static class ChargeSql
 
     /// <summary>
     /// Takes each key and, where it was free, records the charge and its first attempt. Answers the ids of those recorded. Keys are taken in
-    /// order, so that two instances that take the same ones wait for, and never on, each other.
+    /// order, so that two instances that take the same ones wait for, and never on, each other. With each id comes what the payout settings say, null without any.
     /// </summary>
     public const string InsertIntents =
         """
         WITH input AS MATERIALIZED (
-            SELECT *
-            FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                        $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[])
-                AS t (merchant_id, key, fingerprint, charge_id, attempt_id, amount, currency, capture_method, payment_token, provider, customer, description,
-                      statement_descriptor, metadata, created_at, next_check_at)
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::text[]) AS key, unnest($3::bytea[]) AS fingerprint, unnest($4::uuid[]) AS charge_id, unnest($5::uuid[]) AS attempt_id,
+                unnest($6::bigint[]) AS amount, unnest($7::text[]) AS currency, unnest($8::text[]) AS capture_method, unnest($9::text[]) AS payment_token, unnest($10::text[]) AS provider,
+                unnest($11::text[]) AS customer, unnest($12::text[]) AS description, unnest($13::text[]) AS statement_descriptor, unnest($14::text[]) AS metadata,
+                unnest($15::timestamptz[]) AS created_at, unnest($16::timestamptz[]) AS next_check_at
         ),
         taken AS (
             INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
@@ -50,7 +49,8 @@ internal static class ChargeSql
             SELECT i.merchant_id, i.attempt_id, i.charge_id, 'charge', 'started', i.provider, i.amount, i.key, i.next_check_at, i.created_at
             FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
         )
-        SELECT object_id FROM taken
+        SELECT t.object_id, (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = i.merchant_id AND s.currency = i.currency)
+        FROM taken t JOIN input i ON i.charge_id = t.object_id AND i.merchant_id = t.merchant_id
         """;
 
     /// <summary>
@@ -70,19 +70,33 @@ internal static class ChargeSql
         FOR UPDATE OF c, a
         """;
 
+    /// <summary>
+    /// Writes charges over what they were before: all of them, or it raises <see cref="NotAsBefore"/>. A charge changes its status or its time of change with whatever changes it, so that nobody's
+    /// change is written over, whether the row was locked when it was read or not.
+    /// </summary>
     public const string UpdateCharges =
         """
-        UPDATE payments.charges c
-        SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
-            refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
-            decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at,
-            canceling_amount = t.canceling, fee_details = t.fee_details::jsonb, fee_returned_amount = t.fee_returned
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[],
-                    $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::bigint[], $19::text[], $20::bigint[])
-            AS t (merchant_id, id, status_before, status, authorized, capturing, captured, canceled, refunding, refunded, fee, provider_reference, decline_code, redirect_url,
-                  card, updated_at, expires_at, canceling, fee_details, fee_returned)
-        WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before
+        WITH changed AS (
+            UPDATE payments.charges c
+            SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
+                refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
+                decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at,
+                canceling_amount = t.canceling, fee_details = t.fee_details::jsonb, fee_returned_amount = t.fee_returned
+            FROM (
+                SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS status_before, unnest($4::text[]) AS status, unnest($5::bigint[]) AS authorized,
+                    unnest($6::bigint[]) AS capturing, unnest($7::bigint[]) AS captured, unnest($8::bigint[]) AS canceled, unnest($9::bigint[]) AS refunding, unnest($10::bigint[]) AS refunded,
+                    unnest($11::bigint[]) AS fee, unnest($12::text[]) AS provider_reference, unnest($13::text[]) AS decline_code, unnest($14::text[]) AS redirect_url, unnest($15::text[]) AS card,
+                    unnest($16::timestamptz[]) AS updated_at, unnest($17::timestamptz[]) AS expires_at, unnest($18::bigint[]) AS canceling, unnest($19::text[]) AS fee_details,
+                    unnest($20::bigint[]) AS fee_returned, unnest($21::timestamptz[]) AS updated_before
+            ) AS t
+            WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before AND c.updated_at = t.updated_before
+            RETURNING 1
+        )
+        SELECT payments.all_rows((SELECT count(*) FROM changed), cardinality($1))
         """;
+
+    /// <summary>The error that <see cref="UpdateCharges"/> raises.</summary>
+    public const string NotAsBefore = "CH001";
 
     /// <summary>A settled attempt stays as it is, but for a refund that the provider takes back after it had succeeded.</summary>
     public const string UpdateAttempts =
@@ -90,8 +104,10 @@ internal static class ChargeSql
         UPDATE payments.attempts a
         SET status = t.status, provider_reference = t.provider_reference, decline_code = t.decline_code, checks = t.checks, next_check_at = t.next_check_at,
             finished_at = t.finished_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[])
-            AS t (merchant_id, id, status, provider_reference, decline_code, checks, next_check_at, finished_at)
+        FROM (
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS status, unnest($4::text[]) AS provider_reference, unnest($5::text[]) AS decline_code,
+                unnest($6::integer[]) AS checks, unnest($7::timestamptz[]) AS next_check_at, unnest($8::timestamptz[]) AS finished_at
+        ) AS t
         WHERE a.merchant_id = t.merchant_id AND a.id = t.id
             AND (a.status NOT IN ('succeeded', 'declined', 'failed') OR (a.operation = 'refund' AND a.status = 'succeeded' AND t.status = 'declined'))
         """;

@@ -12,7 +12,7 @@ public static class ChargesRegistration
     {
         services.AddOptions<ChargesOptions>().BindConfiguration("Charges")
             .Validate(options => options.AreValid(), "Charges:Limits names currencies by their ISO 4217 code, each with a Minimum of at least 1 and a Maximum of at most 999999999999.");
-        services.AddSingleton(provider => new GroupCommit<ChargeIntent, bool>(
+        services.AddSingleton(provider => new GroupCommit<ChargeIntent, RecordedIntent>(
             "charge-intents", provider.GetRequiredService<NpgsqlDataSource>(), ChargeIntent.RecordAsync, new GroupCommitOptions(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new GroupCommit<OperationIntent, OperationStart>(
             "operation-intents", provider.GetRequiredService<NpgsqlDataSource>(), OperationIntents.RecordAsync, new GroupCommitOptions(), provider.GetRequiredService<TimeProvider>()));

@@ -18,7 +18,7 @@ internal static class CrashPoints
     /// <summary>The provider has answered; nobody has written that down.</summary>
     public const string Answered = "answered";
 
-    /// <summary>What follows from the answer is decided, under the locks of its rows; nothing of it is written.</summary>
+    /// <summary>What follows from the answer is decided; nothing of it is written.</summary>
     public const string OutcomeDecided = "outcome_decided";
 
     /// <summary>Everything of the outcome is written, and not yet committed.</summary>

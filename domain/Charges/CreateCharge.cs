@@ -109,7 +109,7 @@ public sealed record CardHint(string? Brand, string? Country)
 /// processor's idempotency key; the outcome is recorded by whoever learns it first. Whatever crashes in between, there is one effect and one answer.
 /// </summary>
 public sealed class CreateCharge(
-    GroupCommit<ChargeIntent, bool> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, RoutingRules routing,
+    GroupCommit<ChargeIntent, RecordedIntent> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, RoutingRules routing,
     TimeProvider time, IOptions<ChargesOptions> options, ILogger<CreateCharge> log)
 {
     /// <returns>The charge as JSON with 201, or 202 while the processor's answer is unknown.</returns>
@@ -137,7 +137,8 @@ public sealed class CreateCharge(
         }
 
         var intent = Plan(request, input, id, route[0], token, amount, now);
-        if (!await intents.SubmitAsync(intent, ct))
+        var recorded = await intents.SubmitAsync(intent, ct);
+        if (!recorded.IsNew)
             return await idempotency.RecallAsync(request, ct);
 
         // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
@@ -156,7 +157,7 @@ public sealed class CreateCharge(
                 }
 
                 var next = step < route.Count && Route.MayGoOn(answer) ? Next(attempt, route[step], input.TokenFor(route[step])!, time.GetUtcNow()) : null;
-                var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next);
+                var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next, step == 1 ? new WrittenIntent(intent, recorded.PayoutDelayDays) : null);
                 CrashPoints.Reached(CrashPoints.OutcomeCommitted, PaymentOperation.Charge);
                 if (outcome.Started is not { } started)
                     return outcome.Response ?? throw new InvalidOperationException($"The attempt {attempt.Id} was recorded without an answer.");
@@ -183,6 +184,8 @@ public sealed class CreateCharge(
     private static ChargeIntent Plan(
         IdempotentRequest request, CreateChargeRequest input, ChargeId id, string provider, string token, Money amount, DateTimeOffset now)
     {
+        // Exactly as the database has it, whose times are of microseconds: the outcome is decided on this, without reading it again.
+        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
         var zero = Money.Zero(amount.Currency);
         var method = input.CaptureMethod is { } text ? DbText.Parse<CaptureMethod>(text) : CaptureMethod.Automatic;
         var charge = new Charge(
@@ -196,6 +199,14 @@ public sealed class CreateCharge(
     }
 }
 
+/// <summary>What became of an intent.</summary>
+/// <param name="IsNew">False when its key was taken before: then nothing was recorded.</param>
+/// <param name="PayoutDelayDays">What the merchant's payout settings of the charge's currency say; null takes the merchant's own delay.</param>
+public readonly record struct RecordedIntent(bool IsNew, int? PayoutDelayDays);
+
+/// <summary>An intent that this process has committed, and so the rows as they still are, unless somebody has heard of the charge's end already.</summary>
+public sealed record WrittenIntent(ChargeIntent Intent, int? PayoutDelayDays);
+
 /// <summary>A charge about to be attempted: what is recorded before the processor hears of it.</summary>
 public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Attempt Attempt)
 {
@@ -205,8 +216,8 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
         attempt.Operation, attempt.Reference, attempt.Amount, attempt.Operation is PaymentOperation.Charge ? charge.PaymentToken : null,
         charge.CaptureMethod is CaptureMethod.Automatic, charge.ProviderReference, IsFinal: false, charge.StatementDescriptor, returnUrl, charge.Customer);
 
-    /// <summary>Records all intents of a batch; answers for each whether its key was free.</summary>
-    internal static async ValueTask<IReadOnlyList<bool>> RecordAsync(
+    /// <summary>Records all intents of a batch whose keys were free.</summary>
+    internal static async ValueTask<IReadOnlyList<RecordedIntent>> RecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<ChargeIntent> intents, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(ChargeSql.InsertIntents, connection, transaction)
@@ -231,11 +242,11 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
                 Columns.Of(intents, i => i.Attempt.NextCheckAt, NpgsqlDbType.TimestampTz),
             },
         };
-        var recorded = new HashSet<Guid>(intents.Count);
+        var recorded = new Dictionary<Guid, int?>(intents.Count);
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
-            recorded.Add(reader.GetGuid(0));
+            recorded.Add(reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetInt16(1));
         CrashPoints.Reached(CrashPoints.IntentWritten, PaymentOperation.Charge);
-        return [.. intents.Select(i => recorded.Contains(i.Charge.Id.Value))];
+        return [.. intents.Select(i => new RecordedIntent(recorded.TryGetValue(i.Charge.Id.Value, out var delay), delay))];
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
@@ -19,13 +20,15 @@ namespace Payments.Domain.Charges;
 /// </summary>
 internal sealed class OutcomeBatch
 {
-    private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, ChargeStatus Before)> _charges = [];
+    private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, Charge Before)> _charges = [];
     private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response, int? PayoutDelayDays)> _attempts = [];
+    private readonly HashSet<AttemptReference> _unread = [];
     private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
     private readonly HashSet<AttemptReference> _changedAttempts = [];
     private readonly List<Journal> _journals = [];
     private readonly List<BalanceTransaction> _balanceTransactions = [];
     private readonly List<DomainEvent> _events = [];
+    private readonly List<DomainEvent> _firstEvents = [];
     private readonly List<(MerchantId, string, StoredResponse)> _responses = [];
     private readonly List<NextAttempt> _next = [];
     private readonly Dictionary<(AttemptReference Reference, PaymentResult Result), PaymentAnswer> _contradictions = [];
@@ -33,6 +36,9 @@ internal sealed class OutcomeBatch
     private readonly List<(ManualSettlement Settlement, AttemptId Attempt, StoredResponse Response)> _settlements = [];
 
     private readonly MonthlyVolumes _volumes = new();
+
+    // Rows were read, and the plans of this transaction are kept since.
+    private bool _isKept;
 
     /// <summary>Locks the monthly volumes that decide a price in this batch.</summary>
     public Task LockVolumesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now, CancellationToken ct) =>
@@ -48,8 +54,21 @@ internal sealed class OutcomeBatch
     /// <param name="payoutDelayDays">What the payout settings of the charge's currency say; null takes the merchant's own delay.</param>
     public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response, int? payoutDelayDays)
     {
-        _charges[(charge.Merchant, charge.Id)] = (charge, charge.Status);
+        _charges[(charge.Merchant, charge.Id)] = (charge, charge);
         _attempts[attempt.Reference] = (attempt, refund, response, payoutDelayDays);
+        _isKept = true;
+    }
+
+    /// <summary>Takes the rows for what their writer has committed, unread and without a lock; false where the charge was read already.</summary>
+    public bool TryAdd(WrittenIntent written)
+    {
+        var (charge, attempt) = (written.Intent.Charge, written.Intent.Attempt);
+        if (_charges.TryGetValue((charge.Merchant, charge.Id), out var known) && !ReferenceEquals(known.Charge, charge))
+            return false;
+        _charges[(charge.Merchant, charge.Id)] = (charge, charge);
+        _attempts[attempt.Reference] = (attempt, null, null, written.PayoutDelayDays);
+        _unread.Add(attempt.Reference);
+        return true;
     }
 
     /// <summary>Attempts of which an answer was recorded before, and beside which something may have been read that is older than the lock: a refund, or no answer where one is kept.</summary>
@@ -102,14 +121,19 @@ internal sealed class OutcomeBatch
                 _volumes.Add(charge.Merchant, entry.Amount, now);
         }
 
-        if (effect.Event is not null)
-            _events.Add(Event(effect.Event, after, now) with { TraceParent = answer.TraceParent });
         var response = row.Response;
         if (response is null)
         {
             response = Respond(after);
             if (after.Attempt.IdempotencyKey is { } key)
                 _responses.Add((after.Charge.Merchant, key, response));
+        }
+
+        if (effect.Event is not null)
+        {
+            // A charge that is as its intent left it has had no event yet.
+            var events = _unread.Contains(answer.Reference) ? _firstEvents : _events;
+            events.Add(Event(effect.Event, after, ReferenceEquals(response, row.Response) ? null : response, now) with { TraceParent = answer.TraceParent });
         }
 
         _attempts[answer.Reference] = (after.Attempt, after.Refund, response, row.PayoutDelayDays);
@@ -122,7 +146,7 @@ internal sealed class OutcomeBatch
     }
 
     private AttemptOutcome GoOn(
-        AttemptAnswer answer, Charge tried, StoredResponse? response, int? payoutDelayDays, ChargeState after, ChargeStatus before, NextAttempt next)
+        AttemptAnswer answer, Charge tried, StoredResponse? response, int? payoutDelayDays, ChargeState after, Charge before, NextAttempt next)
     {
         var chargeKey = (after.Charge.Merchant, after.Charge.Id);
         _charges[chargeKey] = (after.Charge, before);
@@ -143,27 +167,40 @@ internal sealed class OutcomeBatch
             await ContradictAsync(connection, transaction, now, ct);
         if (_changedAttempts.Count == 0)
             return;
-        var charges = _changedCharges.Select(key => _charges[key]).ToList();
+
+        // In the order in which whoever reads them first locks them.
+        var charges = _changedCharges.Select(key => _charges[key]).OrderBy(c => c.Before.Merchant.Value).ThenBy(c => c.Before.Id.Value).ToList();
         var attempts = _changedAttempts.Select(reference => _attempts[reference].Attempt).ToList();
         var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
-        await using var batch = new NpgsqlBatch(connection, transaction);
         var apart = Mutations.Active(Mutations.PostBeforeCommit);
-        var post = apart ? null : await ledger.TryPrepareAsync(_journals, now, ct);
-        if (post is not null)
-            batch.BatchCommands.Add(post);
-        else
-            Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
         if (apart && _journals.Count > 0)
         {
+            Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
             await using var early = new NpgsqlCommand("COMMIT; BEGIN", connection, transaction);
             await early.ExecuteNonQueryAsync(ct);
         }
 
-        var updateCharges = UpdateCharges(charges);
-        batch.BatchCommands.Add(updateCharges);
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (!_isKept)
+            batch.BatchCommands.Add(new(KeptPlans.Use));
+        batch.BatchCommands.Add(UpdateCharges(charges));
         batch.BatchCommands.Add(UpdateAttempts(attempts));
         if (refunds.Count > 0)
             batch.BatchCommands.Add(UpdateRefunds(refunds));
+
+        // Charges first, then the accounts: everybody's order.
+        var post = apart ? null : await ledger.TryPrepareAsync(_journals, now, ct, allNew: _unread.Count == _attempts.Count);
+        if (post is not null)
+        {
+            batch.BatchCommands.Add(post);
+        }
+        else if (!apart && _journals.Count > 0)
+        {
+            await batch.ExecuteNonQueryAsync(ct);
+            batch.BatchCommands.Clear();
+            Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
+        }
+
         if (_volumes.Write() is { } volumes)
             batch.BatchCommands.Add(volumes);
         if (_next.Count > 0)
@@ -175,6 +212,9 @@ internal sealed class OutcomeBatch
         var append = _events.Count > 0 ? EventLog.Append(_events) : null;
         if (append is not null)
             batch.BatchCommands.Add(append);
+        var appendFirst = _firstEvents.Count > 0 ? EventLog.AppendFirst(_firstEvents) : null;
+        if (appendFirst is not null)
+            batch.BatchCommands.Add(appendFirst);
         if (_audit.Count > 0)
         {
             batch.BatchCommands.Add(AuditLog.Append(_audit, now));
@@ -184,15 +224,18 @@ internal sealed class OutcomeBatch
         await using (var reader = await batch.ExecuteReaderAsync(ct))
         {
             if (post is not null)
+            {
+                for (var before = _isKept ? 1 : 2; before > 0; before--)
+                    await reader.NextResultAsync(ct);
                 Check(await LedgerPosting.ReadAsync(reader, _journals, ct));
+            }
+
             while (await reader.NextResultAsync(ct))
             {
             }
         }
 
-        if (updateCharges.RecordsAffected != charges.Count)
-            throw new InvalidOperationException("A locked charge changed its status under the lock.");
-        Announced = append?.RecordsAffected > 0;
+        Announced = append?.RecordsAffected > 0 || appendFirst?.RecordsAffected > 0;
     }
 
     /// <summary>The accounts of these journals have no limits, so a refusal is a bug or a tampered chart: nothing of the batch may stay.</summary>
@@ -246,12 +289,14 @@ internal sealed class OutcomeBatch
         },
     };
 
-    private static DomainEvent Event(string type, ChargeState after, DateTimeOffset now)
+    /// <summary>An event shows its object as the answer does.</summary>
+    private static DomainEvent Event(string type, ChargeState after, StoredResponse? response, DateTimeOffset now)
     {
         var id = PrefixedId.New<EventId>(now);
-        return after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal)
-            ? new DomainEvent(id, refund.Merchant, type, "refund", refund.Id.Value, JsonSerializer.Serialize(RefundResource.Of(refund), ChargeJson.Default.RefundResource), now)
-            : new DomainEvent(id, after.Charge.Merchant, type, "charge", after.Charge.Id.Value, JsonSerializer.Serialize(ChargeResource.Of(after.Charge, after.Attempt), ChargeJson.Default.ChargeResource), now);
+        if (after.Refund is { } refund && type.StartsWith("refund.", StringComparison.Ordinal))
+            return new DomainEvent(id, refund.Merchant, type, "refund", refund.Id.Value, Encoding.UTF8.GetString(response?.Body ?? RefundResource.Json(refund)), now);
+        var body = response?.Body ?? ChargeResource.Json(after.Charge, after.Attempt);
+        return new DomainEvent(id, after.Charge.Merchant, type, "charge", after.Charge.Id.Value, Encoding.UTF8.GetString(body), now);
     }
 
     /// <summary>
@@ -268,13 +313,13 @@ internal sealed class OutcomeBatch
         };
     }
 
-    private static NpgsqlBatchCommand UpdateCharges(List<(Charge Charge, ChargeStatus Before)> rows) => new(ChargeSql.UpdateCharges)
+    private static NpgsqlBatchCommand UpdateCharges(List<(Charge Charge, Charge Before)> rows) => new(ChargeSql.UpdateCharges)
     {
         Parameters =
         {
             Columns.Of(rows, r => r.Charge.Merchant.Value, NpgsqlDbType.Uuid),
             Columns.Of(rows, r => r.Charge.Id.Value, NpgsqlDbType.Uuid),
-            Columns.Of(rows, r => DbText.Of(r.Before), NpgsqlDbType.Text),
+            Columns.Of(rows, r => DbText.Of(r.Before.Status), NpgsqlDbType.Text),
             Columns.Of(rows, r => DbText.Of(r.Charge.Status), NpgsqlDbType.Text),
             Columns.Of(rows, r => r.Charge.Authorized.MinorUnits, NpgsqlDbType.Bigint),
             Columns.Of(rows, r => r.Charge.Capturing.MinorUnits, NpgsqlDbType.Bigint),
@@ -292,6 +337,7 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, r => r.Charge.Canceling.MinorUnits, NpgsqlDbType.Bigint),
             Columns.Of(rows, r => PricingJson.WriteDetails(r.Charge.FeeDetails), NpgsqlDbType.Text),
             Columns.Of(rows, r => r.Charge.FeeReturned.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, r => r.Before.UpdatedAt, NpgsqlDbType.TimestampTz),
         },
     };
 

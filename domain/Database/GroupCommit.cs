@@ -242,7 +242,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
             {
                 _metrics.Failed();
                 error = e;
-                ForgetStatements();
+                if (_connection is { State: ConnectionState.Open } failed)
+                    PreparedStatements.Forget(failed);
                 await DisconnectAsync();
             }
 
@@ -285,21 +286,6 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         if (!_watched)
             _watched = _idle.Change(_options.ConnectionIdle, Timeout.InfiniteTimeSpan);
         return _connection;
-    }
-
-    // A statement that fails in the very execution that prepares it is left half prepared by the driver (npgsql/npgsql#6391), and whoever gets the session next would fail on it.
-    private void ForgetStatements()
-    {
-        if (_connection is not { State: ConnectionState.Open } connection)
-            return;
-        try
-        {
-            connection.UnprepareAll();
-        }
-        catch (Exception e) when (DatabaseErrors.IsTransient(e) || e is InvalidOperationException)
-        {
-            // The session is gone, and its statements with it.
-        }
     }
 
     private async ValueTask DisconnectAsync()

@@ -22,7 +22,7 @@ internal static class IdempotencySql
         """
         UPDATE payments.idempotency_keys k
         SET response_status = t.status, response_body = t.body, completed_at = $5
-        FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::bytea[]) AS t (merchant_id, key, status, body)
+        FROM (SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::text[]) AS key, unnest($3::smallint[]) AS status, unnest($4::bytea[]) AS body) AS t
         WHERE k.merchant_id = t.merchant_id AND k.key = t.key AND k.completed_at IS NULL
         """;
 

@@ -45,13 +45,14 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
     /// The statement that posts all journals as <see cref="PostAsync"/> does, to go first in a batch with other statements of the transaction. Null where one does not do: no journals,
     /// or an external key that is named twice.
     /// </summary>
-    internal async Task<NpgsqlBatchCommand?> TryPrepareAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
+    /// <param name="allNew">The caller knows that none of the journals was posted before, so the ledger need not look; one that was fails the transaction.</param>
+    internal async Task<NpgsqlBatchCommand?> TryPrepareAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct, bool allNew = false)
     {
         if (journals.Count == 0 || NameAKeyTwice(journals))
             return null;
         foreach (var journal in journals)
             Validate(journal);
-        return Command(journals, await AccountsAsync(journals, now, ct), now);
+        return Command(journals, await AccountsAsync(journals, now, ct), now, allNew);
     }
 
     /// <summary>What <see cref="TryPrepareAsync"/>'s statement answers each journal.</summary>
@@ -150,7 +151,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
     private static async Task<IReadOnlyList<PostingResult>> PostDistinctAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, CancellationToken ct)
     {
-        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Command(journals, accounts, now) } };
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Command(journals, accounts, now, allNew: false) } };
         await using var reader = await batch.ExecuteReaderAsync(ct);
         var results = await ReadAsync(reader, journals, ct);
 
@@ -162,7 +163,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return results;
     }
 
-    private static NpgsqlBatchCommand Command(IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now)
+    private static NpgsqlBatchCommand Command(IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, bool allNew)
     {
         var distinct = accounts.SelectMany(ids => ids).Distinct().Order().ToArray();
         var position = new Dictionary<int, int>(distinct.Length);
@@ -210,6 +211,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
                 Array(merchants, NpgsqlDbType.Uuid),
                 Array(effectiveAt, NpgsqlDbType.TimestampTz),
                 new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+                new NpgsqlParameter<bool> { TypedValue = allNew, NpgsqlDbType = NpgsqlDbType.Boolean },
             },
         };
     }

@@ -7,7 +7,7 @@ internal static class LedgerSql
     // A function that stands in FROM has its rows buffered; in a select list, fenced so that it is called once, it has not.
     public const string Post = """
         SELECT (p.answer).statuses, (p.answer).journal_ids
-        FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS answer OFFSET 0) p
+        FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS answer OFFSET 0) p
         """;
 
     public const string Seal = "SELECT ledger.seal(@now, @journals)";

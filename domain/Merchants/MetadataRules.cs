@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Payments.Domain.Merchants;
 
 /// <summary>The rules of <c>metadata</c> on every object: the caller's own labels, never read by the platform.</summary>
@@ -24,8 +26,15 @@ public static class MetadataRules
         return null;
     }
 
-    public static IReadOnlyDictionary<string, string> Clean(IReadOnlyDictionary<string, string?>? metadata) =>
-        metadata is null or { Count: 0 } ? Empty : metadata.ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
+    /// <summary>Valid metadata in the order in which the database gives it back (of <c>jsonb</c>: the shorter key first, then byte by byte): so it is shown alike before it was stored and after.</summary>
+    public static IReadOnlyDictionary<string, string> Clean(IReadOnlyDictionary<string, string?>? metadata)
+    {
+        if (metadata is null or { Count: 0 })
+            return Empty;
+        var entries = metadata.Select(pair => (Bytes: Encoding.UTF8.GetBytes(pair.Key), pair.Key, Value: pair.Value!)).ToArray();
+        Array.Sort(entries, static (a, b) => a.Bytes.Length != b.Bytes.Length ? a.Bytes.Length.CompareTo(b.Bytes.Length) : a.Bytes.AsSpan().SequenceCompareTo(b.Bytes));
+        return new OrderedDictionary<string, string>(entries.Select(entry => KeyValuePair.Create(entry.Key, entry.Value)), StringComparer.Ordinal);
+    }
 
     private static readonly IReadOnlyDictionary<string, string> Empty = new Dictionary<string, string>();
 }

@@ -8,8 +8,10 @@ internal static class MessagingSql
         """
         WITH input AS (
             SELECT t.*, row_number() OVER (PARTITION BY merchant_id, object_id ORDER BY ord) AS nth
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::text[])
-                WITH ORDINALITY AS t (merchant_id, id, type, object_type, object_id, data, created_at, trace_parent, ord)
+            FROM (
+                SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS type, unnest($4::text[]) AS object_type, unnest($5::uuid[]) AS object_id,
+                    unnest($6::text[]) AS data, unnest($7::timestamptz[]) AS created_at, unnest($8::text[]) AS trace_parent, generate_subscripts($1::uuid[], 1) AS ord
+            ) AS t
         ), appended AS (
             INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
             SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id,
@@ -32,9 +34,8 @@ internal static class MessagingSql
     public const string AppendFirstEvents =
         """
         WITH input AS (
-            SELECT t.*
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::text[])
-                AS t (merchant_id, id, type, object_type, object_id, data, created_at, trace_parent)
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS type, unnest($4::text[]) AS object_type, unnest($5::uuid[]) AS object_id,
+                unnest($6::text[]) AS data, unnest($7::timestamptz[]) AS created_at, unnest($8::text[]) AS trace_parent
         ), appended AS (
             INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
             SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb, i.created_at

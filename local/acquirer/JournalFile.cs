@@ -74,8 +74,33 @@ internal sealed class JournalFile : IDisposable
             _filling.Write(line);
             _filling.Write("\n"u8);
             _end += line.Length + 1;
+            if (!_flushToDisk)
+            {
+                // There is no flush to share: handing the line to the writer and back would cost more than writing it.
+                WriteAtOnce();
+                return (offset, Task.CompletedTask);
+            }
+
             Monitor.PulseAll(_gate);
             return (offset, _batch.Task);
+        }
+    }
+
+    private void WriteAtOnce()
+    {
+        try
+        {
+            RandomAccess.Write(_file, _filling.WrittenSpan, _durableEnd);
+            Interlocked.Add(ref _durableEnd, _filling.WrittenCount);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            Volatile.Write(ref _failure, problem);
+            throw;
+        }
+        finally
+        {
+            _filling.ResetWrittenCount();
         }
     }
 

@@ -1,5 +1,7 @@
 using Dapper;
+using Npgsql;
 using Payments.Domain;
+using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 
 namespace Payments.Postgres.Tests.Ledger;
@@ -189,6 +191,22 @@ public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<Te
         Assert.Equal([expected, "posted"], statuses!);
         Assert.Equal((104, 3), await BalanceAsync(Pending));
         Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*)::int FROM ledger.journals WHERE external_key = ANY (@keys)", new { keys = new[] { Key("refused"), Key("good") } }));
+    }
+
+    [Fact]
+    public async Task Post_SaidToBeNewAndPostedBefore_IsRefusedAsAWhole()
+    {
+        await PostAsync(Charge("known", 100, 3));
+        await using var connection = await database.App.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        Journal[] journals = [Charge("new", 50, 3), Charge("known", 100, 3)];
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { (await new LedgerPosting(database.App).TryPrepareAsync(journals, Now, default, allNew: true))! } };
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => batch.ExecuteNonQueryAsync());
+
+        Assert.True(DatabaseErrors.IsUniqueViolation(refused, "transfers_external_key"));
+        await transaction.RollbackAsync();
+        Assert.Equal((97, 2), await BalanceAsync(Pending));
     }
 
     [Fact]

@@ -113,7 +113,7 @@ public sealed class FailoverTests(TestDatabase database) : IClassFixture<TestDat
                 merchant, charge, ChargeStatus.Pending, amount, CaptureMethod.Automatic, zero, zero, zero, zero, zero, zero, zero, "tok_first", "sandbox", null, null, null, null, null,
                 null, null, "{}", Start, Start, null),
             attempt);
-        Assert.True(await services.GetRequiredService<GroupCommit<ChargeIntent, bool>>().SubmitAsync(intent, default));
+        Assert.True((await services.GetRequiredService<GroupCommit<ChargeIntent, RecordedIntent>>().SubmitAsync(intent, default)).IsNew);
         var later = Start.AddSeconds(1);
         return (attempt, new NextAttempt(attempt with { Id = PrefixedId.New<AttemptId>(later), Provider = "sandbox_backup", CreatedAt = later, NextCheckAt = later }, "tok_second"));
     }

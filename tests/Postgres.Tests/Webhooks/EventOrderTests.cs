@@ -149,8 +149,8 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
     // The charge's row, as the API writes it before it calls the processor.
     private static Task IntendAsync(ServiceProvider services, Story[] stories)
     {
-        var intents = services.GetRequiredService<GroupCommit<ChargeIntent, bool>>();
-        return Task.WhenAll(stories.Select(async story => Assert.True(await intents.SubmitAsync(story.Intent, default))));
+        var intents = services.GetRequiredService<GroupCommit<ChargeIntent, RecordedIntent>>();
+        return Task.WhenAll(stories.Select(async story => Assert.True((await intents.SubmitAsync(story.Intent, default)).IsNew)));
     }
 
     private async Task ReceiveAsync(ServiceProvider services, Story story, int kind, string delivery)
