@@ -154,7 +154,8 @@ internal static class ChargesBench
                 END LOOP;
             END
             $$
-            """, connection) { CommandTimeout = 0 };
+            """, connection)
+        { CommandTimeout = 0 };
         await round.ExecuteNonQueryAsync();
         await using var checkpoint = new NpgsqlCommand("CHECKPOINT", connection) { CommandTimeout = 0 };
         await checkpoint.ExecuteNonQueryAsync();
