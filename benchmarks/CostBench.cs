@@ -94,7 +94,7 @@ internal static class CostBench
         const string Open = """
             SELECT (SELECT count(*) FROM payments.outbox) + (SELECT count(*) FROM payments.provider_events WHERE status IN ('received', 'waiting'))
                 + (SELECT count(*) FROM payments.webhook_deliveries WHERE status = 'pending')
-                + (SELECT count(*) FROM payments.attempts WHERE next_check_at IS NOT NULL)
+                + (SELECT count(*) FROM payments.all_attempts WHERE next_check_at IS NOT NULL)
             """;
         var started = Stopwatch.GetTimestamp();
         while (true)

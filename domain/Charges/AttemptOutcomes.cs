@@ -214,19 +214,10 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     private static async Task LoadAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, OutcomeBatch batch, List<AttemptReference> references, CancellationToken ct)
     {
-        await using var command = new NpgsqlBatch(connection, transaction)
-        {
-            BatchCommands =
-            {
-                new(KeptPlans.Use),
-                new(ChargeSql.LockAttempts) { Parameters = { Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid) } },
-            },
-        };
-        await using (var row = await command.ExecuteReaderAsync(ct))
-        {
-            await row.NextResultAsync(ct);
-            await ReadAsync(row, batch, ct);
-        }
+        await LockAsync(connection, transaction, batch, references, isFirst: false, ct);
+        var missing = references.Where(reference => !batch.Holds(reference)).ToList();
+        if (missing.Count > 0)
+            await LockAsync(connection, transaction, batch, missing, isFirst: true, ct);
 
         // The lock of an attempt that has been recorded before may have been waited for: then the rows beside it, which are not locked, were read as they were before that.
         var recorded = batch.RecordedBefore();
@@ -242,6 +233,22 @@ public sealed class AttemptOutcomes : IAsyncDisposable
                 batch.Refresh(new AttemptReference(new MerchantId(row.GetGuid(0)), new AttemptId(row.GetGuid(1))), response, charge => ChargeRows.ReadRefund(row, charge, 4));
             }
         }
+    }
+
+    /// <param name="isFirst">Those that are begun and have no row of their own get it before.</param>
+    private static async Task LockAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, OutcomeBatch batch, List<AttemptReference> references, bool isFirst, CancellationToken ct)
+    {
+        await using var command = new NpgsqlBatch(connection, transaction) { BatchCommands = { new(KeptPlans.Use) } };
+        if (isFirst)
+            command.BatchCommands.Add(Of(ChargeSql.RecordFirstAttempts));
+        command.BatchCommands.Add(Of(ChargeSql.LockAttempts));
+        await using var row = await command.ExecuteReaderAsync(ct);
+        await row.NextResultAsync(ct);
+        await ReadAsync(row, batch, ct);
+
+        NpgsqlBatchCommand Of(string sql) =>
+            new(sql) { Parameters = { Columns.Of(references, r => r.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(references, r => r.Attempt.Value, NpgsqlDbType.Uuid) } };
     }
 
     private static async Task ReadAsync(NpgsqlDataReader row, OutcomeBatch batch, CancellationToken ct)

@@ -6,11 +6,17 @@ internal static class AttemptSql
     private const string Joined =
         $"""
         SELECT {ChargeSql.Columns}, {ChargeSql.AttemptColumns}
-        FROM payments.attempts a
+        FROM payments.all_attempts a
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
         """;
 
-    public const string Get = $"{Joined} WHERE a.merchant_id = $1 AND a.id = $2";
+    /// <summary>Its charge is what its row says, and what its id says where it has none: with it, both are found by their keys.</summary>
+    public const string Get =
+        $"""
+        {Joined}
+        WHERE a.merchant_id = $1 AND a.id = $2
+            AND a.charge_id = COALESCE((SELECT charge_id FROM payments.attempts WHERE merchant_id = $1 AND id = $2), payments.first_attempt($2))
+        """;
 
     /// <summary>Oldest first: what waits longest stands on top. $1 cursor, $2 provider, $3 only overdue ones.</summary>
     public const string ListOpen =

@@ -21,16 +21,16 @@ internal static class ChargeSql
         "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at, r.fee_returned_amount";
 
     /// <summary>
-    /// Takes each key and, where it was free, records the charge and its first attempt. Answers the ids of those recorded. Keys are taken in
+    /// Takes each key and, where it was free, records the charge, which is its first attempt's record too until something is learned of it. Answers the ids of those recorded. Keys are taken in
     /// order, so that two instances that take the same ones wait for, and never on, each other. With each id comes what the payout settings say, null without any.
     /// </summary>
     public const string InsertIntents =
         """
         WITH input AS MATERIALIZED (
-            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::text[]) AS key, unnest($3::bytea[]) AS fingerprint, unnest($4::uuid[]) AS charge_id, unnest($5::uuid[]) AS attempt_id,
-                unnest($6::bigint[]) AS amount, unnest($7::text[]) AS currency, unnest($8::text[]) AS capture_method, unnest($9::text[]) AS payment_token, unnest($10::text[]) AS provider,
-                unnest($11::text[]) AS customer, unnest($12::text[]) AS description, unnest($13::text[]) AS statement_descriptor, unnest($14::text[]) AS metadata,
-                unnest($15::timestamptz[]) AS created_at, unnest($16::timestamptz[]) AS next_check_at
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::text[]) AS key, unnest($3::bytea[]) AS fingerprint, unnest($4::uuid[]) AS charge_id,
+                unnest($5::bigint[]) AS amount, unnest($6::text[]) AS currency, unnest($7::text[]) AS capture_method, unnest($8::text[]) AS payment_token, unnest($9::text[]) AS provider,
+                unnest($10::text[]) AS customer, unnest($11::text[]) AS description, unnest($12::text[]) AS statement_descriptor, unnest($13::text[]) AS metadata,
+                unnest($14::timestamptz[]) AS created_at, unnest($15::timestamptz[]) AS first_check_at
         ),
         taken AS (
             INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
@@ -39,18 +39,15 @@ internal static class ChargeSql
             RETURNING merchant_id, object_id
         ),
         recorded AS (
-            INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, payment_token, provider, customer, description, statement_descriptor, metadata, created_at, updated_at)
+            INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, payment_token, provider, customer, description, statement_descriptor, metadata, created_at, updated_at,
+                first_check_at, idempotency_key)
             SELECT i.merchant_id, i.charge_id, 'pending', i.currency, i.amount, i.capture_method, i.payment_token, i.provider, i.customer, i.description, i.statement_descriptor,
-                   i.metadata::jsonb, i.created_at, i.created_at
+                   i.metadata::jsonb, i.created_at, i.created_at, i.first_check_at, i.key
             FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
-        ),
-        attempted AS (
-            INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
-            SELECT i.merchant_id, i.attempt_id, i.charge_id, 'charge', 'started', i.provider, i.amount, i.key, i.next_check_at, i.created_at
-            FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
+            RETURNING merchant_id, id, currency
         )
-        SELECT t.object_id, (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = i.merchant_id AND s.currency = i.currency)
-        FROM taken t JOIN input i ON i.charge_id = t.object_id AND i.merchant_id = t.merchant_id
+        SELECT r.id, (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = r.merchant_id AND s.currency = r.currency)
+        FROM recorded r
         """;
 
     /// <summary>
@@ -71,8 +68,39 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// Writes charges over what they were before: all of them, or it raises <see cref="NotAsBefore"/>. A charge changes its status or its time of change with whatever changes it, so that nobody's
-    /// change is written over, whether the row was locked when it was read or not.
+    /// Gives first attempts that have no row theirs, before anything but their own process records them. Waits for whoever is just doing so, and then leaves the attempt to its row.
+    /// </summary>
+    public const string RecordFirstAttempts =
+        """
+        WITH begun AS MATERIALIZED (
+            SELECT c.merchant_id, c.id, c.provider, c.amount, c.idempotency_key, c.first_check_at, c.created_at
+            FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, attempt_id)
+            JOIN payments.charges c ON c.merchant_id = i.merchant_id AND c.id = payments.first_attempt(i.attempt_id)
+            WHERE c.first_check_at IS NOT NULL
+            ORDER BY c.merchant_id, c.id
+            FOR UPDATE OF c
+        ),
+        taken AS (
+            UPDATE payments.charges c SET first_check_at = NULL, idempotency_key = NULL
+            FROM begun b
+            WHERE c.merchant_id = b.merchant_id AND c.id = b.id
+        )
+        INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
+        SELECT merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount, idempotency_key, first_check_at, created_at FROM begun
+        """;
+
+    /// <summary>The first row of attempts that had none, with what was learned of them, by the process that began them.</summary>
+    public const string InsertFirstAttempts =
+        """
+        INSERT INTO payments.attempts
+            (merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, decline_code, idempotency_key, checks, next_check_at, created_at, finished_at)
+        SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), 'charge', unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),
+            unnest($9::text[]), unnest($10::integer[]), unnest($11::timestamptz[]), unnest($12::timestamptz[]), unnest($13::timestamptz[])
+        """;
+
+    /// <summary>
+    /// Writes charges over what they were before: all of them, or it raises <see cref="NotAsBefore"/>. A charge changes its status or its time of change with whatever changes it, and whoever gives its
+    /// first attempt a row clears <c>first_check_at</c>; so nobody's change is written over, whether the row was locked when it was read or not.
     /// </summary>
     public const string UpdateCharges =
         """
@@ -81,15 +109,16 @@ internal static class ChargeSql
             SET status = t.status, authorized_amount = t.authorized, capturing_amount = t.capturing, captured_amount = t.captured, canceled_amount = t.canceled,
                 refunding_amount = t.refunding, refunded_amount = t.refunded, fee_amount = t.fee, provider_reference = t.provider_reference,
                 decline_code = t.decline_code, redirect_url = t.redirect_url, card = t.card::jsonb, updated_at = t.updated_at, expires_at = t.expires_at,
-                canceling_amount = t.canceling, fee_details = t.fee_details::jsonb, fee_returned_amount = t.fee_returned
+                canceling_amount = t.canceling, fee_details = t.fee_details::jsonb, fee_returned_amount = t.fee_returned, first_check_at = NULL, idempotency_key = NULL
             FROM (
                 SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS status_before, unnest($4::text[]) AS status, unnest($5::bigint[]) AS authorized,
                     unnest($6::bigint[]) AS capturing, unnest($7::bigint[]) AS captured, unnest($8::bigint[]) AS canceled, unnest($9::bigint[]) AS refunding, unnest($10::bigint[]) AS refunded,
                     unnest($11::bigint[]) AS fee, unnest($12::text[]) AS provider_reference, unnest($13::text[]) AS decline_code, unnest($14::text[]) AS redirect_url, unnest($15::text[]) AS card,
                     unnest($16::timestamptz[]) AS updated_at, unnest($17::timestamptz[]) AS expires_at, unnest($18::bigint[]) AS canceling, unnest($19::text[]) AS fee_details,
-                    unnest($20::bigint[]) AS fee_returned, unnest($21::timestamptz[]) AS updated_before
+                    unnest($20::bigint[]) AS fee_returned, unnest($21::timestamptz[]) AS updated_before, unnest($22::timestamptz[]) AS first_check_before
             ) AS t
             WHERE c.merchant_id = t.merchant_id AND c.id = t.id AND c.status = t.status_before AND c.updated_at = t.updated_before
+                AND c.first_check_at IS NOT DISTINCT FROM t.first_check_before
             RETURNING 1
         )
         SELECT payments.all_rows((SELECT count(*) FROM changed), cardinality($1))
@@ -222,7 +251,7 @@ internal static class ChargeSql
         $"""
         SELECT {Columns}, {AttemptColumns}
         FROM payments.charges c
-        JOIN payments.attempts a ON a.merchant_id = c.merchant_id AND a.charge_id = c.id
+        JOIN payments.all_attempts a ON a.merchant_id = c.merchant_id AND a.charge_id = c.id
         WHERE c.merchant_id = $1 AND c.id = $2
         ORDER BY a.id
         """;
@@ -231,6 +260,11 @@ internal static class ChargeSql
 
     /// <summary>The head of every list of charges; <see cref="Database.ListQuery"/> adds the filters that are given.</summary>
     public const string List = $"SELECT {Columns} FROM payments.charges c";
+
+    /// <summary>
+    /// Gives first attempts that are due their rows.
+    /// </summary>
+    public const string RecordDueFirstAttempts = "SELECT payments.record_first_attempts($1, $2)";
 
     /// <summary>
     /// Claims attempts that are due to be asked about, by moving their next check on: another instance, or this one after a crash, comes back only then.
@@ -276,7 +310,7 @@ internal static class ChargeSql
         SELECT {Columns}, {AttemptColumns}
         FROM payments.charges c
         JOIN LATERAL (
-            SELECT * FROM payments.attempts WHERE merchant_id = c.merchant_id AND charge_id = c.id AND operation = 'charge' ORDER BY id DESC LIMIT 1
+            SELECT * FROM payments.all_attempts WHERE merchant_id = c.merchant_id AND charge_id = c.id AND operation = 'charge' ORDER BY id DESC LIMIT 1
         ) a ON true
         """;
 

@@ -193,7 +193,7 @@ public sealed class CreateCharge(
             null, null, null, input.Customer, input.Description, input.StatementDescriptor,
             JsonSerializer.Serialize(MetadataRules.Clean(input.Metadata), ChargeJson.Default.IReadOnlyDictionaryStringString), now, now, null);
         var attempt = new Attempt(
-            charge.Merchant, PrefixedId.New<AttemptId>(now), charge.Id, null, PaymentOperation.Charge, AttemptStatus.Started, charge.Provider, amount, null, null, request.Key.Value, 0,
+            charge.Merchant, AttemptId.FirstOf(charge.Id), charge.Id, null, PaymentOperation.Charge, AttemptStatus.Started, charge.Provider, amount, null, null, request.Key.Value, 0,
             now + ChargeRules.FirstCheck, now, null);
         return new ChargeIntent(request, charge, attempt);
     }
@@ -228,7 +228,6 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
                 Columns.Of(intents, i => i.Request.Key.Value, NpgsqlDbType.Text),
                 Columns.Of(intents, i => i.Request.Fingerprint, NpgsqlDbType.Bytea),
                 Columns.Of(intents, i => i.Charge.Id.Value, NpgsqlDbType.Uuid),
-                Columns.Of(intents, i => i.Attempt.Id.Value, NpgsqlDbType.Uuid),
                 Columns.Of(intents, i => i.Charge.Amount.MinorUnits, NpgsqlDbType.Bigint),
                 Columns.Of(intents, i => i.Charge.Currency.Code, NpgsqlDbType.Text),
                 Columns.Of(intents, i => DbText.Of(i.Charge.CaptureMethod), NpgsqlDbType.Text),

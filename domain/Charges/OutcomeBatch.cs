@@ -22,7 +22,9 @@ internal sealed class OutcomeBatch
 {
     private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, Charge Before)> _charges = [];
     private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response, int? PayoutDelayDays)> _attempts = [];
-    private readonly HashSet<AttemptReference> _unread = [];
+
+    // First attempts whose rows nobody has written yet, with when they were to be asked about: that says so.
+    private readonly Dictionary<AttemptReference, DateTimeOffset?> _unread = [];
     private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
     private readonly HashSet<AttemptReference> _changedAttempts = [];
     private readonly List<Journal> _journals = [];
@@ -59,7 +61,10 @@ internal sealed class OutcomeBatch
         _isKept = true;
     }
 
-    /// <summary>Takes the rows for what their writer has committed, unread and without a lock; false where the charge was read already.</summary>
+    /// <summary>Whether the attempt's row was read.</summary>
+    public bool Holds(AttemptReference reference) => _attempts.ContainsKey(reference);
+
+    /// <summary>Takes the rows for what their writer has committed, unread and without a lock; false where the charge was read already. The attempt, its charge's first, has no row yet.</summary>
     public bool TryAdd(WrittenIntent written)
     {
         var (charge, attempt) = (written.Intent.Charge, written.Intent.Attempt);
@@ -67,7 +72,7 @@ internal sealed class OutcomeBatch
             return false;
         _charges[(charge.Merchant, charge.Id)] = (charge, charge);
         _attempts[attempt.Reference] = (attempt, null, null, written.PayoutDelayDays);
-        _unread.Add(attempt.Reference);
+        _unread[attempt.Reference] = attempt.NextCheckAt;
         return true;
     }
 
@@ -132,7 +137,7 @@ internal sealed class OutcomeBatch
         if (effect.Event is not null)
         {
             // A charge that is as its intent left it has had no event yet.
-            var events = _unread.Contains(answer.Reference) ? _firstEvents : _events;
+            var events = _unread.ContainsKey(answer.Reference) ? _firstEvents : _events;
             events.Add(Event(effect.Event, after, ReferenceEquals(response, row.Response) ? null : response, now) with { TraceParent = answer.TraceParent });
         }
 
@@ -170,7 +175,8 @@ internal sealed class OutcomeBatch
 
         // In the order in which whoever reads them first locks them.
         var charges = _changedCharges.Select(key => _charges[key]).OrderBy(c => c.Before.Merchant.Value).ThenBy(c => c.Before.Id.Value).ToList();
-        var attempts = _changedAttempts.Select(reference => _attempts[reference].Attempt).ToList();
+        var attempts = _changedAttempts.Where(reference => !_unread.ContainsKey(reference)).Select(reference => _attempts[reference].Attempt).ToList();
+        var firstAttempts = _changedAttempts.Where(_unread.ContainsKey).Select(reference => _attempts[reference].Attempt).ToList();
         var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
         var apart = Mutations.Active(Mutations.PostBeforeCommit);
         if (apart && _journals.Count > 0)
@@ -184,7 +190,10 @@ internal sealed class OutcomeBatch
         if (!_isKept)
             batch.BatchCommands.Add(new(KeptPlans.Use));
         batch.BatchCommands.Add(UpdateCharges(charges));
-        batch.BatchCommands.Add(UpdateAttempts(attempts));
+        if (attempts.Count > 0)
+            batch.BatchCommands.Add(UpdateAttempts(attempts));
+        if (firstAttempts.Count > 0)
+            batch.BatchCommands.Add(InsertFirstAttempts(firstAttempts));
         if (refunds.Count > 0)
             batch.BatchCommands.Add(UpdateRefunds(refunds));
 
@@ -313,7 +322,7 @@ internal sealed class OutcomeBatch
         };
     }
 
-    private static NpgsqlBatchCommand UpdateCharges(List<(Charge Charge, Charge Before)> rows) => new(ChargeSql.UpdateCharges)
+    private NpgsqlBatchCommand UpdateCharges(List<(Charge Charge, Charge Before)> rows) => new(ChargeSql.UpdateCharges)
     {
         Parameters =
         {
@@ -338,6 +347,27 @@ internal sealed class OutcomeBatch
             Columns.Of(rows, r => PricingJson.WriteDetails(r.Charge.FeeDetails), NpgsqlDbType.Text),
             Columns.Of(rows, r => r.Charge.FeeReturned.MinorUnits, NpgsqlDbType.Bigint),
             Columns.Of(rows, r => r.Before.UpdatedAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, r => _unread.GetValueOrDefault(new(r.Before.Merchant, AttemptId.FirstOf(r.Before.Id))), NpgsqlDbType.TimestampTz),
+        },
+    };
+
+    private static NpgsqlBatchCommand InsertFirstAttempts(List<Attempt> rows) => new(ChargeSql.InsertFirstAttempts)
+    {
+        Parameters =
+        {
+            Columns.Of(rows, a => a.Merchant.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, a => a.Id.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, a => a.Charge.Value, NpgsqlDbType.Uuid),
+            Columns.Of(rows, a => DbText.Of(a.Status), NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Provider, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Amount.MinorUnits, NpgsqlDbType.Bigint),
+            Columns.Of(rows, a => a.ProviderReference, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Decline is { } code ? DbText.Of(code) : null, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.IdempotencyKey, NpgsqlDbType.Text),
+            Columns.Of(rows, a => a.Checks, NpgsqlDbType.Integer),
+            Columns.Of(rows, a => a.NextCheckAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, a => a.CreatedAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(rows, a => a.FinishedAt, NpgsqlDbType.TimestampTz),
         },
     };
 

@@ -36,12 +36,17 @@ public sealed class OverdueAttempts(NpgsqlDataSource dataSource, OutboxSignal si
 
     private static async Task<List<Attempt>> MarkAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, int limit, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(AttemptSql.MarkOverdue, connection, transaction)
+        await using var batch = new NpgsqlBatch(connection, transaction)
         {
-            Parameters = { new() { Value = now }, new() { Value = now - UnknownLimit }, new() { Value = now - PendingLimit }, new() { Value = limit } },
+            BatchCommands =
+            {
+                new(ChargeSql.RecordDueFirstAttempts) { Parameters = { new() { Value = now }, new() { Value = limit } } },
+                new(AttemptSql.MarkOverdue) { Parameters = { new() { Value = now }, new() { Value = now - UnknownLimit }, new() { Value = now - PendingLimit }, new() { Value = limit } } },
+            },
         };
         var late = new List<Attempt>();
-        await using var row = await command.ExecuteReaderAsync(ct);
+        await using var row = await batch.ExecuteReaderAsync(ct);
+        await row.NextResultAsync(ct);
         while (await row.ReadAsync(ct))
             late.Add(ChargeRows.ReadAttempt(row, ChargeRows.ReadCharge(row), ChargeRows.ChargeWidth));
         return late;

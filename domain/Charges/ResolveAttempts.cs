@@ -45,12 +45,12 @@ public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes
     private async Task<List<(Charge Charge, Attempt Attempt)>> ClaimAsync(int limit, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        await using var command = dataSource.CreateCommand(ChargeSql.ClaimDueAttempts);
-        command.Parameters.Add(new() { Value = now });
-        command.Parameters.Add(new() { Value = now + Claim });
-        command.Parameters.Add(new() { Value = limit });
+        await using var batch = dataSource.CreateBatch();
+        batch.BatchCommands.Add(new(ChargeSql.RecordDueFirstAttempts) { Parameters = { new() { Value = now }, new() { Value = limit } } });
+        batch.BatchCommands.Add(new(ChargeSql.ClaimDueAttempts) { Parameters = { new() { Value = now }, new() { Value = now + Claim }, new() { Value = limit } } });
         var due = new List<(Charge, Attempt)>();
-        await using var row = await command.ExecuteReaderAsync(ct);
+        await using var row = await batch.ExecuteReaderAsync(ct);
+        await row.NextResultAsync(ct);
         while (await row.ReadAsync(ct))
         {
             var charge = ChargeRows.ReadCharge(row);

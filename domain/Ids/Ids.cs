@@ -35,6 +35,17 @@ public readonly record struct AttemptId(Guid Value) : IPrefixedId<AttemptId>
 
     public static AttemptId From(Guid value) => new(value);
 
+    /// <summary>
+    /// The id of a charge's first attempt, which has no row of its own until something is learned of it: it follows from the charge's. Its last bit differs, so that the two have events of their own.
+    /// </summary>
+    public static AttemptId FirstOf(ChargeId charge)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        charge.Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        bytes[15] ^= 1;
+        return new(new Guid(bytes, bigEndian: true));
+    }
+
     public override string ToString() => PrefixedId.Format(this);
 }
 

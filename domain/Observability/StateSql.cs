@@ -8,7 +8,7 @@ internal static class StateSql
     public const string Attempts =
         """
         SELECT provider, operation, count(*), min(created_at)
-        FROM payments.attempts
+        FROM payments.all_attempts
         WHERE next_check_at IS NOT NULL AND status IN ('started', 'unknown')
         GROUP BY provider, operation
         """;

@@ -14,7 +14,7 @@ internal static class AcquirerEffects
     private const string Attempts =
         """
         SELECT a.merchant_id, a.id, a.charge_id, a.operation, a.status, a.amount, c.currency, c.capture_method, c.status, c.captured_amount, c.refunded_amount, c.refunding_amount, a.provider, a.refund_id
-        FROM payments.attempts a JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
+        FROM payments.all_attempts a JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
         ORDER BY a.id
         """;
 

@@ -132,6 +132,14 @@ internal sealed class Coverage
                 END IF;
             ELSIF kind = 'attempt' THEN
                 kind := 'attempt of ' || NEW.operation;
+
+                -- A charge's first attempt begins without a row.
+                IF TG_OP = 'INSERT' THEN
+                    IF NEW.status <> 'started' THEN
+                        INSERT INTO faults.moves (object, merchant_id, id, move) VALUES (kind, NEW.merchant_id, NEW.id, 'started -> ' || NEW.status);
+                    END IF;
+                    RETURN NULL;
+                END IF;
             END IF;
             IF NEW.status <> OLD.status THEN
                 INSERT INTO faults.moves (object, merchant_id, id, move) VALUES (kind, NEW.merchant_id, NEW.id, OLD.status || ' -> ' || NEW.status);
@@ -141,7 +149,7 @@ internal sealed class Coverage
         $$;
 
         CREATE OR REPLACE TRIGGER faults_note AFTER UPDATE OF status ON payments.charges FOR EACH ROW EXECUTE FUNCTION faults.note('charge');
-        CREATE OR REPLACE TRIGGER faults_note AFTER UPDATE OF status ON payments.attempts FOR EACH ROW EXECUTE FUNCTION faults.note('attempt');
+        CREATE OR REPLACE TRIGGER faults_note AFTER INSERT OR UPDATE OF status ON payments.attempts FOR EACH ROW EXECUTE FUNCTION faults.note('attempt');
         CREATE OR REPLACE TRIGGER faults_note AFTER UPDATE OF status ON payments.refunds FOR EACH ROW EXECUTE FUNCTION faults.note('refund');
         CREATE OR REPLACE TRIGGER faults_note AFTER UPDATE OF status, stage ON payments.disputes FOR EACH ROW EXECUTE FUNCTION faults.note('dispute');
         CREATE OR REPLACE TRIGGER faults_note AFTER UPDATE OF status ON payments.payouts FOR EACH ROW EXECUTE FUNCTION faults.note('payout');

@@ -134,7 +134,7 @@ internal static class JournalRules
         new(State, "a charge stands where its last attempt does, and a refund where its only one does",
             """
             WITH last AS (
-                SELECT DISTINCT ON (merchant_id, charge_id) merchant_id, charge_id, id, status FROM payments.attempts WHERE operation = 'charge' ORDER BY merchant_id, charge_id, id DESC
+                SELECT DISTINCT ON (merchant_id, charge_id) merchant_id, charge_id, id, status FROM payments.all_attempts WHERE operation = 'charge' ORDER BY merchant_id, charge_id, id DESC
             )
             SELECT c.merchant_id AS merchant, c.id AS object, c.status, l.id AS attempt, l.status AS attempt_status
             FROM payments.charges c
@@ -162,13 +162,13 @@ internal static class JournalRules
         new(State, "an attempt that is open will be asked about",
             """
             SELECT merchant_id AS merchant, id AS attempt, operation, status, next_check_at
-            FROM payments.attempts
+            FROM payments.all_attempts
             WHERE (status IN ('succeeded', 'declined', 'failed')) <> (next_check_at IS NULL) OR (status IN ('succeeded', 'declined', 'failed')) <> (finished_at IS NOT NULL)
             """),
         new(State, "an idempotency key stands for one thing",
             """
             SELECT merchant_id AS merchant, idempotency_key, array_agg(DISTINCT operation) AS operations, array_agg(DISTINCT charge_id) AS charges, count(*) AS attempts
-            FROM payments.attempts
+            FROM payments.all_attempts
             WHERE idempotency_key IS NOT NULL
             GROUP BY 1, 2
             HAVING count(DISTINCT charge_id) > 1 OR count(DISTINCT operation) > 1 OR (count(*) > 1 AND min(operation) <> 'charge')

@@ -12,7 +12,7 @@ internal static class OpenWork
     // One row for each kind of work: its name, how much of it, the first of it.
     private const string InTheDatabase =
         """
-        SELECT 'attempts without an end (' || operation || ', ' || status || ')', count(*), min('att_' || replace(id::text, '-', '')) FROM payments.attempts
+        SELECT 'attempts without an end (' || operation || ', ' || status || ')', count(*), min('att_' || replace(id::text, '-', '')) FROM payments.all_attempts
             WHERE status IN ('started', 'unknown', 'pending') GROUP BY operation, status
         UNION ALL
         SELECT 'messages in the outbox (' || type || ')', count(*), min(id::text || COALESCE(': ' || last_error, '')) FROM payments.outbox GROUP BY type

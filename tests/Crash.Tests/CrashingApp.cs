@@ -127,7 +127,7 @@ internal sealed class CrashingApp : IAsyncDisposable
     {
         await using var owner = PaymentsDataSource.Create(Login(Owner) + ";Pooling=false");
         await using var command = owner.CreateCommand(
-            "UPDATE payments.attempts SET next_check_at = created_at, created_at = created_at - interval '11 minutes' WHERE next_check_at IS NOT NULL");
+            "SELECT payments.record_first_attempts('infinity', 1000); UPDATE payments.attempts SET next_check_at = created_at, created_at = created_at - interval '11 minutes' WHERE next_check_at IS NOT NULL");
         await command.ExecuteNonQueryAsync();
     }
 

@@ -6,7 +6,7 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Postgres.Tests.Charges;
 
-/// <summary>Two instances learn of one attempt at the same moment, the one by the processor's answer, the other by its webhook: each waits for the attempt's row, and the second finds it recorded.</summary>
+/// <summary>Two instances learn of one attempt at the same moment, the one by the processor's answer, the other by its webhook: each waits for the charge's row, and the second finds it recorded.</summary>
 public sealed class RacingOutcomesTests(TestDatabase database) : IClassFixture<TestDatabase>, IAsyncDisposable
 {
     private readonly ChargeWorld _one = new(database);
@@ -29,7 +29,7 @@ public sealed class RacingOutcomesTests(TestDatabase database) : IClassFixture<T
         var (request, reference) = await StartAsync(operation);
         await using var locker = await database.Owner.OpenConnectionAsync();
         await using var transaction = await locker.BeginTransactionAsync();
-        await locker.ExecuteAsync("SELECT FROM payments.attempts WHERE id = @Value FOR UPDATE", reference.Attempt, transaction);
+        await locker.ExecuteAsync("SELECT FROM payments.charges WHERE merchant_id = @Value FOR UPDATE", reference.Merchant, transaction);
         var one = _one.Get<AttemptOutcomes>().RecordAsync(reference, Answer(first, reference), default);
         await WaitingAsync(1);
         var other = _other.Get<AttemptOutcomes>().RecordAsync(reference, Answer(second, reference), default);

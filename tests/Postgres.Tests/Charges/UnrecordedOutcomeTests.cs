@@ -57,7 +57,7 @@ public sealed class UnrecordedOutcomeTests(TestDatabase database) : IClassFixtur
         await using (var connection = await database.Owner.OpenConnectionAsync())
         {
             Assert.Equal(["captured", "pending"], await connection.QueryAsync<string>("SELECT status FROM payments.charges WHERE merchant_id = @Value ORDER BY status", merchant));
-            Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.attempts WHERE merchant_id = @Value AND status = 'started'", merchant));
+            Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.all_attempts WHERE merchant_id = @Value AND status = 'started'", merchant));
             Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.balance_transactions WHERE merchant_id = @Value", merchant));
             Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.events WHERE merchant_id = @Value", merchant));
         }
@@ -82,7 +82,7 @@ public sealed class UnrecordedOutcomeTests(TestDatabase database) : IClassFixtur
         var approve = _world.Provider.OnSend;
         _world.Provider.OnSend = request =>
         {
-            Execute("REVOKE UPDATE ON payments.attempts FROM payments_app");
+            Execute("REVOKE INSERT, UPDATE ON payments.attempts FROM payments_app");
             return approve(request);
         };
         try
@@ -92,7 +92,7 @@ public sealed class UnrecordedOutcomeTests(TestDatabase database) : IClassFixtur
         finally
         {
             _world.Provider.OnSend = approve;
-            Execute("GRANT UPDATE ON payments.attempts TO payments_app");
+            Execute("GRANT INSERT, UPDATE ON payments.attempts TO payments_app");
         }
     }
 
