@@ -220,6 +220,9 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
     internal static async ValueTask<IReadOnlyList<RecordedIntent>> RecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<ChargeIntent> intents, CancellationToken ct)
     {
+        // Whoever hears of the attempt has to find its charge.
+        if (intents.FirstOrDefault(i => i.Attempt.Id != AttemptId.FirstOf(i.Charge.Id)) is { } strange)
+            throw new ArgumentException($"{strange.Attempt.Id} is not the first attempt of {strange.Charge.Id}.", nameof(intents));
         await using var command = new NpgsqlCommand(ChargeSql.InsertIntents, connection, transaction)
         {
             Parameters =

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Charges;
@@ -40,12 +41,14 @@ public sealed class OverdueAttempts(NpgsqlDataSource dataSource, OutboxSignal si
         {
             BatchCommands =
             {
+                new(KeptPlans.Use),
                 new(ChargeSql.RecordDueFirstAttempts) { Parameters = { new() { Value = now }, new() { Value = limit } } },
                 new(AttemptSql.MarkOverdue) { Parameters = { new() { Value = now }, new() { Value = now - UnknownLimit }, new() { Value = now - PendingLimit }, new() { Value = limit } } },
             },
         };
         var late = new List<Attempt>();
         await using var row = await batch.ExecuteReaderAsync(ct);
+        await row.NextResultAsync(ct);
         await row.NextResultAsync(ct);
         while (await row.ReadAsync(ct))
             late.Add(ChargeRows.ReadAttempt(row, ChargeRows.ReadCharge(row), ChargeRows.ChargeWidth));

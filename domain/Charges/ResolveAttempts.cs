@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Payments.Domain.Database;
 using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
@@ -46,10 +47,12 @@ public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes
     {
         var now = time.GetUtcNow();
         await using var batch = dataSource.CreateBatch();
+        batch.BatchCommands.Add(new(KeptPlans.Use));
         batch.BatchCommands.Add(new(ChargeSql.RecordDueFirstAttempts) { Parameters = { new() { Value = now }, new() { Value = limit } } });
         batch.BatchCommands.Add(new(ChargeSql.ClaimDueAttempts) { Parameters = { new() { Value = now }, new() { Value = now + Claim }, new() { Value = limit } } });
         var due = new List<(Charge, Attempt)>();
         await using var row = await batch.ExecuteReaderAsync(ct);
+        await row.NextResultAsync(ct);
         await row.NextResultAsync(ct);
         while (await row.ReadAsync(ct))
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Npgsql;
 using NpgsqlTypes;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Observability;
 
@@ -45,7 +46,8 @@ public sealed class StateMetrics : IDisposable
         var now = _time.GetUtcNow();
         await using var connection = await _dataSource.OpenConnectionAsync(ct);
         await using var batch = new NpgsqlBatch(connection) { Timeout = 20 };
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Attempts));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(KeptPlans.Use));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Attempts) { Parameters = { Time(now) } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Disputes) { Parameters = { Time(now) } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.UnmatchedDisputes));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.ProviderEvents));
@@ -55,6 +57,7 @@ public sealed class StateMetrics : IDisposable
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Unreconciled));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Unsealed));
         await using var rows = await batch.ExecuteReaderAsync(ct);
+        await rows.NextResultAsync(ct);
         var attempts = await ReadAsync(r => new OpenAttempts(r.GetString(0), r.GetString(1), r.GetInt64(2), At(r, 3)!.Value));
         var disputes = await ReadAsync(r => new DueDisputes(r.GetString(0), r.GetInt64(1), At(r, 2)!.Value));
         var unmatched = await ReadAsync(r => new UnmatchedUpdates(r.GetString(0), r.GetInt64(1)));

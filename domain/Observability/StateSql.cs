@@ -5,11 +5,12 @@ namespace Payments.Domain.Observability;
 /// </summary>
 internal static class StateSql
 {
+    /// <summary>$1: now. What was begun a moment ago is not unknown yet: only what is due to be asked about.</summary>
     public const string Attempts =
         """
         SELECT provider, operation, count(*), min(created_at)
         FROM payments.all_attempts
-        WHERE next_check_at IS NOT NULL AND status IN ('started', 'unknown')
+        WHERE next_check_at IS NOT NULL AND (status = 'unknown' OR (status = 'started' AND next_check_at <= $1))
         GROUP BY provider, operation
         """;
 

@@ -42,7 +42,8 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
                        (@merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'started', 'sandbox', 100, @now, @now - interval '20 minutes'),
                        (@merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'succeeded', 'sandbox', 100, NULL, @now - interval '9 hours');
                 INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, payment_token, provider, metadata, created_at, updated_at, first_check_at)
-                VALUES (@merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa', 'sandbox', '{}', @now - interval '1 minute', @now - interval '1 minute', @now);
+                VALUES (@merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa', 'sandbox', '{}', @now - interval '1 minute', @now - interval '1 minute', @now),
+                       (@merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa', 'sandbox', '{}', @now, @now, @now + interval '1 minute');
                 INSERT INTO payments.provider_events (provider, event_id, id, type, status, payload, received_at, processed_at)
                 VALUES ('sandbox', 'e1', gen_random_uuid(), 't', 'waiting', '\x7b7d', @now - interval '5 minutes', NULL),
                        ('sandbox', 'e2', gen_random_uuid(), 't', 'failed', '\x7b7d', @now - interval '5 days', @now),

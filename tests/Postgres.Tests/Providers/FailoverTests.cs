@@ -106,7 +106,7 @@ public sealed class FailoverTests(TestDatabase database) : IClassFixture<TestDat
             new { id = merchant.Value, now = Start });
         var (zero, amount, charge) = (Money.Zero(Currency.Eur), new Money(10_000, Currency.Eur), PrefixedId.New<ChargeId>(Start));
         var attempt = new Attempt(
-            merchant, PrefixedId.New<AttemptId>(Start), charge, null, PaymentOperation.Charge, AttemptStatus.Started, "sandbox", amount, null, null, $"key-{charge}", 0, Start, Start, null);
+            merchant, AttemptId.FirstOf(charge), charge, null, PaymentOperation.Charge, AttemptStatus.Started, "sandbox", amount, null, null, $"key-{charge}", 0, Start, Start, null);
         var intent = new ChargeIntent(
             new IdempotentRequest(merchant, new IdempotencyKey($"key-{charge}"), new byte[32]),
             new Charge(

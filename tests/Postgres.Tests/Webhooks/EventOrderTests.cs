@@ -217,7 +217,8 @@ public sealed class EventOrderTests(TestDatabase database) : IClassFixture<TestD
         public Story(MerchantId merchant, int number, int[] order, string verdict, DateTimeOffset now, string? refunded = null)
         {
             (Number, Order, KnownAt, _verdict, _now, _refunded) = (number, order, number % 6, verdict, now, refunded);
-            var (charge, attempt) = (PrefixedId.New<ChargeId>(now), PrefixedId.New<AttemptId>(now));
+            var charge = PrefixedId.New<ChargeId>(now);
+            var attempt = AttemptId.FirstOf(charge);
             _payment = $"pay_{charge.Value:N}";
             var zero = Money.Zero(Currency.Eur);
             var amount = new Money(10_000, Currency.Eur);

@@ -15,7 +15,8 @@ SELECT merchant_id, id, charge_id, refund_id, operation, status, provider, amoun
     is_expiry, overdue_at
 FROM payments.attempts
 UNION ALL
-SELECT merchant_id, payments.first_attempt(id), id, NULL, 'charge', 'started', provider, amount, NULL, NULL, idempotency_key, 0, first_check_at, created_at, NULL, 0, false, NULL
+SELECT merchant_id, payments.first_attempt(id), id, NULL::uuid, 'charge'::text, 'started'::text, provider, amount, NULL::text, NULL::text, idempotency_key, 0, first_check_at, created_at, NULL::timestamptz,
+    0::bigint, false, NULL::timestamptz
 FROM payments.charges
 WHERE first_check_at IS NOT NULL;
 
