@@ -68,9 +68,10 @@ public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contr
 /// </summary>
 public sealed class AttemptOutcomes : IAsyncDisposable
 {
-    // Two transactions at a time, each for its half of the buckets: they share neither a merchant's rows nor a stripe of the platform's accounts, so neither waits for the other.
+    // Two transactions at a time. What is of one bucket is in one of them: they share neither a merchant's rows nor a stripe of the platform's accounts, so neither waits for the other.
     private const int Lanes = 2;
 
+    private readonly LaneChooser _chooser = new(Lanes, MerchantId.Buckets);
     private readonly GroupCommit<AttemptAnswer, AttemptOutcome>[] _lanes;
     private readonly LedgerPosting _ledger;
     private readonly MerchantReads _merchants;
@@ -108,8 +109,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await _lanes[reference.Merchant.Bucket % Lanes].SubmitAsync(
-            new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written }, ct);
+        var outcome = await SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written }, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Changed && settlement is not null)
@@ -128,6 +128,20 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         // Somebody else recorded it a moment ago, perhaps after the batch had looked for the answer that is kept: that one counts.
         var kept = outcome.Attempt?.IdempotencyKey is { } key ? await _idempotency.FindAsync(reference.Merchant, key, ct) : null;
         return outcome with { Response = kept ?? outcome.Now };
+    }
+
+    private async Task<AttemptOutcome> SubmitAsync(AttemptAnswer answer, CancellationToken ct)
+    {
+        var bucket = answer.Reference.Merchant.Bucket;
+        var lane = _lanes[_chooser.Enter(bucket)];
+        try
+        {
+            return await lane.SubmitAsync(answer, ct);
+        }
+        finally
+        {
+            _chooser.Leave(bucket);
+        }
     }
 
     public async ValueTask DisposeAsync()
