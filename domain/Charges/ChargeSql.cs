@@ -50,6 +50,15 @@ internal static class ChargeSql
         FROM recorded r
         """;
 
+    /// <summary>Those of the charges whose keys were taken for them, as <see cref="InsertIntents"/> answers.</summary>
+    public const string OwnIntents =
+        """
+        SELECT c.id, (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = c.merchant_id AND s.currency = c.currency)
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS i (merchant_id, key, charge_id)
+        JOIN payments.idempotency_keys k ON k.merchant_id = i.merchant_id AND k.key = i.key AND k.object_id = i.charge_id
+        JOIN payments.charges c ON c.merchant_id = i.merchant_id AND c.id = i.charge_id
+        """;
+
     /// <summary>
     /// Locks the attempts and their charges in id order. After a wait the locked rows are the newest, but the refund and the stored answer may be
     /// as they were before it: they are used only where the attempt is still open, and then nobody has changed them; the refund of a settled one is read again.

@@ -9,7 +9,7 @@ namespace Payments.Domain.Charges;
 /// </summary>
 internal static class CrashPoints
 {
-    /// <summary>The intent is written, and not yet committed.</summary>
+    /// <summary>The intent is written, and not yet committed. Of a charge, whose intent is one statement that commits by itself, before that.</summary>
     public const string IntentWritten = "intent_written";
 
     /// <summary>The intent is committed; the provider has heard nothing.</summary>

@@ -216,14 +216,17 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
         attempt.Operation, attempt.Reference, attempt.Amount, attempt.Operation is PaymentOperation.Charge ? charge.PaymentToken : null,
         charge.CaptureMethod is CaptureMethod.Automatic, charge.ProviderReference, IsFinal: false, charge.StatementDescriptor, returnUrl, charge.Customer);
 
-    /// <summary>Records all intents of a batch whose keys were free.</summary>
-    internal static async ValueTask<IReadOnlyList<RecordedIntent>> RecordAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<ChargeIntent> intents, CancellationToken ct)
+    /// <summary>
+    /// Records and commits all intents of a batch whose keys were free, with one statement. Done again, after a connection was lost say, it finds its own keys taken and answers the same: no two intents
+    /// are for charges of the same id.
+    /// </summary>
+    internal static async Task<IReadOnlyList<RecordedIntent>> RecordAsync(NpgsqlConnection connection, IReadOnlyList<ChargeIntent> intents)
     {
         // Whoever hears of the attempt has to find its charge.
         if (intents.FirstOrDefault(i => i.Attempt.Id != AttemptId.FirstOf(i.Charge.Id)) is { } strange)
             throw new ArgumentException($"{strange.Attempt.Id} is not the first attempt of {strange.Charge.Id}.", nameof(intents));
-        await using var command = new NpgsqlCommand(ChargeSql.InsertIntents, connection, transaction)
+        CrashPoints.Reached(CrashPoints.IntentWritten, PaymentOperation.Charge);
+        await using var command = new NpgsqlCommand(ChargeSql.InsertIntents, connection)
         {
             Parameters =
             {
@@ -245,10 +248,29 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
             },
         };
         var recorded = new Dictionary<Guid, int?>(intents.Count);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            recorded.Add(reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetInt16(1));
-        CrashPoints.Reached(CrashPoints.IntentWritten, PaymentOperation.Charge);
+        await ReadAsync(command, recorded);
+        if (recorded.Count < intents.Count)
+        {
+            var others = intents.Where(i => !recorded.ContainsKey(i.Charge.Id.Value)).ToList();
+            await using var own = new NpgsqlCommand(ChargeSql.OwnIntents, connection)
+            {
+                Parameters =
+                {
+                    Columns.Of(others, i => i.Charge.Merchant.Value, NpgsqlDbType.Uuid),
+                    Columns.Of(others, i => i.Request.Key.Value, NpgsqlDbType.Text),
+                    Columns.Of(others, i => i.Charge.Id.Value, NpgsqlDbType.Uuid),
+                },
+            };
+            await ReadAsync(own, recorded);
+        }
+
         return [.. intents.Select(i => new RecordedIntent(recorded.TryGetValue(i.Charge.Id.Value, out var delay), delay))];
+    }
+
+    private static async Task ReadAsync(NpgsqlCommand command, Dictionary<Guid, int?> recorded)
+    {
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+            recorded.Add(reader.GetGuid(0), reader.IsDBNull(1) ? null : reader.GetInt16(1));
     }
 }

@@ -131,6 +131,42 @@ public sealed class FirstAttemptTests(TestDatabase database) : IClassFixture<Tes
         await AssertCapturedOnceAsync(charge.Merchant);
     }
 
+    [Fact]
+    public async Task Record_TheSameIntentsAgain_AsAfterALostConnection_AreTheSameAndOthersUnderTheirKeysAreNot()
+    {
+        var merchant = await _world.MerchantAsync();
+        var (first, second, other) = (Intent(merchant, "key-1"), Intent(merchant, "key-2"), Intent(merchant, "key-1"));
+        await using var connection = await database.App.OpenConnectionAsync();
+
+        Assert.Equal([true], (await ChargeIntent.RecordAsync(connection, [first])).Select(r => r.IsNew));
+        Assert.Equal([true, false, true], (await ChargeIntent.RecordAsync(connection, [first, other, second])).Select(r => r.IsNew));
+        Assert.Equal([true, true], (await ChargeIntent.RecordAsync(connection, [second, first])).Select(r => r.IsNew));
+
+        Assert.Equal(2, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM payments.all_attempts WHERE merchant_id = @merchant", new { merchant = merchant.Value }));
+    }
+
+    [Fact]
+    public async Task Record_AnAttemptThatIsNotItsChargesFirst_IsRefused()
+    {
+        var intent = Intent(await _world.MerchantAsync(), "key-1");
+        await using var connection = await database.App.OpenConnectionAsync();
+
+        await Assert.ThrowsAsync<ArgumentException>(() => ChargeIntent.RecordAsync(connection, [intent with { Attempt = intent.Attempt with { Id = PrefixedId.New<AttemptId>(ChargeWorld.Start) } }]));
+    }
+
+    private static ChargeIntent Intent(MerchantId merchant, string key)
+    {
+        var (id, amount, zero) = (PrefixedId.New<ChargeId>(ChargeWorld.Start), new Money(10_000, Currency.Eur), Money.Zero(Currency.Eur));
+        return new ChargeIntent(
+            new IdempotentRequest(merchant, new IdempotencyKey(key), new byte[32]),
+            new Charge(
+                merchant, id, ChargeStatus.Pending, amount, CaptureMethod.Automatic, zero, zero, zero, zero, zero, zero, zero, "tok_visa", "sandbox", null, null, null, null, null, null, null, "{}",
+                ChargeWorld.Start, ChargeWorld.Start, null),
+            new Attempt(
+                merchant, AttemptId.FirstOf(id), id, null, PaymentOperation.Charge, AttemptStatus.Started, "sandbox", amount, null, null, key, 0, ChargeWorld.Start + ChargeRules.FirstCheck,
+                ChargeWorld.Start, null));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _world.DisposeAsync();
