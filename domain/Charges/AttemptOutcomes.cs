@@ -151,21 +151,22 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     }
 
     private async ValueTask<IReadOnlyList<AttemptOutcome>> RecordBatchAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, BatchCommit<AttemptOutcome> commit, CancellationToken ct)
     {
         var now = _time.GetUtcNow();
         answers = await RefreshAsync(answers, ct);
         try
         {
-            return await RecordBatchAsync(connection, transaction, answers, KnownRows(answers, now), now, ct);
+            return await RecordBatchAsync(connection, transaction, answers, KnownRows(answers, now), commit, now, ct);
         }
         catch (PostgresException e) when (e.SqlState == ChargeSql.NotAsBefore)
         {
             // A webhook was faster, or the resolver. All of the batch is undone and done again on what is there now.
             await using (var startOver = new NpgsqlCommand("ROLLBACK AND CHAIN", connection, transaction))
                 await startOver.ExecuteNonQueryAsync(ct);
+            commit.Undone();
             PreparedStatements.Forget(connection);
-            return await RecordBatchAsync(connection, transaction, answers, [], now, ct);
+            return await RecordBatchAsync(connection, transaction, answers, [], commit, now, ct);
         }
     }
 
@@ -184,7 +185,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     }
 
     private async ValueTask<IReadOnlyList<AttemptOutcome>> RecordBatchAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, HashSet<AttemptReference> known, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, HashSet<AttemptReference> known, BatchCommit<AttemptOutcome> commit, DateTimeOffset now,
+        CancellationToken ct)
     {
         var work = new OutcomeBatch();
         var unread = answers.Select(a => a.Reference).Where(reference => !known.Contains(reference)).Distinct().ToList();
@@ -201,9 +203,9 @@ public sealed class AttemptOutcomes : IAsyncDisposable
             outcomes[i] = work.Decide(answers[i], now);
 
         CrashPoints.Reached(CrashPoints.OutcomeDecided, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
-        await work.WriteAsync(_ledger, connection, transaction, now, ct);
-        CrashPoints.Reached(CrashPoints.OutcomeWritten, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
-        return work.Announced ? [.. outcomes.Select(outcome => outcome with { Announced = true })] : outcomes;
+        var announced = outcomes.Select(outcome => outcome with { Announced = true }).ToArray();
+        await work.WriteAsync(_ledger, connection, transaction, now, batch => commit.AddTo(batch, announced), ct);
+        return work.Announced ? announced : outcomes;
     }
 
     /// <summary>

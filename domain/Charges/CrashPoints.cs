@@ -18,11 +18,8 @@ internal static class CrashPoints
     /// <summary>The provider has answered; nobody has written that down.</summary>
     public const string Answered = "answered";
 
-    /// <summary>What follows from the answer is decided; nothing of it is written.</summary>
+    /// <summary>What follows from the answer is decided; nothing of it is written. What is written is committed with it.</summary>
     public const string OutcomeDecided = "outcome_decided";
-
-    /// <summary>Everything of the outcome is written, and not yet committed.</summary>
-    public const string OutcomeWritten = "outcome_written";
 
     /// <summary>The outcome is committed; the caller has heard nothing.</summary>
     public const string OutcomeCommitted = "outcome_committed";

@@ -165,8 +165,10 @@ internal sealed class OutcomeBatch
     /// <summary>Whether something waits in the outbox to be sent.</summary>
     public bool Announced { get; private set; }
 
-    /// <summary>Posts, and writes the rest, in one round trip.</summary>
-    public async Task WriteAsync(LedgerPosting ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, CancellationToken ct)
+    /// <summary>Posts, writes the rest and commits, in one round trip; not where there is nothing to write.</summary>
+    /// <param name="commit">Adds the commit to the last statements.</param>
+    public async Task WriteAsync(
+        LedgerPosting ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, Action<NpgsqlBatch> commit, CancellationToken ct)
     {
         if (_contradictions.Count > 0)
             await ContradictAsync(connection, transaction, now, ct);
@@ -230,18 +232,14 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(KeepAnswers(now));
         }
 
-        await using (var reader = await batch.ExecuteReaderAsync(ct))
+        commit(batch);
+        try
         {
-            if (post is not null)
-            {
-                for (var before = _isKept ? 1 : 2; before > 0; before--)
-                    await reader.NextResultAsync(ct);
-                Check(await LedgerPosting.ReadAsync(reader, _journals, ct));
-            }
-
-            while (await reader.NextResultAsync(ct))
-            {
-            }
+            await batch.ExecuteNonQueryAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState == LedgerSql.Refused)
+        {
+            throw Refused(e.MessageText, e);
         }
 
         Announced = append?.RecordsAffected > 0 || appendFirst?.RecordsAffected > 0;
@@ -253,9 +251,11 @@ internal sealed class OutcomeBatch
         for (var i = 0; i < results.Count; i++)
         {
             if (results[i].Status is not (PostingStatus.Posted or PostingStatus.Exists))
-                throw new InvalidOperationException($"The ledger refused the journal '{_journals[i].ExternalKey}': {results[i].Status} {results[i].Detail}");
+                throw Refused($"'{_journals[i].ExternalKey}' {results[i].Status} {results[i].Detail}", null);
         }
     }
+
+    private static InvalidOperationException Refused(string what, Exception? inner) => new($"The ledger does not take what follows from an answer: {what}", inner);
 
     private StoredResponse Audit(ManualSettlement settlement, Attempt before, Attempt after)
     {

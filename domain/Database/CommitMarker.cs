@@ -28,19 +28,17 @@ internal sealed class CommitMarker(Guid writer)
     private static readonly TimeSpan Keep = TimeSpan.FromDays(7);
     private long _batch;
 
-    /// <summary>Counts and commits in one round trip.</summary>
-    public async Task CommitAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now)
+    /// <summary>Ends a batch with counting it and with the commit.</summary>
+    public void AddTo(NpgsqlBatch batch, DateTimeOffset now)
     {
         _batch++;
-        await using var batch = new NpgsqlBatch(connection, transaction);
         if (_batch == 1)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(Forget) { Parameters = { Time(now - Keep) } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Count) { Parameters = { Uuid(writer), Bigint(_batch), Time(now) } });
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-        await batch.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Whether the last <see cref="CommitAsync"/> took effect.</summary>
+    /// <summary>Whether the last batch that <see cref="AddTo"/> ended took effect.</summary>
     public async Task<bool> WasCommittedAsync(NpgsqlConnection connection, DateTimeOffset now)
     {
         await using var command = new NpgsqlCommand(LastCommitted, connection) { Parameters = { Uuid(writer), Time(now) } };

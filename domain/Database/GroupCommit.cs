@@ -13,6 +13,35 @@ public delegate ValueTask<IReadOnlyList<TResult>> CommitBatch<TItem, TResult>(
     NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<TItem> items, CancellationToken ct);
 
 /// <summary>
+/// Does the work as <see cref="CommitBatch{TItem,TResult}"/> does, and may commit it with its last statements: then it must have found whatever is wrong before, or have a statement fail for it.
+/// </summary>
+public delegate ValueTask<IReadOnlyList<TResult>> CommittingBatch<TItem, TResult>(
+    NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<TItem> items, BatchCommit<TResult> commit, CancellationToken ct);
+
+/// <summary>The commit of one batch of a <see cref="GroupCommit{TItem,TResult}"/>, to be sent with its last statements.</summary>
+public sealed class BatchCommit<TResult>
+{
+    private readonly CommitMarker _marker;
+    private readonly TimeProvider _time;
+
+    internal BatchCommit(CommitMarker marker, TimeProvider time) => (_marker, _time) = (marker, time);
+
+    /// <summary>The results as they are if the batch that was to commit did so and nobody heard of it; null while none was.</summary>
+    internal IReadOnlyList<TResult>? Results { get; private set; }
+
+    /// <summary>The batch was refused, and the transaction begun anew: its commit is yet to come.</summary>
+    public void Undone() => Results = null;
+
+    /// <summary>Ends the batch with the commit.</summary>
+    /// <param name="results">What the items are answered should the server commit and its answer be lost.</param>
+    public void AddTo(NpgsqlBatch batch, IReadOnlyList<TResult> results)
+    {
+        Results = results;
+        _marker.AddTo(batch, _time.GetUtcNow());
+    }
+}
+
+/// <summary>
 /// Lets callers that write at the same time share one database transaction. Whatever waits when a batch starts goes into it, and one
 /// batch is in flight: an idle system adds no delay, and a busy one pays for one commit where it paid for hundreds.
 /// </summary>
@@ -50,6 +79,13 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
 
     /// <param name="name">Names the queue in metrics and errors.</param>
     public GroupCommit(string name, NpgsqlDataSource dataSource, CommitBatch<TItem, TResult> commit, GroupCommitOptions options, TimeProvider time)
+        : this(name, dataSource, options, time)
+    {
+        _transact = (connection, items) => TransactAsync(connection, (c, transaction, batch, _, ct) => commit(c, transaction, batch, ct), items);
+    }
+
+    /// <inheritdoc cref="GroupCommit{TItem,TResult}(string,NpgsqlDataSource,CommitBatch{TItem,TResult},GroupCommitOptions,TimeProvider)"/>
+    public GroupCommit(string name, NpgsqlDataSource dataSource, CommittingBatch<TItem, TResult> commit, GroupCommitOptions options, TimeProvider time)
         : this(name, dataSource, options, time)
     {
         _transact = (connection, items) => TransactAsync(connection, commit, items);
@@ -328,25 +364,33 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    private async Task<IReadOnlyList<TResult>> TransactAsync(NpgsqlConnection connection, CommitBatch<TItem, TResult> commit, IReadOnlyList<TItem> items)
+    private async Task<IReadOnlyList<TResult>> TransactAsync(NpgsqlConnection connection, CommittingBatch<TItem, TResult> work, IReadOnlyList<TItem> items)
     {
         await using var transaction = await connection.BeginTransactionAsync();
-        var results = await commit(connection, transaction, items, CancellationToken.None);
-        if (results.Count != items.Count)
-            return results;
+        var commit = new BatchCommit<TResult>(_marker, _time);
         try
         {
-            await _marker.CommitAsync(connection, transaction, _time.GetUtcNow());
+            var results = await work(connection, transaction, items, commit, CancellationToken.None);
+            if (commit.Results is null && results.Count == items.Count)
+            {
+                await using var batch = new NpgsqlBatch(connection, transaction);
+                commit.AddTo(batch, results);
+                await batch.ExecuteNonQueryAsync();
+            }
+
+            return results;
         }
-        catch (Exception e)
+        catch (Exception e) when (commit.Results is not null && !IsRefusal(e))
         {
             // An error at the commit says nothing yet: the answer may have been lost on its way back. Only the server knows.
             if (!await WasCommittedAsync(e))
                 throw;
+            return commit.Results;
         }
-
-        return results;
     }
+
+    // A statement that fails while its session lives on fails before the commit behind it, which the server then leaves out; or it is the commit, and nothing was done.
+    private static bool IsRefusal(Exception e) => e is PostgresException { InvariantSeverity: "ERROR" };
 
     private async Task<bool> WasCommittedAsync(Exception lost)
     {

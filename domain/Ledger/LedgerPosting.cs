@@ -42,8 +42,8 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
     }
 
     /// <summary>
-    /// The statement that posts all journals as <see cref="PostAsync"/> does, to go first in a batch with other statements of the transaction. Null where one does not do: no journals,
-    /// or an external key that is named twice.
+    /// The statement that posts all journals as <see cref="PostAsync"/> does, to go into a batch with other statements of the transaction, its commit among them: where a journal is refused, it fails with
+    /// <see cref="LedgerSql.Refused"/>. Null where one does not do: no journals, or an external key that is named twice.
     /// </summary>
     /// <param name="allNew">The caller knows that none of the journals was posted before, so the ledger need not look; one that was fails the transaction.</param>
     internal async Task<NpgsqlBatchCommand?> TryPrepareAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct, bool allNew = false)
@@ -52,23 +52,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             return null;
         foreach (var journal in journals)
             Validate(journal);
-        return Command(journals, await AccountsAsync(journals, now, ct), now, allNew);
-    }
-
-    /// <summary>What <see cref="TryPrepareAsync"/>'s statement answers each journal.</summary>
-    internal static async Task<IReadOnlyList<PostingResult>> ReadAsync(NpgsqlDataReader reader, IReadOnlyList<Journal> journals, CancellationToken ct)
-    {
-        await reader.ReadAsync(ct);
-        var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
-        var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
-        return
-        [
-            .. journals.Select((journal, i) =>
-            {
-                var status = DbText.Parse<PostingStatus>(statuses[i]);
-                return new PostingResult(status, ids[i], status is PostingStatus.Posted ? null : $"{DbText.Of(status)}: journal '{journal.ExternalKey}' ({journal.Kind})");
-            }),
-        ];
+        return Command(LedgerSql.PostAll, journals, await AccountsAsync(journals, now, ct), now, allNew);
     }
 
     /// <summary>Posts and commits in one round trip, where no external key is named twice.</summary>
@@ -151,9 +135,19 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
     private static async Task<IReadOnlyList<PostingResult>> PostDistinctAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, CancellationToken ct)
     {
-        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Command(journals, accounts, now, allNew: false) } };
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { Command(LedgerSql.Post, journals, accounts, now, allNew: false) } };
         await using var reader = await batch.ExecuteReaderAsync(ct);
-        var results = await ReadAsync(reader, journals, ct);
+        await reader.ReadAsync(ct);
+        var statuses = await reader.GetFieldValueAsync<string[]>(0, ct);
+        var ids = await reader.GetFieldValueAsync<long?[]>(1, ct);
+        PostingResult[] results =
+        [
+            .. journals.Select((journal, i) =>
+            {
+                var status = DbText.Parse<PostingStatus>(statuses[i]);
+                return new PostingResult(status, ids[i], status is PostingStatus.Posted ? null : $"{DbText.Of(status)}: journal '{journal.ExternalKey}' ({journal.Kind})");
+            }),
+        ];
 
         // Without a transaction of the caller's, the statement is committed once its result was read to the end.
         while (await reader.ReadAsync(ct) || await reader.NextResultAsync(ct))
@@ -163,7 +157,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return results;
     }
 
-    private static NpgsqlBatchCommand Command(IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, bool allNew)
+    private static NpgsqlBatchCommand Command(string sql, IReadOnlyList<Journal> journals, int[][] accounts, DateTimeOffset now, bool allNew)
     {
         var distinct = accounts.SelectMany(ids => ids).Distinct().Order().ToArray();
         var position = new Dictionary<int, int>(distinct.Length);
@@ -194,7 +188,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             }
         }
 
-        return new NpgsqlBatchCommand(LedgerSql.Post)
+        return new NpgsqlBatchCommand(sql)
         {
             Parameters =
             {

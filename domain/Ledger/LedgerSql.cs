@@ -10,6 +10,15 @@ internal static class LedgerSql
         FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS answer OFFSET 0) p
         """;
 
+    /// <summary>As <see cref="Post"/>, with no answer but success: it raises <see cref="Refused"/> where a journal is refused.</summary>
+    public const string PostAll = """
+        SELECT ledger.all_posted((p.answer).statuses, $2, $9)
+        FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS answer OFFSET 0) p
+        """;
+
+    /// <summary>The error that <see cref="PostAll"/> raises.</summary>
+    public const string Refused = "LG003";
+
     public const string Seal = "SELECT ledger.seal(@now, @journals)";
 
     public const string Seals = """

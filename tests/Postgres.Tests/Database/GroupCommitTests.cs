@@ -213,12 +213,12 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
                 await connection.ExecuteAsync("INSERT INTO payments.notes VALUES (@note, 0)", new { note = Guid.CreateVersion7(now).ToString() }, transaction);
                 if (arrives)
                 {
-                    await marker.CommitAsync(connection, transaction, now);
+                    await CommitAsync(connection, transaction);
                 }
                 else
                 {
                     await KillAsync(connection.ProcessID);
-                    await Assert.ThrowsAnyAsync<NpgsqlException>(() => marker.CommitAsync(connection, transaction, now));
+                    await Assert.ThrowsAnyAsync<NpgsqlException>(() => CommitAsync(connection, transaction));
                 }
             }
 
@@ -227,6 +227,70 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         }
 
         Assert.Equal(2, (await NotesAsync()).Count);
+
+        async Task CommitAsync(NpgsqlConnection connection, NpgsqlTransaction transaction)
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            marker.AddTo(batch, now);
+            await batch.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task SubmitAsync_CommittedWithTheLastStatementsAndTheConnectionIsLost_IsDoneOnceAndAnswered(bool arrives)
+    {
+        var tries = 0;
+        await using var writer = Committing(async (connection, batch) =>
+        {
+            var first = Interlocked.Increment(ref tries) == 1;
+            if (first && !arrives)
+                await KillAsync(connection.ProcessID);
+            await batch.ExecuteNonQueryAsync();
+            if (first)
+            {
+                await KillAsync(connection.ProcessID);
+                await connection.ExecuteAsync("SELECT 1");
+            }
+        });
+
+        Assert.Equal(arrives ? "lost a" : "done a", await writer.SubmitAsync("a", CancellationToken.None));
+        Assert.Equal("done b", await writer.SubmitAsync("b", CancellationToken.None));
+
+        Assert.Equal(["a", "b"], await NotesAsync());
+        Assert.Equal(arrives ? 2 : 3, tries);
+    }
+
+    [Fact]
+    public async Task SubmitAsync_LastStatementsAreRefused_NothingIsCommittedAndTheItemFails()
+    {
+        await using var writer = Committing(async (_, batch) =>
+        {
+            batch.BatchCommands.Insert(1, new NpgsqlBatchCommand("SELECT 1 / 0"));
+            await batch.ExecuteNonQueryAsync();
+        });
+
+        await Assert.ThrowsAsync<PostgresException>(async () => await writer.SubmitAsync("a", CancellationToken.None));
+        Assert.Empty(await NotesAsync());
+    }
+
+    [Fact]
+    public async Task SubmitAsync_LastStatementsAreRefusedAndItIsDoneOtherwise_IsCommittedAllTheSame()
+    {
+        await using var writer = new GroupCommit<string, string>("notes", database.App, async (connection, transaction, items, commit, ct) =>
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { new("INSERT INTO payments.notes VALUES ('refused', 0)"), new("SELECT 1 / 0") } };
+            commit.AddTo(batch, ["lost"]);
+            await Assert.ThrowsAsync<PostgresException>(() => batch.ExecuteNonQueryAsync(ct));
+            await connection.ExecuteAsync("ROLLBACK AND CHAIN");
+            commit.Undone();
+            await connection.ExecuteAsync("INSERT INTO payments.notes SELECT note, 0 FROM unnest(@items) note", new { items }, transaction);
+            return [.. items.Select(item => $"done {item}")];
+        }, Options, TimeProvider.System);
+
+        Assert.Equal("done a", await writer.SubmitAsync("a", CancellationToken.None));
+        Assert.Equal(["a"], await NotesAsync());
     }
 
     [Fact]
@@ -240,6 +304,19 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         Assert.All(tasks, task => Assert.True(task.IsCompletedSuccessfully));
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await writer.SubmitAsync("late", CancellationToken.None));
     }
+
+    /// <summary>Writes notes with statements that commit themselves.</summary>
+    private GroupCommit<string, string> Committing(Func<NpgsqlConnection, NpgsqlBatch, Task> execute) =>
+        new("notes", database.App, async (connection, transaction, items, commit, ct) =>
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction)
+            {
+                BatchCommands = { new("INSERT INTO payments.notes SELECT note, 0 FROM unnest($1) note") { Parameters = { new() { Value = items.ToArray() } } } },
+            };
+            commit.AddTo(batch, [.. items.Select(item => $"lost {item}")]);
+            await execute(connection, batch);
+            return [.. items.Select(item => $"done {item}")];
+        }, Options, TimeProvider.System);
 
     private GroupCommit<string, string> Writer(Action<NpgsqlConnection, IReadOnlyList<string>> inBatch, Task? hold = null, GroupCommitOptions? options = null) =>
         Writer((connection, items) =>
