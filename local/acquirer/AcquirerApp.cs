@@ -16,6 +16,9 @@ public static class AcquirerApp
         var options = builder.Configuration.GetSection("Acquirer").Get<AcquirerOptions>() ?? new();
         options.Validate();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+
+        // Nobody collects its traces; where this may log, each request begins one.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.WebHost.ConfigureKestrel(server =>
         {
             server.AddServerHeader = false;
