@@ -1,4 +1,4 @@
-
+using Dapper;
 using Payments.Domain.Ledger;
 using static Payments.Postgres.Tests.Ledger.LedgerFixture;
 
@@ -64,6 +64,30 @@ public sealed class LedgerTamperingTests(TestServer server) : IAsyncLifetime
     }
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
+
+    [Fact]
+    public async Task Seal_HoldsTheBytesThatItHasAlwaysHeld()
+    {
+        await using var connection = await _database.Owner.OpenConnectionAsync();
+
+        // Spelled out: a change of these bytes would break every chain that exists.
+        var same = await connection.QueryAsync<bool>(
+            """
+            SELECT s.hash = sha256(s.previous || int8send(s.to_journal) || int4send(s.to_account)
+                || coalesce((
+                    SELECT string_agg(record_send(ROW(
+                        t.journal_id, t.line, t.bucket, t.debit_account, t.credit_account, t.amount, t.debit_version, t.debit_balance, t.credit_version, t.credit_balance, t.recorded_at, t.code, t.effective_at,
+                        t.merchant_id, t.kind, t.external_key)), '' ORDER BY t.journal_id, t.line)
+                    FROM ledger.transfers t WHERE t.journal_id > s.after_journal AND t.journal_id <= s.to_journal), '')
+                || coalesce((
+                    SELECT string_agg(record_send(ROW(a.id, a.bucket, a.sign, a.min_balance, a.opened_at, a.merchant_id, a.currency, a.name)), '' ORDER BY a.id)
+                    FROM ledger.accounts a WHERE a.id > s.after_account AND a.id <= s.to_account), ''))
+            FROM ledger.seals s
+            """);
+
+        Assert.NotEmpty(same);
+        Assert.All(same, Assert.True);
+    }
 
     [Theory]
     [MemberData(nameof(UnguardedWrites))]
