@@ -1,0 +1,5 @@
+using FunctionsHost.Protocol;
+
+namespace FunctionsHost.ServiceBus;
+
+internal sealed class SettlementService : Settlement.SettlementBase;
