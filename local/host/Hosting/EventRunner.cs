@@ -11,11 +11,11 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
     public static TimeSpan TimeoutGrace(IConfiguration settings) => Settings.Time(settings, "FunctionsHost:TimeoutGrace", TimeSpan.FromSeconds(30));
 
     /// <summary>Runs a function. True where it ended well; a failure has been printed.</summary>
-    public async Task<bool> RunAsync(Function function, InvocationRequest request, CancellationToken abandoning)
+    public async Task<bool> RunAsync(Function function, TriggerData data, CancellationToken abandoning)
     {
+        var request = data.ToRequest(function);
         request.InvocationId = Guid.NewGuid().ToString();
         request.FunctionId = function.Id;
-        request.TraceContext ??= new RpcTraceContext();
         while (true)
         {
             // Without a worker the event waits: what it came from is still held.

@@ -76,6 +76,9 @@ internal sealed class Function
     public string? Text(string name) =>
         Property(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
 
+    /// <summary>A property of the trigger as text, whatever its kind; null where it is not set.</summary>
+    public string? Raw(string name) => Property(name)?.ToString();
+
     /// <summary>A property of the trigger that is true or false; null where it is not set, which need not mean false.</summary>
     public bool? Flag(string name) => Property(name) switch
     {

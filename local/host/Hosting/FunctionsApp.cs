@@ -65,6 +65,8 @@ internal static class FunctionsApp
         services.AddSingleton(hostJson);
         services.AddSingleton(provider => new WorkerSupervisor(settings, console, provider.GetRequiredService<TimeProvider>(), first, start));
         services.AddSingleton<WorkerForwarder>();
+        services.AddSingleton<ServiceBus.MessagesInWork>();
+        services.AddSingleton<ServiceBus.SettlementService>();
         services.AddSingleton(provider => new GrpcServer(provider, socket));
         services.AddSingleton<FunctionsHostService>();
         services.AddHostedService(static provider => provider.GetRequiredService<FunctionsHostService>());

@@ -29,6 +29,7 @@ internal sealed class FunctionsHostService(
     WorkerForwarder forwarder,
     GrpcServer grpc,
     IServer server,
+    ServiceBus.MessagesInWork work,
     IHostApplicationLifetime lifetime,
     IServiceProvider services) : IHostedLifecycleService, IDisposable
 {
@@ -39,7 +40,7 @@ internal sealed class FunctionsHostService(
     private readonly CancellationTokenSource _abandoning = new();
     private readonly List<Task> _listening = [];
     private readonly long _started = time.GetTimestamp();
-    private IReadOnlyList<ITriggerListener> _listeners = [];
+    private TriggerListeners? _listeners;
     private IReadOnlyList<Function> _functions = [];
     private RouteTable? _routes;
     private HttpFunctions? _http;
@@ -67,7 +68,8 @@ internal sealed class FunctionsHostService(
         _routes = new RouteTable(requests, HttpFunctions.RoutePrefix(hostJson), services);
         _http = new HttpFunctions(_routes, hostJson, settings, workers, forwarder, console, time);
         // Made now, so that what is wrong with a trigger is an error of the start.
-        _listeners = [.. TriggerListeners.For(enabled, settings, hostJson, workers, console, time)];
+        var runner = new EventRunner(workers, hostJson.Time("functionTimeout", TimeSpan.Zero), EventRunner.TimeoutGrace(settings.Values), console, time);
+        _listeners = new TriggerListeners(enabled, settings, hostJson, work, runner, console, time);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -75,7 +77,7 @@ internal sealed class FunctionsHostService(
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         PrintFunctions();
-        _listening.AddRange(_listeners.Select(listener => Task.Run(() => ListenAsync(listener), CancellationToken.None)));
+        _listening.AddRange(_listeners!.All.Select(listener => Task.Run(() => ListenAsync(listener), CancellationToken.None)));
         return Task.CompletedTask;
     }
 
@@ -123,6 +125,8 @@ internal sealed class FunctionsHostService(
             return context.Response.WriteAsJsonAsync(new HostStatus(
                 workers.Current is null ? "Starting" : "Running", (long)time.GetElapsedTime(_started).TotalMilliseconds, workers.ProcessId));
         }
+        if (path.Equals(Blobs.BlobEvents.Path, StringComparison.OrdinalIgnoreCase) && _listeners!.BlobEvents is { } events)
+            return events.ServeAsync(context);
         context.Response.StatusCode = StatusCodes.Status404NotFound;
         return Task.CompletedTask;
     }
