@@ -102,7 +102,9 @@ public sealed class Platform : IAsyncDisposable
     /// <param name="environment">Variables for this start only.</param>
     public async Task StartAppAsync(IReadOnlyDictionary<string, string>? environment = null)
     {
-        var command = Programs.Host(Path.Combine(_folder, "app"), AppPort).With(_options.Environment).With(environment ?? new Dictionary<string, string>());
+        var folder = Path.Combine(_folder, "app");
+        var host = System.Environment.GetEnvironmentVariable("PAYMENTS_TEST_HOST") == "func" ? Programs.CoreTools(folder, AppPort) : Programs.Host(folder, AppPort);
+        var command = host.With(_options.Environment).With(environment ?? new Dictionary<string, string>());
         _app = ChildProcess.Start($"app-{_name}", command, _servers.Logs);
         await Eventually.AnswersAsync(_app, new Uri(AppAddress, "/health/ready"), Patience);
     }
