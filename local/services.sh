@@ -7,6 +7,23 @@ acquirer_bin=local/acquirer/bin/$configuration/net10.0
 migrate_bin=domain.migrate/bin/$configuration/net10.0
 bus_bin=local/servicebus/bin/$configuration/net10.0
 
+# Who we are in the examples' bank files; a currency that goes by file does not start without.
+# shellcheck disable=SC2034 # read by the scripts that source this one
+bank_files=(
+    "Payouts__OriginatorName=Payment Functions"
+    "Payouts__OriginatorIban=DE89370400440532013000"
+    "Payouts__OriginatorAddress__StreetName=Beispielstrasse"
+    "Payouts__OriginatorAddress__BuildingNumber=1"
+    "Payouts__OriginatorAddress__PostCode=10117"
+    "Payouts__OriginatorAddress__TownName=Berlin"
+    "Payouts__OriginatorAddress__Country=DE"
+    "Payouts__NachaDestination=091000019"
+    "Payouts__NachaDestinationName=SANDBOX BANK"
+    "Payouts__NachaOrigin=1000000000"
+    "Payouts__NachaCompanyId=1000000000"
+    "Payouts__NachaOdfi=09100001"
+)
+
 # What carries messages: Storage queues (Azurite), or Service Bus (the double). One setting of the environment, or --transport.
 transport=${Messaging__Transport:-storage}
 # The app reads it from its settings file, which says the same as all the rest of it.

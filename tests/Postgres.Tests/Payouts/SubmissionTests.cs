@@ -59,10 +59,10 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         Assert.Equal(500, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(payout.Merchant, Currency.Eur)));
 
         // The account is at fault: nothing goes there until the merchant gives another.
-        Assert.Equal("bank_account_errored", (await world.Reads.PreviewAsync(payout.Merchant, Currency.Eur, default)).Reason);
+        Assert.Equal("bank_account_errored", (await world.PreviewAsync(payout.Merchant, Currency.Eur)).Reason);
         await world.AccountAsync(payout.Merchant, Currency.Eur, 77);
         world.Clock.Now += world.Options.CoolingPeriod;
-        Assert.Equal((null, 500L), (await world.Reads.PreviewAsync(payout.Merchant, Currency.Eur, default) is var p ? (p.Reason, p.Amount) : default));
+        Assert.Equal((null, 500L), (await world.PreviewAsync(payout.Merchant, Currency.Eur) is var p ? (p.Reason, p.Amount) : default));
         await world.AssertSoundAsync();
     }
 
@@ -171,7 +171,7 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         Assert.Equal(RefusalCode.StateConflict, refusal.Code);
     }
 
-    private static IdempotentRequest Request(MerchantId merchant, string key) =>
+    internal static IdempotentRequest Request(MerchantId merchant, string key) =>
         IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);
 
     private static async Task<Payout> PendingAsync(PayoutWorld world, long amount)
