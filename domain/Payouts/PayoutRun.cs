@@ -91,7 +91,8 @@ public static class PayoutRunClock
     private static DateTimeOffset StartOf(DateOnly date, Currency currency, TimeOnly startAt)
     {
         var zone = CutOff.Of(currency).Zone;
-        return startAt == TimeOnly.MinValue ? new CutOff(zone, TimeOnly.MinValue).EndOf(date.AddDays(-1)) : new CutOff(zone, startAt).EndOf(date);
+        var start = startAt == TimeOnly.MinValue ? new CutOff(zone, TimeOnly.MinValue).EndOf(date.AddDays(-1)) : new CutOff(zone, startAt).EndOf(date);
+        return start.ToUniversalTime();
     }
 
     /// <summary>

@@ -243,9 +243,11 @@ internal static class PayoutSql
 
     public const string BeginSubmission =
         """
-        UPDATE payments.payouts SET submission_started_at = COALESCE(submission_started_at, $3), updated_at = $3
+        UPDATE payments.payouts
+        SET submission_started_at = COALESCE(submission_started_at, $3), updated_at = $3,
+            valid_until = CASE WHEN method = 'instant' AND submission_started_at IS NULL THEN $4 ELSE valid_until END
         WHERE merchant_id = $1 AND id = $2 AND status = 'pending' AND rail = 'sandbox'
-        RETURNING currency, amount, bank_account_id, method, submission_started_at, old.submission_started_at IS NULL
+        RETURNING currency, amount, bank_account_id, method, valid_until, old.submission_started_at IS NULL
         """;
 
     public const string Stale =

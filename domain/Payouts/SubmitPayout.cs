@@ -113,10 +113,11 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
 
     private async Task<(BankTransfer Transfer, bool IsFirst)?> BeginAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
     {
+        var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var begin = new NpgsqlCommand(PayoutSql.BeginSubmission, connection)
         {
-            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = time.GetUtcNow() } },
+            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = now }, new() { Value = now + options.InstantWindow } },
         };
         Money amount;
         BankAccountId account;
@@ -133,7 +134,7 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
             amount = new Money(reader.GetInt64(1), Currency.Of(reader.GetString(0)));
             account = new BankAccountId(reader.GetGuid(2));
             method = DbText.Parse<PayoutMethod>(reader.GetString(3));
-            validUntil = method == PayoutMethod.Instant ? reader.GetFieldValue<DateTimeOffset>(4) + options.InstantWindow : null;
+            validUntil = reader.IsDBNull(4) ? null : reader.GetFieldValue<DateTimeOffset>(4);
             isFirst = reader.GetBoolean(5);
         }
 

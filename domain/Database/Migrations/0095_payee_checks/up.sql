@@ -11,3 +11,6 @@ ALTER TABLE payments.bank_accounts
     -- Whether instant payments reach it. NULL: nobody knows, the bank says so when it gets one.
     ADD COLUMN instant_reachable boolean,
     ADD CONSTRAINT bank_accounts_payee_check CHECK ((payee_result IS NULL) = (payee_checked_at IS NULL));
+
+-- Until when the bank may take an instant payout; it was told so with the request. NULL for standard payouts, and for those that the version before began.
+ALTER TABLE payments.payouts ADD COLUMN valid_until timestamptz;
