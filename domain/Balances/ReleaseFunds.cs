@@ -66,7 +66,8 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
         }
     }
 
-    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> ReleaseChunkAsync(int chunk, MerchantId? only, HashSet<MerchantId> without, CancellationToken ct)
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> ReleaseChunkAsync(int chunk, MerchantId? only,
+        HashSet<MerchantId> without, CancellationToken ct)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -81,7 +82,8 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
         }
     }
 
-    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> TryReleaseChunkAsync(int chunk, MerchantId? only, HashSet<MerchantId> without, CancellationToken ct)
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> TryReleaseChunkAsync(int chunk, MerchantId? only,
+        HashSet<MerchantId> without, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -111,7 +113,8 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
     }
 
     private static async Task<List<Release>> MarkAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, int chunk, MerchantId? only, HashSet<MerchantId> without, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, int chunk, MerchantId? only, HashSet<MerchantId> without,
+            DateTimeOffset now, CancellationToken ct)
     {
         var (euro, dollar, utc) = (Availability.DueDate(now, Currency.Eur), Availability.DueDate(now, Currency.Usd), DateOnly.FromDateTime(now.UtcDateTime));
         DateOnly[] dates = [euro, dollar, utc];

@@ -8,7 +8,8 @@ namespace Payments.Domain.Payouts;
 /// <param name="Payee">What the bank answered about the holder; null where nobody asked.</param>
 /// <param name="InstantReachable">Whether instant payments reach it; null where nobody knows.</param>
 public sealed record BankAccount(
-    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom, PayeeCheck? Payee = null, bool? InstantReachable = null)
+    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom,
+        PayeeCheck? Payee = null, bool? InstantReachable = null)
 {
     internal static BankAccount Read(NpgsqlDataReader row, int at) => new(
         new BankAccountId(row.GetGuid(at)),
@@ -20,7 +21,8 @@ public sealed record BankAccount(
         row.GetBoolean(at + 10),
         row.GetFieldValue<DateTimeOffset>(at + 11),
         row.IsDBNull(at + 13) ? null
-            : new PayeeCheck(DbText.Parse<PayeeResult>(row.GetString(at + 13)), row.GetFieldValue<DateTimeOffset>(at + 14), Text(row, at + 15), row.GetBoolean(at + 16)),
+            : new PayeeCheck(DbText.Parse<PayeeResult>(row.GetString(at + 13)), row.GetFieldValue<DateTimeOffset>(at + 14),
+                Text(row, at + 15), row.GetBoolean(at + 16)),
         row.IsDBNull(at + 17) ? null : row.GetBoolean(at + 17));
 
     internal static PostalAddress? Address(NpgsqlDataReader row, int at) =>

@@ -117,7 +117,8 @@ public sealed record BankAccountDetails
 
     /// <summary>Details that were checked when they were stored.</summary>
     internal static BankAccountDetails Stored(
-        BankAccountKind kind, string holderName, string? iban, string? bic, string? routingNumber, string? accountNumber, UsAccountType type,
+        BankAccountKind kind, string holderName, string? iban, string? bic, string? routingNumber, string? accountNumber,
+            UsAccountType type,
         PostalAddress? address = null) => new(kind, holderName)
         {
             Iban = iban,

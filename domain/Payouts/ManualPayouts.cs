@@ -26,7 +26,8 @@ public sealed class ManualPayouts
     private readonly TimeProvider _time;
 
     internal ManualPayouts(
-        IdempotencyStore idempotency, ReleaseFunds release, PayoutWriter writer, PayoutResults results, PayoutsOptions options, OutboxSignal signal, TimeProvider time)
+        IdempotencyStore idempotency, ReleaseFunds release, PayoutWriter writer, PayoutResults results, PayoutsOptions options,
+            OutboxSignal signal, TimeProvider time)
     {
         _idempotency = idempotency;
         _release = release;
@@ -95,7 +96,8 @@ public sealed class ManualPayouts
         var decision = PayoutRules.DecideManual(candidate.Position, amount, now);
         if (decision.Refusal is { } refusal)
         {
-            return refusal == PayoutRefusal.BankAccountUnreachable && method == PayoutMethod.Instant ? NotInstant() : Refused(refusal, currency);
+            return refusal == PayoutRefusal.BankAccountUnreachable
+                && method == PayoutMethod.Instant ? NotInstant() : Refused(refusal, currency);
         }
 
         if (method == PayoutMethod.Instant && candidate.InstantReachable == false)
@@ -103,7 +105,8 @@ public sealed class ManualPayouts
             return NotInstant();
         }
 
-        // By the bank's API it goes at once, on any day. Where there are only files, it waits for those of the next run, a business day later.
+        // By the bank's API it goes at once, on any day. Where there are only files, it waits for those of the next run, a business day
+        // later.
         var today = Availability.DueDate(now, currency);
         var rail = _options.RailOf(currency, method);
         var arrival = method == PayoutMethod.Instant ? today
@@ -160,9 +163,12 @@ public sealed class ManualPayouts
         PayoutRefusal.Held => new(RefusalCode.StateConflict, $"Payouts in {currency} are held; the preview tells why."),
         PayoutRefusal.MerchantNotActive => new(RefusalCode.MerchantInactive, "The merchant is not active and gets no payouts."),
         PayoutRefusal.NoBankAccount => new(RefusalCode.StateConflict, $"There is no bank account for {currency}."),
-        PayoutRefusal.BankAccountUnreachable => new(RefusalCode.StateConflict, $"Payouts in {currency} do not reach the bank account; give another one."),
-        PayoutRefusal.PayeeBlocked => new(RefusalCode.StateConflict, "The bank says that the account belongs to somebody else; give another one."),
-        PayoutRefusal.PayeeHeld => new(RefusalCode.StateConflict, "The bank could not confirm the account's holder; the platform has to accept the account first."),
+        PayoutRefusal.BankAccountUnreachable => new(RefusalCode.StateConflict,
+            $"Payouts in {currency} do not reach the bank account; give another one."),
+        PayoutRefusal.PayeeBlocked => new(RefusalCode.StateConflict,
+            "The bank says that the account belongs to somebody else; give another one."),
+        PayoutRefusal.PayeeHeld => new(RefusalCode.StateConflict,
+            "The bank could not confirm the account's holder; the platform has to accept the account first."),
         PayoutRefusal.BankAccountNotVerified => new(RefusalCode.StateConflict, "The bank account is not verified yet."),
         PayoutRefusal.BankAccountCooling => new(RefusalCode.StateConflict, "The bank account was changed lately; payouts wait until its usable_from."),
         PayoutRefusal.BankAccountErrored => new(RefusalCode.StateConflict, "The bank refused the account; give another one."),

@@ -40,7 +40,8 @@ public sealed class PayeeOptions
 
     public PayeePolicy NotPossible { get; set; } = PayeePolicy.Allow;
 
-    /// <summary>After this long without an answer the result is <see cref="PayeeResult.NotPossible"/>. The scheme gives banks five seconds.</summary>
+    /// <summary>After this long without an answer the result is <see cref="PayeeResult.NotPossible"/>. The scheme gives banks five
+    /// seconds.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>What a result does. Accounts that nobody asked about are judged by the platform's verification alone.</summary>

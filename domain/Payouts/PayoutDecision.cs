@@ -109,7 +109,8 @@ public readonly record struct PayoutDecision(PayoutRefusal? Refusal, long Amount
     {
         PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance or PayoutRefusal.KeptInReserve or PayoutRefusal.BelowMinimum => true,
         PayoutRefusal.Held or PayoutRefusal.MerchantNotActive or PayoutRefusal.NotDue or PayoutRefusal.ManualSchedule or PayoutRefusal.NoBankAccount
-            or PayoutRefusal.BankAccountUnreachable or PayoutRefusal.PayeeBlocked or PayoutRefusal.PayeeHeld or PayoutRefusal.BankAccountNotVerified or PayoutRefusal.BankAccountCooling or PayoutRefusal.BankAccountErrored or PayoutRefusal.AmountTooLarge => false,
+            or PayoutRefusal.BankAccountUnreachable or PayoutRefusal.PayeeBlocked or PayoutRefusal.PayeeHeld or PayoutRefusal.BankAccountNotVerified
+            or PayoutRefusal.BankAccountCooling or PayoutRefusal.BankAccountErrored or PayoutRefusal.AmountTooLarge => false,
     };
 }
 

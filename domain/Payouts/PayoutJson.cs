@@ -49,7 +49,8 @@ public sealed record PayoutLineResource(
 /// <param name="Reason">Null when it pays: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...</param>
 /// <param name="NextAvailableOn">Where nothing is available: the date on which what is pending makes a balance that is not.</param>
 public sealed record PayoutPreviewResource(
-    string Object, string Merchant, string Currency, DateOnly Date, long Available, long? Pending, long Amount, long Reserved, long CarriedOver, string? Reason, string? HoldReason,
+    string Object, string Merchant, string Currency, DateOnly Date, long Available, long? Pending, long Amount, long Reserved,
+        long CarriedOver, string? Reason, string? HoldReason,
     DateTimeOffset? UsableFrom, DateOnly? NextAvailableOn);
 
 /// <summary>What the next run of a currency would pay altogether. Amounts are minor units.</summary>
@@ -57,7 +58,8 @@ public sealed record PayoutPreviewResource(
 /// <param name="Considered">Merchants that it looks at.</param>
 /// <param name="CarriedOver">Of the merchants that it pays: what stays available.</param>
 public sealed record PayoutRunPreviewResource(
-    string Object, string Currency, DateOnly Date, DateTimeOffset LooksAt, long Considered, long Payouts, long Amount, long Reserved, long CarriedOver, IReadOnlyList<UnpaidResource> Unpaid);
+    string Object, string Currency, DateOnly Date, DateTimeOffset LooksAt, long Considered, long Payouts, long Amount, long Reserved,
+        long CarriedOver, IReadOnlyList<UnpaidResource> Unpaid);
 
 /// <summary>Merchants that a run leaves unpaid for one reason, and what they have available together.</summary>
 public sealed record UnpaidResource(string Reason, long Merchants, long Available);

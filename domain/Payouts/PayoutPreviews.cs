@@ -5,15 +5,19 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// What a run would do, without doing it. A preview reads the terms and sums that the run reads, at the instant at which the run looks, and asks the
-/// same <see cref="PayoutRules"/>: unless something changes in between, the run decides the same. What the ledger refuses is the one thing a preview cannot see.
+/// What a run would do, without doing it. A preview reads the terms and sums that the run reads, at the instant at which the run looks, and
+/// asks the
+/// same <see cref="PayoutRules"/>: unless something changes in between, the run decides the same. What the ledger refuses is the one thing
+/// a preview cannot see.
 /// </summary>
 public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions options, TimeProvider time)
 {
     private const int Chunk = 2_000;
 
-    /// <summary>What the next run that concerns the merchant would pay it, or why it would not. With a date, what the run of that date would.</summary>
-    public async Task<Result<PayoutPreviewResource>> PreviewAsync(MerchantId merchant, Currency currency, DateOnly? date, CancellationToken ct)
+    /// <summary>What the next run that concerns the merchant would pay it, or why it would not. With a date, what the run of that date
+    /// would.</summary>
+    public async Task<Result<PayoutPreviewResource>> PreviewAsync(MerchantId merchant, Currency currency, DateOnly? date,
+        CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -42,7 +46,8 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return Resource(found, moment, decision, later);
     }
 
-    /// <summary>What the next run of the currency would pay altogether, and how many merchants it would leave unpaid for which reason. It reads every merchant of the currency.</summary>
+    /// <summary>What the next run of the currency would pay altogether, and how many merchants it would leave unpaid for which reason. It
+    /// reads every merchant of the currency.</summary>
     public async Task<PayoutRunPreviewResource> PreviewRunAsync(Currency currency, CancellationToken ct)
     {
         var (moment, run) = await NextRunAsync(currency, ct);
@@ -64,7 +69,8 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
                 }
 
                 payouts++;
-                (amount, reserved, carriedOver) = checked((amount + decision.Amount, reserved + decision.Reserved, carriedOver + decision.CarriedOver));
+                (amount, reserved, carriedOver) = checked((amount + decision.Amount, reserved + decision.Reserved,
+                    carriedOver + decision.CarriedOver));
             }
 
             if (chunk.Count < Chunk)
@@ -79,13 +85,15 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
     }
 
     /// <summary>What the next run of the currency would decide about each merchant, in the order in which it walks them.</summary>
-    public async Task<IReadOnlyList<PayoutPreviewResource>> ListAsync(Currency currency, int limit, MerchantId? startingAfter, CancellationToken ct)
+    public async Task<IReadOnlyList<PayoutPreviewResource>> ListAsync(Currency currency, int limit, MerchantId? startingAfter,
+        CancellationToken ct)
     {
         var (moment, run) = await NextRunAsync(currency, ct);
         return
         [
             .. (await FindNextAsync(currency, moment, run, startingAfter?.Value ?? Guid.Empty, limit, ct))
-                .Select(found => Resource(found, moment, PayoutRules.Decide(found.Candidate.Position, moment.Date, moment.At), later: null)),
+                .Select(found => Resource(found, moment, PayoutRules.Decide(found.Candidate.Position, moment.Date, moment.At),
+                    later: null)),
         ];
     }
 
@@ -105,7 +113,8 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return (Next(begun, now, currency), begun.FirstOrDefault(run => run.Ahead)?.Id);
     }
 
-    private static async Task<List<BegunRun>> BegunRunsAsync(NpgsqlConnection connection, Currency currency, DateOnly date, MerchantId? merchant, CancellationToken ct)
+    private static async Task<List<BegunRun>> BegunRunsAsync(NpgsqlConnection connection, Currency currency, DateOnly date,
+        MerchantId? merchant, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.BegunRuns, connection)
         {
@@ -126,17 +135,20 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return runs;
     }
 
-    private async Task<Found?> FindAsync(NpgsqlConnection connection, MerchantId merchant, Currency currency, PayoutRunMoment moment, CancellationToken ct)
+    private async Task<Found?> FindAsync(NpgsqlConnection connection, MerchantId merchant, Currency currency, PayoutRunMoment moment,
+        CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.Forecast, connection)
         {
-            Parameters = { new() { Value = currency.Code }, new() { Value = merchant.Value }, new() { Value = Availability.DueDate(moment.At, currency) } },
+            Parameters = { new() { Value = currency.Code }, new() { Value = merchant.Value },
+                new() { Value = Availability.DueDate(moment.At, currency) } },
         };
         await using var reader = await command.ExecuteReaderAsync(ct);
         return await reader.ReadAsync(ct) ? Found.Read(reader, currency, options) : null;
     }
 
-    private async Task<List<Found>> FindNextAsync(Currency currency, PayoutRunMoment moment, Guid? run, Guid cursor, int limit, CancellationToken ct)
+    private async Task<List<Found>> FindNextAsync(Currency currency, PayoutRunMoment moment, Guid? run, Guid cursor, int limit,
+        CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(PayoutSql.ForecastNext);
         command.Parameters.Add(new() { Value = currency.Code });
@@ -159,7 +171,8 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
     {
         await using var command = new NpgsqlCommand(PayoutSql.AvailableLater, connection)
         {
-            Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code }, new() { Value = Availability.DueDate(moment.At, currency) } },
+            Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code },
+                new() { Value = Availability.DueDate(moment.At, currency) } },
         };
         var later = new List<(DateOnly, long, long)>();
         await using var reader = await command.ExecuteReaderAsync(ct);
@@ -171,12 +184,15 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return later;
     }
 
-    private static PayoutPreviewResource Resource(Found found, PayoutRunMoment moment, PayoutDecision decision, List<(DateOnly On, long Net, long Pending)>? later)
+    private static PayoutPreviewResource Resource(Found found, PayoutRunMoment moment, PayoutDecision decision,
+        List<(DateOnly On, long Net, long Pending)>? later)
     {
         var position = found.Candidate.Position;
         return new PayoutPreviewResource(
-            "payout_preview", found.Candidate.Merchant.ToString(), position.Currency.Code, moment.Date, position.Available, later?.Sum(l => l.Pending), decision.Amount, decision.Reserved,
-            decision.CarriedOver, decision.Refusal is { } refusal ? DbText.Of(refusal) : null, found.HoldReason, position.UsableFrom > moment.At ? position.UsableFrom : null,
+            "payout_preview", found.Candidate.Merchant.ToString(), position.Currency.Code, moment.Date, position.Available,
+                later?.Sum(l => l.Pending), decision.Amount, decision.Reserved,
+            decision.CarriedOver, decision.Refusal is { } refusal ? DbText.Of(refusal) : null, found.HoldReason,
+                position.UsableFrom > moment.At ? position.UsableFrom : null,
             NextAvailableOn(position.Available, later));
     }
 

@@ -55,7 +55,8 @@ public sealed record PayoutRun(
 /// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>
 public sealed record StartPayoutRunRequest(string? Currency, string? Date);
 
-/// <summary>A run as it will look at merchants: for which date, and at which instant. Everything due by then is released before it looks.</summary>
+/// <summary>A run as it will look at merchants: for which date, and at which instant. Everything due by then is released before it
+/// looks.</summary>
 public readonly record struct PayoutRunMoment(DateOnly Date, DateTimeOffset At);
 
 /// <summary>When runs are due, and when the bank pays what they send.</summary>
@@ -71,7 +72,8 @@ public static class PayoutRunClock
         return BusinessCalendar.Of(currency).IsBusinessDay(date) && now >= StartOf(date, currency, startAt) ? date : null;
     }
 
-    /// <summary>The run of the first business day from <paramref name="earliest"/> on, and the instant at which it looks: now if it should have started by now.</summary>
+    /// <summary>The run of the first business day from <paramref name="earliest"/> on, and the instant at which it looks: now if it should
+    /// have started by now.</summary>
     public static PayoutRunMoment NextFrom(DateOnly earliest, DateTimeOffset now, Currency currency, TimeOnly startAt) =>
         At(BusinessCalendar.Of(currency).OnOrAfter(earliest), now, currency, startAt);
 
@@ -91,7 +93,8 @@ public static class PayoutRunClock
     private static DateTimeOffset StartOf(DateOnly date, Currency currency, TimeOnly startAt)
     {
         var zone = CutOff.Of(currency).Zone;
-        var start = startAt == TimeOnly.MinValue ? new CutOff(zone, TimeOnly.MinValue).EndOf(date.AddDays(-1)) : new CutOff(zone, startAt).EndOf(date);
+        var start = startAt == TimeOnly.MinValue ? new CutOff(zone, TimeOnly.MinValue).EndOf(date.AddDays(-1))
+            : new CutOff(zone, startAt).EndOf(date);
         return start.ToUniversalTime();
     }
 

@@ -30,8 +30,10 @@ public sealed record PayoutSettings(
         Account is { } a
             ? new BankAccountResource(
                 a.Id.ToString(), "bank_account", Currency.Code, DbText.Of(a.Details.Kind), a.Details.HolderName, a.Details.Last4, a.Details.Bic, a.Details.RoutingNumber,
-                a.Details.Kind == BankAccountKind.Us ? DbText.Of(a.Details.AccountType) : null, DbText.Of(a.State), a.FailureCode, a.Verified, a.UsableFrom, a.Details.Address,
-                a.Payee is { } payee ? new PayeeCheckResource(DbText.Of(payee.Result), payee.CheckedAt, payee.SuggestedName, payee.Accepted) : null, a.InstantReachable)
+                a.Details.Kind == BankAccountKind.Us ? DbText.Of(a.Details.AccountType) : null, DbText.Of(a.State), a.FailureCode,
+                    a.Verified, a.UsableFrom, a.Details.Address,
+                a.Payee is { } payee ? new PayeeCheckResource(DbText.Of(payee.Result), payee.CheckedAt, payee.SuggestedName, payee.Accepted)
+                    : null, a.InstantReachable)
             : null);
 }
 
@@ -48,7 +50,8 @@ public sealed record PayoutReserveRequest(int? BasisPoints, int? Days, long? Fix
 /// <param name="Verified">Only a platform key may say that the account is the merchant's.</param>
 /// <param name="Address">The holder's, structured, or hybrid with lines.</param>
 public sealed record BankAccountRequest(
-    string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType, bool? Verified, PostalAddressRequest? Address = null);
+    string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType,
+        bool? Verified, PostalAddressRequest? Address = null);
 
 public sealed record HoldPayoutsRequest(string? Reason);
 
@@ -108,10 +111,12 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }, ct);
 
     /// <summary>
-    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the platform. The bank is asked
+    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the
+    /// platform. The bank is asked
     /// who holds a new account, and its answer is stored with it.
     /// </summary>
-    public async Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request, bool platform, string actor, CancellationToken ct)
+    public async Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request,
+        bool platform, string actor, CancellationToken ct)
     {
         if (request.Verified is not null && !platform)
         {
@@ -124,7 +129,8 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }
 
         // Asked before the transaction begins: no lock is held while the bank thinks.
-        var answer = await GetAsync(merchant, currency, ct) is { Account: { } known } && IsSame(known, details) ? null : await AskAsync(details, currency, ct);
+        var answer = await GetAsync(merchant, currency, ct) is { Account: { } known }
+            && IsSame(known, details) ? null : await AskAsync(details, currency, ct);
         return await UpdateAsync(merchant, currency, actor, "bank_account_set", async (connection, transaction, current, now) =>
         {
             if (current.Account is { } same && IsSame(same, details))
@@ -144,13 +150,17 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
                 return new Refusal(RefusalCode.StateConflict, "The bank account was changed by another request meanwhile. Send the request again.");
             }
 
-            // A name or an address that is put right sends no money elsewhere: only another number cools, and only another holder is to be verified anew.
-            var corrected = current.Account is { } before && before.State == BankAccountState.Active && before.Details.Number == details.Number ? before : null;
-            var verified = request.Verified == true || (corrected is { Verified: true } && corrected.Details.HolderName == details.HolderName);
+            // A name or an address that is put right sends no money elsewhere: only another number cools, and only another holder is to be
+            // verified anew.
+            var corrected = current.Account is { } before && before.State == BankAccountState.Active
+                && before.Details.Number == details.Number ? before : null;
+            var verified = request.Verified == true || (corrected is { Verified: true }
+                && corrected.Details.HolderName == details.HolderName);
             var account = new BankAccount(
                 PrefixedId.New<BankAccountId>(now), details, BankAccountState.Active, null, verified,
                 current.Account is null ? now : corrected?.UsableFrom ?? (now + options.CoolingPeriod),
-                answer is null ? null : new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false), answer?.InstantReachable);
+                answer is null ? null : new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false),
+                    answer?.InstantReachable);
             await using var batch = new NpgsqlBatch(connection, transaction)
             {
                 BatchCommands =
@@ -172,7 +182,8 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
                             Nullable(account.Verified ? now : (DateTimeOffset?)null, NpgsqlDbType.TimestampTz),
                             new() { Value = account.UsableFrom },
                             new() { Value = now },
-                            Nullable(details.Address is { } address ? JsonSerializer.Serialize(address, PayoutJson.Default.PostalAddress) : null, NpgsqlDbType.Jsonb),
+                            Nullable(details.Address is { } address ? JsonSerializer.Serialize(address, PayoutJson.Default.PostalAddress)
+                                : null, NpgsqlDbType.Jsonb),
                             Nullable(account.Payee is { } payee ? DbText.Of(payee.Result) : null, NpgsqlDbType.Text),
                             Nullable(account.Payee?.CheckedAt, NpgsqlDbType.TimestampTz),
                             Nullable(account.Payee?.SuggestedName, NpgsqlDbType.Text),
@@ -190,7 +201,8 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }, ct);
     }
 
-    /// <summary>Asks the bank again who holds the account. A new answer replaces the one before, and what the platform accepted of that.</summary>
+    /// <summary>Asks the bank again who holds the account. A new answer replaces the one before, and what the platform accepted of
+    /// that.</summary>
     public async Task<Result<PayoutSettings>> CheckPayeeAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct)
     {
         if (await GetAsync(merchant, currency, ct) is not { Account: { } asked })
@@ -223,11 +235,13 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
                 },
             };
             await set.ExecuteNonQueryAsync(ct);
-            return current with { Account = account with { Payee = new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false), InstantReachable = answer.InstantReachable } };
+            var payee = new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false);
+            return current with { Account = account with { Payee = payee, InstantReachable = answer.InstantReachable } };
         }, ct);
     }
 
-    /// <summary>Confirms that the account is the merchant's, and accepts what the bank answered about its holder. For the platform.</summary>
+    /// <summary>Confirms that the account is the merchant's, and accepts what the bank answered about its holder. For the
+    /// platform.</summary>
     public Task<Result<PayoutSettings>> VerifyAccountAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct) =>
         UpdateAsync(merchant, currency, actor, "bank_account_verified", async (connection, transaction, current, now) =>
         {
@@ -318,7 +332,8 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
     }
 
     // An account at fault has to be given anew, even if it is the same: then it cools again.
-    private static bool IsSame(BankAccount account, BankAccountDetails details) => account.Details == details && account.State == BankAccountState.Active;
+    private static bool IsSame(BankAccount account, BankAccountDetails details) => account.Details == details
+        && account.State == BankAccountState.Active;
 
     private static BankAccount Verified(BankAccount account) =>
         account with { Verified = true, Payee = account.Payee is { } payee ? payee with { Accepted = true } : null };

@@ -78,7 +78,8 @@ internal static class PayoutSql
     private const string TermColumns =
         """
         COALESCE(s.minimum, 1), s.maximum, COALESCE(s.reserve_basis_points, 0), COALESCE(s.reserve_days, 0), COALESCE(s.reserve_fixed, 0),
-               COALESCE(s.interval, 'daily'), s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from,
+               COALESCE(s.interval, 'daily'), s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id,
+               a.verified_at IS NOT NULL, a.status, a.usable_from,
                s.weekday, s.month_day, COALESCE(s.batch_id, '00000000-0000-0000-0000-000000000000'),
                left(a.iban, 2), a.payee_result, a.payee_accepted_at IS NOT NULL, a.instant_reachable
         """;
@@ -113,7 +114,8 @@ internal static class PayoutSql
     private const string Found =
         $"""
         , lines AS (
-            SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id AND b.payout_id = page.batch_id
+            SELECT b.merchant_id, b.net, b.type FROM page
+            JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id AND b.payout_id = page.batch_id
             UNION ALL
             SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
             WHERE b.currency = $1 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
@@ -121,7 +123,8 @@ internal static class PayoutSql
             SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
             WHERE b.currency = $1 AND b.released_at IS NULL AND b.available_on <= $3
         ), found AS (
-            SELECT merchant_id, sum(net)::bigint AS available, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint AS income FROM lines GROUP BY merchant_id
+            SELECT merchant_id, sum(net)::bigint AS available, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint AS income
+            FROM lines GROUP BY merchant_id
         )
         SELECT m.id, COALESCE(found.available, 0), COALESCE(found.income, 0), {TermColumns}, s.hold_reason
         FROM page
@@ -147,14 +150,16 @@ internal static class PayoutSql
         WITH page AS (
             SELECT s.merchant_id, s.batch_id FROM payments.payout_settings s
             WHERE s.currency = $1 AND s.merchant_id > $2 AND ($5::uuid IS NULL OR EXISTS (
-                SELECT FROM payments.payout_run_lanes l WHERE l.run_id = $5 AND NOT l.done AND l.cursor < s.merchant_id AND l.last_merchant >= s.merchant_id))
+                SELECT FROM payments.payout_run_lanes l
+                WHERE l.run_id = $5 AND NOT l.done AND l.cursor < s.merchant_id AND l.last_merchant >= s.merchant_id))
             ORDER BY s.merchant_id
             LIMIT $4
         ){Found}
         ORDER BY m.id
         """;
 
-    // Runs that are at work or were cut off, which are finished first, and the run of $2. With a merchant, whether the run has yet to come to it.
+    // Runs that are at work or were cut off, which are finished first, and the run of $2. With a merchant, whether the run has yet to come
+    // to it.
     public const string BegunRuns =
         """
         SELECT r.id, r.date, r.status = 'creating' AND ($3::uuid IS NULL OR EXISTS (
@@ -167,7 +172,8 @@ internal static class PayoutSql
     // When what is pending after a date becomes available, and how much.
     public const string AvailableLater =
         """
-        SELECT available_on, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type <> 'reserve_release'), 0)::bigint FROM payments.balance_transactions
+        SELECT available_on, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type <> 'reserve_release'), 0)::bigint
+        FROM payments.balance_transactions
         WHERE merchant_id = $1 AND currency = $2 AND released_at IS NULL AND available_on > $3
         GROUP BY available_on ORDER BY available_on
         """;

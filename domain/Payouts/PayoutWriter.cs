@@ -9,9 +9,11 @@ namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant whose balance is to be paid out, with what was read of it.</summary>
 /// <param name="InstantReachable">Whether instant payments reach the account; null where nobody knows.</param>
-internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule, PayoutBatchId Batch, bool? InstantReachable)
+internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule,
+    PayoutBatchId Batch, bool? InstantReachable)
 {
-    internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency, PayoutsOptions options, PayoutMethod method = PayoutMethod.Standard) => new(
+    internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency, PayoutsOptions options,
+        PayoutMethod method = PayoutMethod.Standard) => new(
         new MerchantId(row.GetGuid(0)),
         row.IsDBNull(12) ? null : new BankAccountId(row.GetGuid(12)),
         new PayoutPosition(

@@ -45,7 +45,8 @@ public sealed class PayoutsOptions
 
     public string? OriginatorBic { get; set; }
 
-    /// <summary>Our address in files of EUR: at least <c>TownName</c> and <c>Country</c>. Payments to accounts outside the EEA have to carry it.</summary>
+    /// <summary>Our address in files of EUR: at least <c>TownName</c> and <c>Country</c>. Payments to accounts outside the EEA have to
+    /// carry it.</summary>
     public PostalAddressRequest? OriginatorAddress { get; set; }
 
     /// <summary>The routing number of the bank that takes NACHA files (immediate destination).</summary>
@@ -68,15 +69,18 @@ public sealed class PayoutsOptions
     /// <summary>How long after it was sent the bank may still take an instant payout. It is told so, and refuses it later.</summary>
     public TimeSpan InstantWindow { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Whether there is a bank API to ask about accounts, and to pay instantly by. Set by the registration: an address was configured.</summary>
+    /// <summary>Whether there is a bank API to ask about accounts, and to pay instantly by. Set by the registration: an address was
+    /// configured.</summary>
     internal bool HasBankApi { get; set; } = true;
 
     public PayoutRail RailOf(Currency currency) => Rails.TryGetValue(currency.Code, out var rail) ? rail : PayoutRail.Sandbox;
 
     /// <summary>Instant payouts go by the bank's API, whichever way the others of the currency go.</summary>
-    public PayoutRail RailOf(Currency currency, PayoutMethod method) => method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency);
+    public PayoutRail RailOf(Currency currency, PayoutMethod method) =>
+        method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency);
 
-    /// <exception cref="InvalidOperationException">A currency goes to the bank by file and the settings that its files need are missing or wrong. The message names each.</exception>
+    /// <exception cref="InvalidOperationException">A currency goes to the bank by file and the settings that its files need are missing or
+    /// wrong. The message names each.</exception>
     public void Validate()
     {
         var wrong = new List<string>();
@@ -94,8 +98,10 @@ public sealed class PayoutsOptions
 
         var (euro, dollar) = (RailOf(Currency.Eur) == PayoutRail.File, RailOf(Currency.Usd) == PayoutRail.File);
         Require(euro || dollar, !string.IsNullOrWhiteSpace(OriginatorName), "OriginatorName is missing");
-        Require(euro, Iban.TryParse(OriginatorIban, out var iban) && SepaArea.Contains(iban[..2]), "OriginatorIban must be an IBAN in the SEPA area");
-        Require(euro, PostalAddress.TryCreate(OriginatorAddress ?? new(), out _, out var field), $"OriginatorAddress needs TownName and Country; {field} is missing or wrong");
+        Require(euro, Iban.TryParse(OriginatorIban, out var iban) && SepaArea.Contains(iban[..2]),
+            "OriginatorIban must be an IBAN in the SEPA area");
+        Require(euro, PostalAddress.TryCreate(OriginatorAddress ?? new(), out _, out var field),
+            $"OriginatorAddress needs TownName and Country; {field} is missing or wrong");
         Require(dollar, AbaRoutingNumber.IsValid(NachaDestination), "NachaDestination must be a routing number");
         Require(dollar, !string.IsNullOrWhiteSpace(NachaDestinationName), "NachaDestinationName is missing");
         Require(dollar, NachaOrigin is { Length: > 0 and <= 10 }, "NachaOrigin must have 1 to 10 characters");
@@ -103,7 +109,8 @@ public sealed class PayoutsOptions
         Require(dollar, NachaOdfi is { Length: 8 } odfi && odfi.All(char.IsAsciiDigit), "NachaOdfi must be eight digits");
         if (wrong.Count > 0)
         {
-            throw new InvalidOperationException($"Payouts go to the bank by file, and settings under Payouts__ are missing or wrong (docs/payouts.md): {string.Join("; ", wrong)}.");
+            throw new InvalidOperationException(
+                $"Payouts go to the bank by file, and settings under Payouts__ are missing or wrong (docs/payouts.md): {string.Join("; ", wrong)}.");
         }
 
         void Require(bool needed, bool given, string message)
@@ -120,7 +127,8 @@ public sealed class PayoutsOptions
         PostalAddress.TryCreate(OriginatorAddress ?? new(), out var address, out _) ? address : null);
 
     internal NachaOriginator NachaOriginator() => new(
-        Given(NachaDestination), Given(NachaDestinationName), Given(NachaOrigin), Given(OriginatorName), Given(NachaCompanyId), Given(NachaOdfi));
+        Given(NachaDestination), Given(NachaDestinationName), Given(NachaOrigin), Given(OriginatorName), Given(NachaCompanyId),
+            Given(NachaOdfi));
 
     // The app has not started without them.
     private static string Given(string? setting) => setting ?? throw new InvalidOperationException("A setting of bank files is missing.");

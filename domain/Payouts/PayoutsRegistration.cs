@@ -39,10 +39,14 @@ public static class PayoutsRegistration
         services.AddSingleton<PayoutWriter>();
         services.AddSingleton<PayoutFiles>();
         services.AddSingleton(provider => new RunPayouts(
-            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<ReleaseFunds>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutFiles>(), options, provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<ReleaseFunds>(),
+                provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutFiles>(), options,
+                provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunPayouts>>()));
         services.AddSingleton(provider => new ManualPayouts(
-            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<ReleaseFunds>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), options, provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<ReleaseFunds>(),
+                provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), options,
+                provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<PayoutResults>();
         services.AddSingleton<SubmitPayout>();

@@ -3,15 +3,18 @@ using System.Diagnostics.CodeAnalysis;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// An address as ISO 20022 files may carry it since 15 November 2026: structured, or hybrid, which is a town and a country with up to two free lines.
+/// An address as ISO 20022 files may carry it since 15 November 2026: structured, or hybrid, which is a town and a country with up to two
+/// free lines.
 /// Free lines alone are not one, so <see cref="TownName"/> and <see cref="Country"/> are always there.
 /// </summary>
 /// <param name="Country">ISO 3166, two capital letters.</param>
 /// <param name="Line1">What the other fields do not say. A hybrid address repeats nothing in it.</param>
-public sealed record PostalAddress(string? StreetName, string? BuildingNumber, string? PostCode, string TownName, string Country, string? Line1 = null, string? Line2 = null)
+public sealed record PostalAddress(string? StreetName, string? BuildingNumber, string? PostCode, string TownName, string Country,
+    string? Line1 = null, string? Line2 = null)
 {
     /// <summary>The address, or the name of the field that is missing or too long.</summary>
-    public static bool TryCreate(PostalAddressRequest given, [NotNullWhen(true)] out PostalAddress? address, [NotNullWhen(false)] out string? wrong)
+    public static bool TryCreate(PostalAddressRequest given, [NotNullWhen(true)] out PostalAddress? address,
+        [NotNullWhen(false)] out string? wrong)
     {
         address = null;
         var country = Clean(given.Country)?.ToUpperInvariant();
@@ -29,7 +32,8 @@ public sealed record PostalAddress(string? StreetName, string? BuildingNumber, s
         }
 
         address = new PostalAddress(
-            Clean(given.StreetName), Clean(given.BuildingNumber), Clean(given.PostCode), Clean(given.TownName)!, country!, Clean(given.Line1), Clean(given.Line2));
+            Clean(given.StreetName), Clean(given.BuildingNumber), Clean(given.PostCode), Clean(given.TownName)!, country!,
+                Clean(given.Line1), Clean(given.Line2));
         return true;
     }
 

@@ -27,7 +27,8 @@ public sealed class RunPayouts
     private readonly ILogger<RunPayouts> _logger;
 
     internal RunPayouts(
-        NpgsqlDataSource dataSource, ReleaseFunds release, PayoutWriter writer, PayoutFiles files, PayoutsOptions options, OutboxSignal signal, TimeProvider time, ILogger<RunPayouts> logger)
+        NpgsqlDataSource dataSource, ReleaseFunds release, PayoutWriter writer, PayoutFiles files, PayoutsOptions options,
+            OutboxSignal signal, TimeProvider time, ILogger<RunPayouts> logger)
     {
         _dataSource = dataSource;
         _release = release;
@@ -40,7 +41,8 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Releases what is due, finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from any number of instances.
+    /// Releases what is due, finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from
+    /// any number of instances.
     /// </summary>
     /// <exception cref="AggregateException">Some runs failed. The others were run, and those that failed go on where they stood the next time.</exception>
     public async Task RunDueAsync(CancellationToken ct)
@@ -77,7 +79,8 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Releases what is due, then runs a date of a currency to its end, or as far as another instance has not already. A run that is complete changes nothing.
+    /// Releases what is due, then runs a date of a currency to its end, or as far as another instance has not already. A run that is
+    /// complete changes nothing.
     /// </summary>
     /// <param name="startedBy">Who asked for it; kept with the run.</param>
     public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)

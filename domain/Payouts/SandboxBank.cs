@@ -9,7 +9,8 @@ namespace Payments.Domain.Payouts;
 
 /// <summary>A payout as the bank's API gets it.</summary>
 /// <param name="ValidUntil">From this time on the bank refuses to take it; null where there is no such time.</param>
-public sealed record BankTransfer(string Reference, Money Amount, BankAccountDetails Account, PayoutMethod Method, DateTimeOffset? ValidUntil = null);
+public sealed record BankTransfer(string Reference, Money Amount, BankAccountDetails Account, PayoutMethod Method,
+    DateTimeOffset? ValidUntil = null);
 
 /// <summary>What the bank says of the holder of an account, and whether instant payments reach it.</summary>
 public sealed record PayeeAnswer(PayeeResult Result, string? SuggestedName, bool? InstantReachable);
@@ -31,7 +32,8 @@ public enum BankAnswerKind
 
 /// <param name="AsOf">The bank's time when it did not know the payout.</param>
 /// <param name="Said">How the payout stands at the bank, when it was asked about it.</param>
-public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, string? Code = null, string? Text = null, PayoutStatus Said = PayoutStatus.InTransit, DateTimeOffset? AsOf = null);
+public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, string? Code = null, string? Text = null,
+    PayoutStatus Said = PayoutStatus.InTransit, DateTimeOffset? AsOf = null);
 
 /// <summary>
 /// The bank API of the sandbox acquirer. The payout's reference is also the idempotency key, so sending the same payout again has no second effect.
@@ -82,17 +84,20 @@ public sealed class SandboxBank(HttpClient http)
     {
         try
         {
-            using var response = await http.GetAsync(new Uri($"v1/payouts?reference={Uri.EscapeDataString(reference)}", UriKind.Relative), ct);
+            using var response = await http.GetAsync(new Uri($"v1/payouts?reference={Uri.EscapeDataString(reference)}", UriKind.Relative),
+                ct);
             var body = await response.Content.ReadAsByteArrayAsync(ct);
             return response.StatusCode switch
             {
                 HttpStatusCode.OK => Found(body, reference),
-                HttpStatusCode.NotFound when JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxBankRefusal)?.Error is { Code: "payout_not_found" } error
+                HttpStatusCode.NotFound when JsonSerializer.Deserialize(body,
+                    SandboxBankJson.Default.SandboxBankRefusal)?.Error is { Code: "payout_not_found" } error
                     => new BankAnswer(BankAnswerKind.NotThere, AsOf: error.AsOf),
                 _ => new BankAnswer(BankAnswerKind.Unknown, Text: $"HTTP {(int)response.StatusCode}"),
             };
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return new BankAnswer(BankAnswerKind.Unknown, Text: e.Message);
         }
@@ -106,27 +111,33 @@ public sealed class SandboxBank(HttpClient http)
         try
         {
             var request = new SandboxPayeeRequest(
-                currency.Code, new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber, account.HolderName));
-            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, SandboxBankJson.Default.SandboxPayeeRequest))
+                currency.Code, new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber,
+                    account.HolderName));
+            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request,
+                SandboxBankJson.Default.SandboxPayeeRequest))
             {
                 Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
             };
             using var response = await http.PostAsync(new Uri("v1/payee_checks", UriKind.Relative), content, limit.Token);
             response.EnsureSuccessStatusCode();
             var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
-            return JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayeeCheck) is { } check && DbText.TryParse<PayeeResult>(check.Result, out var result)
+            return JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayeeCheck) is { } check
+                && DbText.TryParse<PayeeResult>(check.Result, out var result)
                 ? new PayeeAnswer(result, result == PayeeResult.CloseMatch ? check.SuggestedName : null, check.InstantReachable)
                 : new PayeeAnswer(PayeeResult.NotPossible, null, null);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return new PayeeAnswer(PayeeResult.NotPossible, null, null);
         }
     }
 
     private static BankAnswer Found(byte[] body, string reference) =>
-        JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayout) is { Id: { } id } payout && payout.Reference == reference && DbText.TryParse<PayoutStatus>(payout.Status, out var said)
-            ? new BankAnswer(BankAnswerKind.Accepted, id, payout.FailureCode, Said: said == PayoutStatus.Pending ? PayoutStatus.InTransit : said)
+        JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayout) is { Id: { } id } payout && payout.Reference == reference
+            && DbText.TryParse<PayoutStatus>(payout.Status, out var said)
+            ? new BankAnswer(BankAnswerKind.Accepted, id, payout.FailureCode,
+                Said: said == PayoutStatus.Pending ? PayoutStatus.InTransit : said)
             : new BankAnswer(BankAnswerKind.Unknown, Text: "The answer cannot be read.");
 
     private static BankAnswer Accepted(byte[] body) => JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayout) is { Id: { } id }
@@ -138,7 +149,8 @@ public sealed class SandboxBank(HttpClient http)
         : new BankAnswer(BankAnswerKind.Unknown, Text: "A refusal without a reason.");
 }
 
-internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount, string Method, DateTimeOffset? ValidUntil);
+internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount, string Method,
+    DateTimeOffset? ValidUntil);
 
 internal sealed record SandboxPayeeRequest(string Currency, SandboxBankAccount BankAccount);
 

@@ -20,7 +20,8 @@ public sealed class BankAnswerUnknownException(string message) : Exception(messa
 
 /// <summary>
 /// Hands a payout to the bank's API: intent, call, outcome. It may be called any number of times and at the same time: the bank knows the payout by
-/// its reference and pays it once. An instant payout is sent once and never again: where no answer came, the bank is asked about it. The request says until
+/// its reference and pays it once. An instant payout is sent once and never again: where no answer came, the bank is asked about it. The
+/// request says until
 /// when the bank may take it, so after that time the bank's word that it does not know the payout is final.
 /// </summary>
 public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, PayoutResults results, OutboxSignal signal, PayoutsOptions options, TimeProvider time, ILogger<SubmitPayout> logger)
@@ -117,7 +118,8 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var begin = new NpgsqlCommand(PayoutSql.BeginSubmission, connection)
         {
-            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = now }, new() { Value = now + options.InstantWindow } },
+            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = now },
+                new() { Value = now + options.InstantWindow } },
         };
         Money amount;
         BankAccountId account;

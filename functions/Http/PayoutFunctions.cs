@@ -57,7 +57,8 @@ public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, 
             date = given;
         }
 
-        return (await previews.PreviewAsync(merchant, currency, date, ct)).Match(preview => Api.Json(preview, PayoutJson.Default.PayoutPreviewResource), Problems.Of);
+        return (await previews.PreviewAsync(merchant, currency, date, ct)).Match(preview =>
+            Api.Json(preview, PayoutJson.Default.PayoutPreviewResource), Problems.Of);
     }
 
     [Function("GetPayout")]

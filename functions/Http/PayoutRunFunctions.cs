@@ -34,10 +34,12 @@ public sealed class PayoutRunFunctions(RunPayouts runs, PayoutPreviews previews,
     }
 
     /// <summary>What the next run of a currency would pay altogether.</summary>
-    /// <remarks>Where two routes match, the host takes the function whose name comes first in the alphabet: this one has to come before one of <c>payout_runs/{id}</c>.</remarks>
+    /// <remarks>Where two routes match, the host takes the function whose name comes first in the alphabet: this one has to come before one
+    /// of <c>payout_runs/{id}</c>.</remarks>
     [Function("ForecastPayoutRun")]
     public async Task<IResult> ForecastAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/preview")] HttpRequest request, FunctionContext context, CancellationToken ct)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/preview")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
     {
         if (context.RequirePlatform() is { } refusal)
             return Problems.Of(refusal);
@@ -49,14 +51,16 @@ public sealed class PayoutRunFunctions(RunPayouts runs, PayoutPreviews previews,
     /// <summary>What the next run of a currency would decide about each merchant.</summary>
     [Function("ListPayoutPreviews")]
     public async Task<IResult> ListPreviewsAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_previews")] HttpRequest request, FunctionContext context, CancellationToken ct)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_previews")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal))
             return Problems.Of(refusal);
         return Currency.TryParse(request.Query["currency"], out var currency)
-            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview, PayoutJson.Default.PayoutPreviewResource)
+            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview,
+                PayoutJson.Default.PayoutPreviewResource)
             : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
     }
 

@@ -45,9 +45,11 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
     /// <summary>Asks the bank again who holds the account.</summary>
     [Function("CheckBankAccount")]
     public Task<IResult> CheckAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/bank_account/check")] HttpRequest request, string currency, FunctionContext context,
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/bank_account/check")] HttpRequest request,
+            string currency, FunctionContext context,
         CancellationToken ct) =>
-        WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.CheckPayeeAsync(merchant, of, context.Actor().Name, ct), ct);
+        WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest,
+            (merchant, of, _) => settings.CheckPayeeAsync(merchant, of, context.Actor().Name, ct), ct);
 
     [Function("HoldPayouts")]
     public async Task<IResult> HoldAsync(

@@ -8,7 +8,8 @@ internal sealed record Refusal(int Status, string Code, string Message);
 
 internal sealed record ErrorBody(ErrorDetail Error);
 
-/// <param name="AsOf">What is not there was not there at this time of the bank, and a request that was valid until then is refused from now on.</param>
+/// <param name="AsOf">What is not there was not there at this time of the bank, and a request that was valid until then is refused from now
+/// on.</param>
 internal sealed record ErrorDetail(string Code, string Message, DateTime? AsOf = null);
 
 internal sealed record PaymentRequest(
@@ -19,7 +20,8 @@ internal sealed record OperationRequest(string? Reference, long? Amount, bool? F
 
 internal sealed record CompleteRequest(string? Outcome);
 
-internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount, string? StatementDescriptor, string? Method,
+internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount,
+    string? StatementDescriptor, string? Method,
     DateTimeOffset? ValidUntil);
 
 internal sealed record PayeeCheckRequest(string? Currency, BankAccount? BankAccount);

@@ -233,7 +233,8 @@ internal sealed class Processor(
 
     public Task<Answer> PayoutByReferenceAsync(string reference) => ReadAsync(state => state.References.GetValueOrDefault(reference) is Payout payout
         ? Answer.Of(200, Views.Of(payout), AcquirerJson.Default.PayoutView)
-        : Answer.Of(404, new ErrorBody(new("payout_not_found", "No payout has this reference.", clock.GetUtcNow().UtcDateTime)), AcquirerJson.Default.ErrorBody));
+        : Answer.Of(404, new ErrorBody(new("payout_not_found", "No payout has this reference.", clock.GetUtcNow().UtcDateTime)),
+            AcquirerJson.Default.ErrorBody));
 
     /// <summary>What became of a reference. Not found means that it never happened, as far as calls have arrived.</summary>
     public Task<Answer> ByReferenceAsync(string reference) => ReadAsync(state => state.References.GetValueOrDefault(reference) switch

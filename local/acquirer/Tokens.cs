@@ -118,7 +118,8 @@ internal static class Tokens
 
     public static bool ReachesInstantly(BankAccount account) => Ending(account) != "0024";
 
-    private static string Ending(BankAccount account) => (account.Iban ?? account.AccountNumber) is { Length: >= 4 } number ? number[^4..] : "";
+    private static string Ending(BankAccount account) =>
+        (account.Iban ?? account.AccountNumber) is { Length: >= 4 } number ? number[^4..] : "";
 
     public static FaultKind? BankFault(string token) =>
         Tail(token, "ba_") is { } name && FaultNames.TryGetValue(name, out var kind) ? kind : null;

@@ -42,17 +42,20 @@ public sealed class PayoutTests
         Assert.Equal("invalid_method", (await PayOutAsync(sandbox, "p4", "\"token\":\"ba_paid\"", ",\"method\":\"at once\"")).Error);
     }
 
-    /// <summary>What is refused as too late stays so: a caller that is told so, or that it is not there as of then, knows that it never will be.</summary>
+    /// <summary>What is refused as too late stays so: a caller that is told so, or that it is not there as of then, knows that it never
+    /// will be.</summary>
     [Fact]
     public async Task PayOut_ValidUntil_IsTakenBeforeAndRefusedAfter()
     {
         await using var sandbox = await Sandbox.StartAsync();
         var late = DateTime.UtcNow.AddSeconds(-1).ToString("O");
-        Assert.Equal((400, "instant_too_late"), await PayOutAsync(sandbox, "p1", "\"token\":\"ba_paid\"", $",\"method\":\"instant\",\"valid_until\":\"{late}\"") is var refused ? (refused.Status, refused.Error) : default);
+        Assert.Equal((400, "instant_too_late"), await PayOutAsync(sandbox, "p1", "\"token\":\"ba_paid\"",
+            $",\"method\":\"instant\",\"valid_until\":\"{late}\"") is var refused ? (refused.Status, refused.Error) : default);
         var missing = await sandbox.GetAsync("/v1/payouts?reference=p1");
         Assert.Equal((404, "payout_not_found"), (missing.Status, missing.Error));
         Assert.True(missing.Json.GetProperty("error").GetProperty("as_of").GetDateTime() > DateTime.UtcNow.AddMinutes(-1));
-        Assert.Equal(200, (await PayOutAsync(sandbox, "p2", "\"token\":\"ba_paid\"", $",\"method\":\"instant\",\"valid_until\":\"{DateTime.UtcNow.AddMinutes(5):O}\"")).Status);
+        Assert.Equal(200, (await PayOutAsync(sandbox, "p2", "\"token\":\"ba_paid\"",
+            $",\"method\":\"instant\",\"valid_until\":\"{DateTime.UtcNow.AddMinutes(5):O}\"")).Status);
     }
 
     [Fact]
@@ -75,7 +78,8 @@ public sealed class PayoutTests
     {
         await using var sandbox = await Sandbox.StartAsync();
         var check = await sandbox.PostAsync("/v1/payee_checks", null, $$$"""{"currency":"EUR","bank_account":{{{{account}}},"holder_name":"A Shop"}}""");
-        Assert.Equal((200, result, reachable), (check.Status, check.Field("result"), check.Json.GetProperty("instant_reachable").GetBoolean()));
+        Assert.Equal((200, result, reachable), (check.Status, check.Field("result"),
+            check.Json.GetProperty("instant_reachable").GetBoolean()));
         Assert.Equal(name, check.Json.TryGetProperty("suggested_name", out var suggested) ? suggested.GetString() : null);
     }
 

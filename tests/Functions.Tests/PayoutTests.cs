@@ -76,8 +76,10 @@ public sealed class PayoutTests(RunningApp app)
         var merchant = await app.CreateMerchantAsync();
         await merchant.ChargeAsync(10_000);
         var preview = await merchant.GetAsync("/v1/payouts/preview?currency=EUR");
-        Assert.Equal(("no_bank_account", 9_680L, 0L, 9_680L), (preview.Text("reason"), preview.Number("available"), preview.Number("amount"), preview.Number("carried_over")));
-        Assert.Equal((400, "date"), await merchant.GetAsync("/v1/payouts/preview?currency=EUR&date=tomorrow") is var refused ? (refused.Status, refused.Param) : default);
+        Assert.Equal(("no_bank_account", 9_680L, 0L, 9_680L),
+            (preview.Text("reason"), preview.Number("available"), preview.Number("amount"), preview.Number("carried_over")));
+        Assert.Equal((400, "date"), await merchant.GetAsync("/v1/payouts/preview?currency=EUR&date=tomorrow") is var refused
+            ? (refused.Status, refused.Param) : default);
     }
 
     [Fact]
@@ -88,7 +90,8 @@ public sealed class PayoutTests(RunningApp app)
         await merchant.ChargeAsync(10_000);
         var run = await app.GetAsync("/v1/payout_runs/preview?currency=EUR", app.PlatformKey);
         Assert.Equal((200, "payout_run_preview"), (run.Status, run.Text("object")));
-        Assert.Equal(run.Number("considered") - run.Number("payouts"), run.Json["unpaid"]!.AsArray().Sum(u => u!["merchants"]!.GetValue<long>()));
+        Assert.Equal(run.Number("considered") - run.Number("payouts"),
+            run.Json["unpaid"]!.AsArray().Sum(u => u!["merchants"]!.GetValue<long>()));
 
         // Ids are in the order of time: a list that begins behind the merchant that came just before shows this one first.
         JsonNode? own = null;
@@ -101,11 +104,13 @@ public sealed class PayoutTests(RunningApp app)
         }
 
         Assert.Equal(("nothing_available", run.Text("date")), (own["reason"]!.GetValue<string>(), own["date"]!.GetValue<string>()));
-        Assert.Equal(Data(await merchant.GetAsync("/v1/balance_transactions"))[0]["available_on"]!.GetValue<string>(), (await merchant.GetAsync("/v1/payouts/preview?currency=EUR")).Text("next_available_on"));
+        Assert.Equal(Data(await merchant.GetAsync("/v1/balance_transactions"))[0]["available_on"]!.GetValue<string>(),
+            (await merchant.GetAsync("/v1/payouts/preview?currency=EUR")).Text("next_available_on"));
         foreach (var path in (string[])["/v1/payout_runs/preview?currency=EUR", "/v1/payout_previews?currency=EUR"])
         {
             Assert.Equal(403, (await merchant.GetAsync(path)).Status);
-            Assert.Equal((400, "currency"), await app.GetAsync(path.Split('?')[0], app.PlatformKey) is var refused ? (refused.Status, refused.Param) : default);
+            Assert.Equal((400, "currency"), await app.GetAsync(path.Split('?')[0], app.PlatformKey) is var refused
+                ? (refused.Status, refused.Param) : default);
         }
     }
 
@@ -123,7 +128,8 @@ public sealed class PayoutTests(RunningApp app)
         if (reason == "payee_held")
         {
             Assert.Equal(409, (await merchant.PostAsync("/v1/payouts", new { currency = "EUR" })).Status);
-            Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Post, "/v1/payout_settings/EUR/bank_account/verify", new { })).Status);
+            Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Post, "/v1/payout_settings/EUR/bank_account/verify",
+                new { })).Status);
             Assert.Null((await merchant.GetAsync("/v1/payouts/preview?currency=EUR")).Json["reason"]);
             var again = await merchant.PostAsync("/v1/payout_settings/EUR/bank_account/check", new { });
             Assert.Equal((200, false), (again.Status, again.Json["bank_account"]!["payee_check"]!["accepted"]!.GetValue<bool>()));
@@ -138,8 +144,10 @@ public sealed class PayoutTests(RunningApp app)
         var body = new { type = "iban", holder_name = "Test Händler", iban = "CH9300762011623852957", address };
         var set = await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", body);
         Assert.Equal((200, "Genève"), (set.Status, set.Json["bank_account"]!["address"]!["town_name"]!.GetValue<string>()));
-        var lines = new { type = "iban", holder_name = "A", iban = "CH9300762011623852957", address = new { country = "CH", line1 = "Rue du Rhône 1, 1204 Genève" } };
-        Assert.Equal((400, "address.town_name"), await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", lines) is var refused ? (refused.Status, refused.Param) : default);
+        var lines = new { type = "iban", holder_name = "A", iban = "CH9300762011623852957",
+            address = new { country = "CH", line1 = "Rue du Rhône 1, 1204 Genève" } };
+        Assert.Equal((400, "address.town_name"), await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account",
+            lines) is var refused ? (refused.Status, refused.Param) : default);
     }
 
     /// <summary>The sandbox bank takes the payout and its answer is lost (0008), or does not reach the account instantly (0024).</summary>
@@ -154,7 +162,8 @@ public sealed class PayoutTests(RunningApp app)
 
         var unreachable = await PaidMerchantAsync("DE02370400440000000024");
         await unreachable.ChargeAsync(10_000);
-        Assert.Equal((400, "method"), await unreachable.PostAsync("/v1/payouts", new { currency = "EUR", method = "instant" }) is var refused ? (refused.Status, refused.Param) : default);
+        Assert.Equal((400, "method"), await unreachable.PostAsync("/v1/payouts",
+            new { currency = "EUR", method = "instant" }) is var refused ? (refused.Status, refused.Param) : default);
         Assert.Equal(201, (await unreachable.PostAsync("/v1/payouts", new { currency = "EUR" })).Status);
     }
 
@@ -182,7 +191,9 @@ public sealed class PayoutTests(RunningApp app)
         var account = new { type = "us", holder_name = "Test Traders", routing_number = "021000021", account_number = number, verified = true };
         Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD/bank_account", account)).Status);
         await merchant.ChargeAsync(10_000, "USD");
-        Assert.Equal((400, "parameter_invalid", "method"), await merchant.PostAsync("/v1/payouts", new { currency = "CHF", method = "instant" }) is var instant ? (instant.Status, instant.Code, instant.Param) : default);
+        Assert.Equal((400, "parameter_invalid", "method"),
+            await merchant.PostAsync("/v1/payouts", new { currency = "CHF", method = "instant" }) is var instant
+            ? (instant.Status, instant.Code, instant.Param) : default);
 
         var run = await RunAsync("USD");
         var payout = await merchant.GetAsync($"/v1/payouts/{Assert.Single(Data(await merchant.GetAsync("/v1/payouts")))["id"]!.GetValue<string>()}");

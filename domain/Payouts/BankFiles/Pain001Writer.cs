@@ -110,7 +110,8 @@ public static class Pain001Writer
 
     private static void WriteTransfer(XmlWriter xml, CreditTransfer transfer, SepaOriginator originator)
     {
-        if (transfer.Amount.Currency != Currency.Eur || !transfer.Amount.IsPositive || transfer.Account is not { Iban: { } iban, Country: { } country })
+        if (transfer.Amount.Currency != Currency.Eur || !transfer.Amount.IsPositive
+            || transfer.Account is not { Iban: { } iban, Country: { } country })
         {
             throw new InvalidOperationException($"{transfer.Id} is not a SEPA credit transfer.");
         }
@@ -166,7 +167,8 @@ public static class Pain001Writer
         xml.WriteStartElement("PstlAdr");
         (string Element, string? Value, int Most)[] parts =
         [
-            ("StrtNm", address.StreetName, 70), ("BldgNb", address.BuildingNumber, 16), ("PstCd", address.PostCode, 16), ("TwnNm", address.TownName, 35), ("Ctry", address.Country, 2),
+            ("StrtNm", address.StreetName, 70), ("BldgNb", address.BuildingNumber, 16), ("PstCd", address.PostCode, 16),
+                ("TwnNm", address.TownName, 35), ("Ctry", address.Country, 2),
             ("AdrLine", address.Line1, 70), ("AdrLine", address.Line2, 70),
         ];
         foreach (var (element, value, most) in parts)

@@ -46,7 +46,8 @@ public sealed class PayoutDecisionTests
     [MemberData(nameof(Refused))]
     public void DecideManual_Obstacle_IsTheReasonUnlessItIsTheSchedules(PayoutPosition position, PayoutRefusal refusal)
     {
-        var decision = PayoutRules.DecideManual(position with { HasBankAccount = position.HasBankAccount || refusal == PayoutRefusal.NotDue }, null, Now);
+        var decision = PayoutRules.DecideManual(position with { HasBankAccount = position.HasBankAccount
+            || refusal == PayoutRefusal.NotDue }, null, Now);
         if (refusal is PayoutRefusal.ManualSchedule or PayoutRefusal.NotDue)
         {
             Assert.Equal(new PayoutDecision(null, position.Available, 0, 0), decision);
@@ -63,7 +64,8 @@ public sealed class PayoutDecisionTests
         Assert.Equal(new PayoutDecision(null, 100, 0, 0), PayoutRules.Decide(Ready(100) with { Minimum = 100 }, Today, Now));
         Assert.Equal(new PayoutDecision(null, 100, 0, 0), PayoutRules.DecideManual(Ready(100) with { Minimum = 100 }, 100, Now));
         Assert.Equal(PayoutRefusal.BelowMinimum, PayoutRules.DecideManual(Ready(200) with { Minimum = 100 }, 99, Now).Refusal);
-        Assert.Equal(PayoutRefusal.BelowMinimum, PayoutRules.Decide(Ready(100) with { Minimum = 100, Reserve = new(0, 0, 1) }, Today, Now).Refusal);
+        Assert.Equal(PayoutRefusal.BelowMinimum, PayoutRules.Decide(Ready(100) with { Minimum = 100, Reserve = new(0, 0, 1) }, Today,
+            Now).Refusal);
         Assert.Equal(new PayoutDecision(null, 1, 0, 0), PayoutRules.Decide(Ready(1) with { Minimum = 0 }, Today, Now));
     }
 

@@ -64,7 +64,8 @@ public sealed class PayoutSettingsTests
     [Theory]
     [InlineData("Payouts:Rails:GBP")]
     [InlineData("Payouts:Rails:XXE")]
-    public void AddPayouts_FileRailOfACurrencyWithoutFiles_RefusesToStart(string rail) => Assert.Contains(rail[^3..], Error(new(Euro) { [rail] = "file" }));
+    public void AddPayouts_FileRailOfACurrencyWithoutFiles_RefusesToStart(string rail) =>
+        Assert.Contains(rail[^3..], Error(new(Euro) { [rail] = "file" }));
 
     [Fact]
     public void Countries_SepaArea_AreTheSchemes()
@@ -72,8 +73,10 @@ public sealed class PayoutSettingsTests
         Assert.Equal(42, SepaArea.Countries.Count());
         Assert.All(SepaArea.Countries, country => Assert.NotNull(Iban.LengthOf(country)));
         Assert.All("SA BR TR US AE XK BA UA BY GE FO GL".Split(' '), country => Assert.False(SepaArea.Contains(country), country));
-        Assert.All("AD AL CH GB GI MC MD ME MK RS SM VA".Split(' '), country => Assert.True(SepaArea.Contains(country) && SepaArea.NeedsAddressOfThePayer(country), country));
-        Assert.All("DE FR NO IS LI".Split(' '), country => Assert.True(SepaArea.Contains(country) && !SepaArea.NeedsAddressOfThePayer(country), country));
+        Assert.All("AD AL CH GB GI MC MD ME MK RS SM VA".Split(' '),
+            country => Assert.True(SepaArea.Contains(country) && SepaArea.NeedsAddressOfThePayer(country), country));
+        Assert.All("DE FR NO IS LI".Split(' '), country =>
+            Assert.True(SepaArea.Contains(country) && !SepaArea.NeedsAddressOfThePayer(country), country));
     }
 
     [Theory]
@@ -84,7 +87,8 @@ public sealed class PayoutSettingsTests
     [InlineData(PayoutRail.Sandbox, PayoutMethod.Instant, "EUR", "DE", true)]
     [InlineData(PayoutRail.Sandbox, PayoutMethod.Instant, "GBP", "SA", true)]
     [InlineData(PayoutRail.File, PayoutMethod.Standard, "USD", null, true)]
-    public void Reaches_Rail_FollowsTheSepaAreaInEuro(PayoutRail rail, PayoutMethod method, string currency, string? country, bool reaches) =>
+    public void Reaches_Rail_FollowsTheSepaAreaInEuro(PayoutRail rail, PayoutMethod method, string currency, string? country,
+        bool reaches) =>
         Assert.Equal(reaches, PayoutRails.Reaches(rail, method, Currency.Of(currency), country));
 
     [Theory]
@@ -107,7 +111,8 @@ public sealed class PayoutSettingsTests
     public static TheoryData<string, PostalAddressRequest> Addresses => new()
     {
         { "", new() { TownName = " Genève ", Country = "ch" } },
-        { "", new() { TownName = "Genève", Country = "CH", StreetName = "Rue", BuildingNumber = "1", PostCode = "1201", Line1 = "a", Line2 = "b" } },
+        { "", new() { TownName = "Genève", Country = "CH", StreetName = "Rue", BuildingNumber = "1", PostCode = "1201", Line1 = "a",
+            Line2 = "b" } },
         { "town_name", new() { Country = "CH", Line1 = "Rue de Genève 1, 1201 Genève" } },
         { "town_name", new() { TownName = new('x', 36), Country = "CH" } },
         { "country", new() { TownName = "Genève", Country = "CHE" } },

@@ -16,7 +16,8 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
         using var world = new PayoutWorld(database.App);
         world.Clock.Now = Saturday;
         var payout = await InstantAsync(world);
-        Assert.Equal((PayoutMethod.Instant, PayoutRail.Sandbox, new DateOnly(2026, 11, 21)), (payout.Method, payout.Rail, payout.ArrivalDate));
+        Assert.Equal((PayoutMethod.Instant, PayoutRail.Sandbox, new DateOnly(2026, 11, 21)),
+            (payout.Method, payout.Rail, payout.ArrivalDate));
         await world.Submit.HandleAsync(payout.Merchant, payout.Id, default);
         Assert.Equal(PayoutStatus.InTransit, await StatusAsync(world, payout));
         var body = Assert.Single(world.Bank.Requests);
@@ -48,12 +49,15 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
         world.Bank.Payee = payee;
         var merchant = await world.MerchantAsync(withAccount: false);
         var of = Currency.Of(currency);
-        Assert.True((await world.Settings.SetAccountAsync(merchant, of, new("iban", "Shop", iban, null, null, null, null, true), true, "test", default)).TryGet(out _, out _));
+        Assert.True((await world.Settings.SetAccountAsync(merchant, of, new("iban", "Shop", iban, null, null, null, null, true), true,
+            "test", default)).TryGet(out _, out _));
         await world.EarnAsync(merchant, 100, currency: of);
-        var refused = await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "instant"), new CreatePayoutRequest(null, currency, "instant"), "test", default);
+        var refused = await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "instant"),
+            new CreatePayoutRequest(null, currency, "instant"), "test", default);
         Assert.False(refused.TryGet(out _, out var refusal));
         Assert.Equal((RefusalCode.ParameterInvalid, "method"), (refusal.Code, refusal.Param));
-        Assert.True((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "standard"), new CreatePayoutRequest(null, currency, null), "test", default)).TryGet(out _, out _));
+        Assert.True((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "standard"),
+            new CreatePayoutRequest(null, currency, null), "test", default)).TryGet(out _, out _));
     }
 
     [Fact]
@@ -135,7 +139,8 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
         Assert.DoesNotContain(world.Bank.Requests, request => request.Contains(payout.Reference, StringComparison.Ordinal));
     }
 
-    /// <summary>What the version before began carries no time until which it can be taken, so the bank's word is never final: the same request goes again, under its key.</summary>
+    /// <summary>What the version before began carries no time until which it can be taken, so the bank's word is never final: the same
+    /// request goes again, under its key.</summary>
     [Fact]
     public async Task HandleAsync_BegunByTheVersionBefore_IsSentUnderItsKey()
     {
@@ -160,13 +165,15 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
 
     private static Task HandleAsync(PayoutWorld world, Payout payout) => world.Submit.HandleAsync(payout.Merchant, payout.Id, default);
 
-    private static async Task<PayoutStatus> StatusAsync(PayoutWorld world, Payout payout) => (await world.Reads.GetAsync(payout.Merchant, payout.Id, default))!.Status;
+    private static async Task<PayoutStatus> StatusAsync(PayoutWorld world, Payout payout) =>
+        (await world.Reads.GetAsync(payout.Merchant, payout.Id, default))!.Status;
 
     private static async Task<Payout> InstantAsync(PayoutWorld world)
     {
         var merchant = await world.MerchantAsync();
         await world.EarnAsync(merchant, 100);
-        var made = await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "instant"), new CreatePayoutRequest(null, "EUR", "instant"), "test", default);
+        var made = await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "instant"),
+            new CreatePayoutRequest(null, "EUR", "instant"), "test", default);
         Assert.True(made.TryGet(out _, out var refusal), refusal?.Detail);
         return Assert.Single(await world.PayoutsAsync(merchant));
     }

@@ -15,18 +15,21 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
     [InlineData("""{"result":"perhaps"}""", PayeeResult.NotPossible, null, null, null)]
     [InlineData("<html>", PayeeResult.NotPossible, null, null, null)]
     [InlineData(null, PayeeResult.NotPossible, null, null, null)]
-    public async Task SetAccountAsync_BankAnswers_IsStoredAndDecides(string? answer, PayeeResult result, string? name, bool? reachable, string? reason)
+    public async Task SetAccountAsync_BankAnswers_IsStoredAndDecides(string? answer, PayeeResult result, string? name, bool? reachable,
+        string? reason)
     {
         using var world = new PayoutWorld(database.App);
         world.Bank.Payee = answer;
         var merchant = await world.MerchantAsync();
         await world.EarnAsync(merchant, 100);
         var account = Assert.Single(await world.Settings.ListAsync(merchant, default)).Account!;
-        Assert.Equal((new PayeeCheck(result, world.Clock.Now, name, Accepted: false), reachable), (account.Payee, account.InstantReachable));
+        Assert.Equal((new PayeeCheck(result, world.Clock.Now, name, Accepted: false), reachable),
+            (account.Payee, account.InstantReachable));
         Assert.Equal(reason, (await world.PreviewAsync(merchant, Currency.Eur)).Reason);
         Assert.Equal(
             reason is null,
-            (await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "payee"), new CreatePayoutRequest(null, "EUR", null), "test", default)).TryGet(out _, out var refusal));
+            (await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "payee"), new CreatePayoutRequest(null, "EUR", null), "test",
+                default)).TryGet(out _, out var refusal));
         Assert.Equal(reason is null ? null : RefusalCode.StateConflict, refusal?.Code);
     }
 
@@ -53,7 +56,8 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         await world.Settings.VerifyAccountAsync(merchant, Currency.Eur, "test", default);
         Assert.Equal("payee_blocked", (await world.PreviewAsync(merchant, Currency.Eur)).Reason);
         Assert.Equal(
-            ["payout_settings.bank_account_checked", "payout_settings.bank_account_set", "payout_settings.bank_account_verified", "payout_settings.bank_account_verified"],
+            ["payout_settings.bank_account_checked", "payout_settings.bank_account_set", "payout_settings.bank_account_verified",
+                "payout_settings.bank_account_verified"],
             await ActionsAsync(world, merchant));
     }
 
@@ -93,16 +97,20 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         using var world = new PayoutWorld(database.App);
         var merchant = await world.MerchantAsync();
         var request = world.AccountRequest(Currency.Eur, 1, verified: null);
-        var address = new PostalAddressRequest { StreetName = "Hauptstraße", BuildingNumber = "1", PostCode = "10117", TownName = "Berlin", Country = "DE" };
-        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { Address = address }, false, "test", default)).TryGet(out var settings, out _));
+        var address = new PostalAddressRequest { StreetName = "Hauptstraße", BuildingNumber = "1", PostCode = "10117", TownName = "Berlin",
+            Country = "DE" };
+        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { Address = address }, false, "test",
+            default)).TryGet(out var settings, out _));
         Assert.Equal((true, world.Clock.Now), (settings.Account!.Verified, settings.Account.UsableFrom));
         Assert.Equal("Hauptstraße", Assert.Single(await world.Settings.ListAsync(merchant, default)).Account!.Details.Address!.StreetName);
 
         // Another holder is to be verified, another number cools as well.
-        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { HolderName = "Müller Ltd" }, false, "test", default)).TryGet(out settings, out _));
+        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { HolderName = "Müller Ltd" }, false, "test",
+            default)).TryGet(out settings, out _));
         Assert.Equal((false, world.Clock.Now), (settings.Account!.Verified, settings.Account.UsableFrom));
         var other = world.AccountRequest(Currency.Eur, 2, verified: null);
-        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, other, false, "test", default)).TryGet(out settings, out _));
+        Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, other, false, "test", default)).TryGet(out settings,
+            out _));
         Assert.Equal((false, world.Clock.Now + world.Options.CoolingPeriod), (settings.Account!.Verified, settings.Account.UsableFrom));
     }
 
@@ -118,21 +126,24 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         using var world = new PayoutWorld(database.App, o => o.Rails["EUR"] = PayoutRail.File);
         var merchant = await world.MerchantAsync(withAccount: false);
         var request = new BankAccountRequest("iban", "Shop", iban, null, null, null, null, true);
-        Assert.Equal(reached, (await world.Settings.SetAccountAsync(merchant, Currency.Eur, request, true, "test", default)).TryGet(out _, out var refusal));
+        Assert.Equal(reached, (await world.Settings.SetAccountAsync(merchant, Currency.Eur, request, true, "test", default)).TryGet(out _,
+            out var refusal));
         if (!reached)
         {
             Assert.Equal((RefusalCode.ParameterInvalid, "iban"), (refusal!.Code, refusal.Param));
         }
     }
 
-    /// <summary>An account that was given while EUR went by the bank's API is no account of a file: the run leaves it out and says so.</summary>
+    /// <summary>An account that was given while EUR went by the bank's API is no account of a file: the run leaves it out and says
+    /// so.</summary>
     [Fact]
     public async Task RunAsync_AccountOutsideSepaFromBefore_IsNotWrittenToAFile()
     {
         using var before = new PayoutWorld(database.App);
         var merchant = await before.MerchantAsync(withAccount: false);
         Assert.True((await before.Settings.SetAccountAsync(
-            merchant, Currency.Eur, new("iban", "Riyadh Shop", "SA0380000000608010167519", null, null, null, null, true), true, "test", default)).TryGet(out _, out _));
+            merchant, Currency.Eur, new("iban", "Riyadh Shop", "SA0380000000608010167519", null, null, null, null, true), true, "test",
+                default)).TryGet(out _, out _));
         await before.EarnAsync(merchant, 4_825);
         Assert.Null((await before.PreviewAsync(merchant, Currency.Eur)).Reason);
 
@@ -140,13 +151,15 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         Assert.Equal("bank_account_unreachable", (await world.PreviewAsync(merchant, Currency.Eur)).Reason);
         await world.Run.RunAsync(PayoutWorld.Today.AddDays(3000), Currency.Eur, "test", default);
         Assert.Empty(await world.PayoutsAsync(merchant));
-        Assert.False((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "sa"), new CreatePayoutRequest(null, "EUR", null), "test", default)).TryGet(out _, out var refusal));
+        Assert.False((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "sa"), new CreatePayoutRequest(null, "EUR", null),
+            "test", default)).TryGet(out _, out var refusal));
         Assert.Equal(RefusalCode.StateConflict, refusal.Code);
     }
 
     private static async Task<IReadOnlyList<string>> ActionsAsync(PayoutWorld world, MerchantId merchant)
     {
         await using var connection = await world.Database.OpenConnectionAsync();
-        return [.. await connection.QueryAsync<string>("SELECT action FROM payments.audit_log WHERE merchant_id = @id ORDER BY action", new { id = merchant.Value })];
+        return [.. await connection.QueryAsync<string>("SELECT action FROM payments.audit_log WHERE merchant_id = @id ORDER BY action",
+            new { id = merchant.Value })];
     }
 }

@@ -76,7 +76,8 @@ internal sealed class BankDouble : HttpMessageHandler
         }
     }
 
-    private static HttpResponseMessage Json(HttpStatusCode status, string body) => new(status) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+    private static HttpResponseMessage Json(HttpStatusCode status, string body) =>
+        new(status) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -157,7 +158,9 @@ internal sealed class PayoutWorld : IDisposable
         Previews = new PayoutPreviews(dataSource, Options, Clock);
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
-        Manual = new ManualPayouts(new IdempotencyStore(dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), Release, new PayoutWriter(Ledger), Results, Options, Signal, Clock);
+        Manual = new ManualPayouts(new IdempotencyStore(dataSource,
+            new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), Release, new PayoutWriter(Ledger),
+            Results, Options, Signal, Clock);
         Reports = new BankReports(dataSource, Results, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
@@ -194,7 +197,8 @@ internal sealed class PayoutWorld : IDisposable
     public PayoutFiles Files => new(Database, Store, Options, Clock, NullLogger<PayoutFiles>.Instance);
 
     /// <summary>A run as a process of its own would have it.</summary>
-    public RunPayouts Run => new(Database, Release, new PayoutWriter(Ledger), Files, Options, Signal, Clock, NullLogger<RunPayouts>.Instance);
+    public RunPayouts Run => new(Database, Release, new PayoutWriter(Ledger), Files, Options, Signal, Clock,
+        NullLogger<RunPayouts>.Instance);
 
     public static DateOnly Today => DateOnly.FromDateTime(Friday.UtcDateTime);
 
@@ -220,7 +224,8 @@ internal sealed class PayoutWorld : IDisposable
 
     public async Task AccountAsync(MerchantId merchant, Currency currency, int number = 1)
     {
-        var set = await Settings.SetAccountAsync(merchant, currency, AccountRequest(currency, number, verified: true), platform: true, "test", default);
+        var set = await Settings.SetAccountAsync(merchant, currency, AccountRequest(currency, number, verified: true), platform: true,
+            "test", default);
         Assert.True(set.TryGet(out _, out var refusal), refusal?.Detail);
     }
 
@@ -229,7 +234,8 @@ internal sealed class PayoutWorld : IDisposable
         var bban = $"37040044{number:0000000000}";
         return currency == Currency.Usd
             ? new BankAccountRequest("us", "Müller & Söhne", null, null, "021000021", $"{number:00000000}", null, verified)
-            : new BankAccountRequest("iban", "Müller & Söhne", "DE" + Iban.CheckDigits("DE", bban) + bban, null, null, null, null, verified);
+            : new BankAccountRequest("iban", "Müller & Söhne", "DE" + Iban.CheckDigits("DE", bban) + bban, null, null, null, null,
+                verified);
     }
 
     /// <summary>Money that came in: pending until the date, or available at once without one.</summary>
@@ -265,7 +271,8 @@ internal sealed class PayoutWorld : IDisposable
 
     /// <summary>What the next run would pay the merchant; with a date, what that one would.</summary>
     public async Task<PayoutPreviewResource> PreviewAsync(MerchantId merchant, Currency currency, DateOnly? date = null) =>
-        (await Previews.PreviewAsync(merchant, currency, date, default)).TryGet(out var preview, out var refusal) ? preview : throw new InvalidOperationException(refusal.Detail);
+        (await Previews.PreviewAsync(merchant, currency, date, default)).TryGet(out var preview, out var refusal) ? preview
+            : throw new InvalidOperationException(refusal.Detail);
 
     public async Task<PayoutWordEffect> SayAsync(Payout payout, PayoutStatus said, string? code = null, Money? amount = null)
     {

@@ -11,7 +11,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
     // Each test lives in a year of its own, so that their runs are not one run.
     private static int _years;
 
-    private static DateTimeOffset OwnYear(int month = 11, int day = 20, int hour = 9) => new(2030 + Interlocked.Increment(ref _years), month, day, hour, 0, 0, TimeSpan.Zero);
+    private static DateTimeOffset OwnYear(int month = 11, int day = 20, int hour = 9) =>
+        new(2030 + Interlocked.Increment(ref _years), month, day, hour, 0, 0, TimeSpan.Zero);
 
     [Theory]
     [InlineData(1)]
@@ -85,7 +86,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
             }
 
             await world.AssertSoundAsync();
-            foreach (var payout in (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p).Where(_ => random.Next(4) == 0))
+            foreach (var payout in (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p).Where(_ =>
+                random.Next(4) == 0))
             {
                 await world.SayAsync(payout, PayoutStatus.Failed, random.Next(2) == 0 ? "account_closed" : "could_not_process");
             }
@@ -127,7 +129,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
         var preview = await world.PreviewAsync(merchant, Currency.Eur);
         Assert.Equal((new DateOnly(2027, 11, 22), 40L, 0L), (preview.Date, preview.Amount, preview.Pending));
         Assert.Equal(new DateOnly(2027, 11, 22), (await world.Previews.PreviewRunAsync(Currency.Eur, default)).Date);
-        Assert.False((await world.Previews.PreviewAsync(merchant, Currency.Eur, new DateOnly(2027, 11, 19), default)).TryGet(out _, out var refusal));
+        Assert.False((await world.Previews.PreviewAsync(merchant, Currency.Eur, new DateOnly(2027, 11, 19), default)).TryGet(out _,
+            out var refusal));
         Assert.Equal((RefusalCode.ParameterInvalid, "date"), (refusal.Code, refusal.Param));
     }
 
@@ -165,7 +168,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
         await world.EarnAsync(merchant, 3_692);
         await world.EarnAsync(merchant, 10, Availability.DueDate(world.Clock.Now, Currency.Eur).AddDays(30));
         var preview = await world.PreviewAsync(merchant, Currency.Eur);
-        Assert.Equal(("no_bank_account", 3_692L, 10L, 0L, 3_692L), (preview.Reason, preview.Available, preview.Pending, preview.Amount, preview.CarriedOver));
+        Assert.Equal(("no_bank_account", 3_692L, 10L, 0L, 3_692L),
+            (preview.Reason, preview.Available, preview.Pending, preview.Amount, preview.CarriedOver));
 
         // And it is paid as soon as there is one.
         await world.AccountAsync(merchant, Currency.Eur);
@@ -189,7 +193,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
         Assert.Equal(("nothing_available", today.AddDays(11), 10L), (preview.Reason, preview.NextAvailableOn, preview.Pending));
 
         await world.EarnAsync(merchant, -1);
-        Assert.Equal(("negative_balance", today.AddDays(11)), (await world.PreviewAsync(merchant, Currency.Eur)) is var p ? (p.Reason, p.NextAvailableOn) : default);
+        Assert.Equal(("negative_balance", today.AddDays(11)),
+            (await world.PreviewAsync(merchant, Currency.Eur)) is var p ? (p.Reason, p.NextAvailableOn) : default);
         await world.EarnAsync(merchant, 5);
         Assert.Null((await world.PreviewAsync(merchant, Currency.Eur)).NextAvailableOn);
     }
@@ -202,7 +207,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
         var merchant = await world.MerchantAsync();
         await world.EarnAsync(merchant, 900, Availability.DueDate(world.Clock.Now, Currency.Eur));
         await world.EarnAsync(merchant, 5, Availability.DueDate(world.Clock.Now, Currency.Eur).AddDays(1));
-        Assert.True((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "due"), new CreatePayoutRequest(null, "EUR", null), "test", default)).TryGet(out _, out _));
+        Assert.True((await world.Manual.CreateAsync(SubmissionTests.Request(merchant, "due"), new CreatePayoutRequest(null, "EUR", null),
+            "test", default)).TryGet(out _, out _));
         Assert.Equal(900, Assert.Single(await world.PayoutsAsync(merchant)).Amount.MinorUnits);
         await world.AssertSoundAsync();
     }
@@ -235,7 +241,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
 
         if (random.Next(8) == 0)
         {
-            await world.Settings.SetAccountAsync(merchant, currency, world.AccountRequest(currency, 3, verified: null), platform: false, "test", default);
+            await world.Settings.SetAccountAsync(merchant, currency, world.AccountRequest(currency, 3, verified: null), platform: false,
+                "test", default);
         }
 
         if (random.Next(4) != 0)
@@ -251,7 +258,8 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
             var request = new PayoutSettingsRequest(
                 schedule, null, minimum, random.Next(3) == 0 ? minimum + random.Next(300) : null,
                 new PayoutReserveRequest(random.Next(2) * random.Next(3_000), random.Next(0, 10), random.Next(3) / 2 * random.Next(100)));
-            Assert.True((await world.Settings.ChangeAsync(merchant, currency, request, platform: true, "test", default)).TryGet(out _, out _));
+            Assert.True((await world.Settings.ChangeAsync(merchant, currency, request, platform: true, "test", default)).TryGet(out _,
+                out _));
         }
 
         if (random.Next(8) == 0)

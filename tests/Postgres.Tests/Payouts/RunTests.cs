@@ -147,7 +147,8 @@ public sealed class RunTests(TestDatabase database) : IClassFixture<TestDatabase
         world.Clock.Now += world.Options.CoolingPeriod;
         foreach (var (reason, amount) in new[] { ("held", 100), ("negative_balance", 50), ("below_minimum", 101), ("bank_account_cooling", 100) })
         {
-            Assert.Equal((null, (long)amount), (await world.PreviewAsync(cases[reason], Currency.Eur) is var p ? (p.Reason, p.Amount) : default));
+            Assert.Equal((null, (long)amount), (await world.PreviewAsync(cases[reason], Currency.Eur) is var p ? (p.Reason, p.Amount)
+                : default));
         }
 
         await world.Run.RunAsync(Date(4).AddDays(1), Currency.Eur, "test", default);

@@ -145,7 +145,8 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         switch (state)
         {
             case "unverified":
-                await world.Settings.SetAccountAsync(merchant, Currency.Eur, world.AccountRequest(Currency.Eur, 1, verified: null), platform: false, "test", default);
+                await world.Settings.SetAccountAsync(merchant, Currency.Eur, world.AccountRequest(Currency.Eur, 1, verified: null),
+                    platform: false, "test", default);
                 break;
             case "cooling":
                 await world.AccountAsync(merchant, Currency.Eur, number: 2);
@@ -159,11 +160,13 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         var before = (await world.PayoutsAsync(merchant)).Count;
         foreach (var method in (string?[])[null, "instant"])
         {
-            Assert.False((await world.Manual.CreateAsync(Request(merchant, $"{state}-{method}"), new CreatePayoutRequest(null, "EUR", method), "test", default)).TryGet(out _, out var refusal));
+            Assert.False((await world.Manual.CreateAsync(Request(merchant, $"{state}-{method}"),
+                new CreatePayoutRequest(null, "EUR", method), "test", default)).TryGet(out _, out var refusal));
             Assert.Equal(RefusalCode.StateConflict, refusal.Code);
         }
 
-        Assert.Equal((before, 500L), ((await world.PayoutsAsync(merchant)).Count, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur))));
+        Assert.Equal((before, 500L), ((await world.PayoutsAsync(merchant)).Count,
+            await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur))));
     }
 
     [Fact]
