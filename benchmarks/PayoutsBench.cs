@@ -159,6 +159,10 @@ internal static class PayoutsBench
         {
             ["Payouts:FileFolder"] = folder,
             ["Payouts:Rails:EUR"] = "File",
+            ["Payouts:OriginatorName"] = "Payment Functions",
+            ["Payouts:OriginatorIban"] = "DE89370400440532013000",
+            ["Payouts:OriginatorAddress:TownName"] = "Berlin",
+            ["Payouts:OriginatorAddress:Country"] = "DE",
         }).Build();
         var services = new ServiceCollection();
         services.AddLogging();

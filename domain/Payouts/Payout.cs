@@ -31,6 +31,19 @@ public enum PayoutRail
     File,
 }
 
+public static class PayoutRails
+{
+    /// <summary>
+    /// Whether a payout that goes this way arrives at an account. SEPA is the one scheme with borders here: EUR in files and instant EUR go
+    /// by it, and the bank's API
+    /// takes standard payouts to any IBAN.
+    /// </summary>
+    /// <param name="country">The country of the IBAN; null for a US account.</param>
+    public static bool Reaches(PayoutRail rail, PayoutMethod method, Currency currency, string? country) =>
+        currency != Currency.Eur || country is null || (rail == PayoutRail.Sandbox && method == PayoutMethod.Standard)
+            || SepaArea.Contains(country);
+}
+
 public enum PayoutMethod
 {
     Standard,

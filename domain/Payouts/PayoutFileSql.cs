@@ -43,7 +43,8 @@ internal static class PayoutFileSql
     // Canceled payouts were canceled before the file was planned; whatever else became of a payout since, its line stays.
     public const string Content =
         """
-        SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type
+        SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type,
+               a.holder_address
         FROM payments.payouts p
         JOIN payments.bank_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.bank_account_id
         WHERE p.run_id = $1 AND p.merchant_id >= $2 AND p.merchant_id <= $3 AND p.status <> 'canceled'

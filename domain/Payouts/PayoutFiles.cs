@@ -98,11 +98,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         var head = new BankFileHead(file.Id, file.CreatedAt, file.ExecutionDate, file.Payouts, new Money(file.Amount, currency), file.Sequence);
         var transfers = TransfersAsync(file, currency, ct);
         return file.Format == Pain001
-            ? Pain001Writer.WriteAsync(output, head, new SepaOriginator(options.OriginatorName, options.OriginatorIban, options.OriginatorBic), transfers, ct)
-            : NachaWriter.WriteAsync(
-                output, head,
-                new NachaOriginator(options.NachaDestination, options.NachaDestinationName, options.NachaOrigin, options.OriginatorName, options.NachaCompanyId, options.NachaOdfi),
-                transfers, ct);
+            ? Pain001Writer.WriteAsync(output, head, options.SepaOriginator(), transfers, ct)
+            : NachaWriter.WriteAsync(output, head, options.NachaOriginator(), transfers, ct);
     }
 
     internal async Task<IReadOnlyList<PayoutFile>> FilesAsync(PayoutRunId run, CancellationToken ct)
@@ -213,7 +210,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         {
             var account = BankAccountDetails.Stored(
                 DbText.Parse<BankAccountKind>(row.GetString(3)), row.GetString(4), Text(row, 5), Text(row, 6), Text(row, 7), Text(row, 8),
-                row.IsDBNull(9) ? default : DbText.Parse<UsAccountType>(row.GetString(9)));
+                row.IsDBNull(9) ? default : DbText.Parse<UsAccountType>(row.GetString(9)), BankAccount.Address(row, 10));
             yield return new CreditTransfer(new PayoutId(row.GetGuid(0)), new Money(row.GetInt64(1), currency), account, row.IsDBNull(2) ? 0 : row.GetInt32(2));
         }
     }

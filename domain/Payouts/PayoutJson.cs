@@ -43,11 +43,26 @@ public sealed record PayoutLineResource(
     string Id, string Object, string Type, string Source, string Currency, long Amount, long Fee, long Net, DateOnly AvailableOn, DateTimeOffset CreatedAt);
 
 /// <summary>What the next run would pay, or why it would not.</summary>
-/// <param name="Available">Released and in no payout.</param>
-/// <param name="Pending">Not released yet.</param>
+/// <param name="Date">The date of that run.</param>
+/// <param name="Available">In no payout, and released by the time that the run looks.</param>
+/// <param name="Pending">Not released by then. Null in a list of previews.</param>
 /// <param name="Reason">Null when it pays: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...</param>
+/// <param name="NextAvailableOn">Where nothing is available: the date on which what is pending makes a balance that is not.</param>
 public sealed record PayoutPreviewResource(
-    string Object, string Currency, DateOnly Date, long Available, long Pending, long Amount, long Reserved, long CarriedOver, string? Reason, string? HoldReason, DateTimeOffset? UsableFrom);
+    string Object, string Merchant, string Currency, DateOnly Date, long Available, long? Pending, long Amount, long Reserved,
+        long CarriedOver, string? Reason, string? HoldReason,
+    DateTimeOffset? UsableFrom, DateOnly? NextAvailableOn);
+
+/// <summary>What the next run of a currency would pay altogether. Amounts are minor units.</summary>
+/// <param name="LooksAt">The instant at which the run looks: now if it should have started already.</param>
+/// <param name="Considered">Merchants that it looks at.</param>
+/// <param name="CarriedOver">Of the merchants that it pays: what stays available.</param>
+public sealed record PayoutRunPreviewResource(
+    string Object, string Currency, DateOnly Date, DateTimeOffset LooksAt, long Considered, long Payouts, long Amount, long Reserved,
+        long CarriedOver, IReadOnlyList<UnpaidResource> Unpaid);
+
+/// <summary>Merchants that a run leaves unpaid for one reason, and what they have available together.</summary>
+public sealed record UnpaidResource(string Reason, long Merchants, long Available);
 
 public sealed record PayoutRunResource(
     string Id, string Object, DateOnly Date, string Currency, string Rail, string Status, DateOnly ExecutionDate, long Considered, long Payouts, long Amount, long Refused, string StartedBy,
@@ -70,7 +85,12 @@ public sealed record BankReportResource(string Object, string Id, int Results, i
 
 public sealed record BankAccountResource(
     string Id, string Object, string Currency, string Kind, string HolderName, string Last4, string? Bic, string? RoutingNumber, string? AccountType, string Status, string? FailureCode, bool Verified,
-    DateTimeOffset UsableFrom);
+    DateTimeOffset UsableFrom, PostalAddress? Address, PayeeCheckResource? PayeeCheck, bool? InstantReachable);
+
+/// <summary>What the bank answered about the holder of an account.</summary>
+/// <param name="SuggestedName">How the bank calls the holder, after a close match.</param>
+/// <param name="Accepted">The platform has verified the account in the knowledge of the result.</param>
+public sealed record PayeeCheckResource(string Result, DateTimeOffset CheckedAt, string? SuggestedName, bool Accepted);
 
 public sealed record PayoutScheduleResource(string Interval, string? Weekday, int? MonthDay);
 
@@ -85,8 +105,10 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(PayoutLineResource))]
 [JsonSerializable(typeof(PayoutPreviewResource))]
 [JsonSerializable(typeof(PayoutRunResource))]
+[JsonSerializable(typeof(PayoutRunPreviewResource))]
 [JsonSerializable(typeof(PayoutSettingsResource))]
 [JsonSerializable(typeof(PayoutSubmission))]
+[JsonSerializable(typeof(PostalAddress))]
 [JsonSerializable(typeof(PayoutSettingsRequest))]
 [JsonSerializable(typeof(BankAccountRequest))]
 [JsonSerializable(typeof(HoldPayoutsRequest))]

@@ -5,7 +5,9 @@ internal static class PayoutSettingsSql
     private const string Select =
         """
         SELECT s.currency, s.interval, s.weekday, s.month_day, s.next_on, s.delay_days, s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed, s.hold_reason,
-               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code, a.verified_at IS NOT NULL, a.usable_from
+               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code,
+               a.verified_at IS NOT NULL, a.usable_from, a.holder_address, a.payee_result, a.payee_checked_at, a.payee_suggested_name,
+               a.payee_accepted_at IS NOT NULL, a.instant_reachable
         FROM payments.payout_settings s
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
         """;
@@ -42,13 +44,34 @@ internal static class PayoutSettingsSql
     public const string InsertAccount =
         """
         INSERT INTO payments.bank_accounts
-            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, verified_at, usable_from, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13)
+            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status,
+             verified_at, usable_from, created_at, updated_at, holder_address, payee_result, payee_checked_at, payee_suggested_name, instant_reachable)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13, $14, $15, $16, $17, $18)
         """;
 
+    // Verifying an account whose holder the bank was asked about accepts what it answered.
     public const string VerifyAccount =
-        "UPDATE payments.bank_accounts SET verified_at = COALESCE(verified_at, $3), updated_at = $3 WHERE merchant_id = $1 AND id = $2";
+        """
+        UPDATE payments.bank_accounts
+        SET verified_at = COALESCE(verified_at, $3),
+            payee_accepted_at = CASE WHEN payee_result IS NOT NULL THEN COALESCE(payee_accepted_at, $3) END, updated_at = $3
+        WHERE merchant_id = $1 AND id = $2
+        """;
+
+    // A new answer is not accepted yet.
+    public const string SetPayee =
+        """
+        UPDATE payments.bank_accounts
+        SET payee_result = $3, payee_checked_at = $4, payee_suggested_name = $5, payee_accepted_at = NULL,
+            instant_reachable = $6, updated_at = $4
+        WHERE merchant_id = $1 AND id = $2
+        """;
 
     public const string GetAccount =
-        "SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code, verified_at IS NOT NULL, usable_from FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2";
+        """
+        SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code,
+               verified_at IS NOT NULL, usable_from,
+               holder_address, payee_result, payee_checked_at, payee_suggested_name, payee_accepted_at IS NOT NULL, instant_reachable
+        FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+        """;
 }

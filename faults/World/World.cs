@@ -318,6 +318,10 @@ internal sealed class World : IAsyncDisposable
         values["Payouts__BankTimeout"] = "00:00:01.500";
         values["Payouts__CoolingPeriod"] = "00:00:00";
         values["Payouts__Rails__EUR"] = "file";
+        values["Payouts__OriginatorName"] = "Payment Functions";
+        values["Payouts__OriginatorIban"] = "DE89370400440532013000";
+        values["Payouts__OriginatorAddress__TownName"] = "Berlin";
+        values["Payouts__OriginatorAddress__Country"] = "DE";
         return settings.ToJsonString();
     }
 

@@ -2,14 +2,13 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
-using Payments.Domain.Balances;
 using Payments.Domain.Payouts;
 using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Functions.Http;
 
 /// <summary>Runs and bank reports: for the platform alone.</summary>
-public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, PayoutFiles files, BankReports reports)
+public sealed class PayoutRunFunctions(RunPayouts runs, PayoutPreviews previews, PayoutFiles files, BankReports reports)
 {
     private const int MaximumReport = 64 * 1024 * 1024;
 
@@ -31,8 +30,38 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
         if (date > runs.Today(currency))
             return Problems.Of(Refusal.Invalid("date", $"{date:yyyy-MM-dd} has not come yet in the time zone of {currency}."));
-        await release.RunAsync(ct);
         return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
+    }
+
+    /// <summary>What the next run of a currency would pay altogether.</summary>
+    /// <remarks>Where two routes match, the host takes the function whose name comes first in the alphabet: this one has to come before one
+    /// of <c>payout_runs/{id}</c>.</remarks>
+    [Function("ForecastPayoutRun")]
+    public async Task<IResult> ForecastAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/preview")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } refusal)
+            return Problems.Of(refusal);
+        return Currency.TryParse(request.Query["currency"], out var currency)
+            ? Api.Json(await previews.PreviewRunAsync(currency, ct), PayoutJson.Default.PayoutRunPreviewResource)
+            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+    }
+
+    /// <summary>What the next run of a currency would decide about each merchant.</summary>
+    [Function("ListPayoutPreviews")]
+    public async Task<IResult> ListPreviewsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_previews")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal))
+            return Problems.Of(refusal);
+        return Currency.TryParse(request.Query["currency"], out var currency)
+            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview,
+                PayoutJson.Default.PayoutPreviewResource)
+            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
     }
 
     [Function("ListPayoutRuns")]

@@ -13,7 +13,9 @@ namespace Payments.Domain.Tests.Payouts;
 public sealed class BankFileTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 20, 22, 0, 0, TimeSpan.Zero);
-    private static readonly SepaOriginator Sepa = new("Zahlungen & Söhne GmbH", "DE89370400440532013000", "COBADEFFXXX");
+    private static readonly SepaOriginator Sepa = new(
+        "Zahlungen & Söhne GmbH", "DE89370400440532013000", "COBADEFFXXX",
+            new PostalAddress("Große Straße", "1a", "10117", "Berlin", "DE"));
     private static readonly NachaOriginator Ach = new("091000019", "WELLS FARGO", "1123456789", "Payment Functions", "1123456789", "09100001");
     private static readonly string[] Names = ["Café Łódź", "Søren Ærø A/S", "ΑΒΓ ΕΠΕ", "ООО Ромашка", "株式会社", "O'Brien & Sons", "//Slash//", "a", new('x', 140), "\u0001\u200Btab\tline\n"];
 
@@ -26,6 +28,46 @@ public sealed class BankFileTests
         {
             Validate(schema!, await Pain001Async(originator, Transfers(Currency.Eur, 200)));
         }
+    }
+
+    /// <summary>Accounts outside the EEA: the payer's address has to be in the file, structured, and a creditor's is structured or
+    /// hybrid.</summary>
+    [Theory]
+    [InlineData("CH9300762011623852957")]
+    [InlineData("GB29NWBK60161331926819")]
+    [InlineData("DE89370400440532013000")]
+    public async Task WriteAsync_Pain001_NamesAddressesStructured(string iban)
+    {
+        Assert.True(BankAccountDetails.TryCreateIban("Shop", iban, null, out var account, out _));
+        var structured = account with { Address = new("Rue de Genève", "7", "1201", "Genève", "CH") };
+        var hybrid = account with { Address = new(null, null, "1201", "Genève", "CH", "Chez Müller", "2e étage") };
+        CreditTransfer[] transfers = [.. new[] { account, structured,
+            hybrid }.Select((a, i) => new CreditTransfer(new PayoutId(Guid.CreateVersion7(Now)), new Money(100 + i, Currency.Eur), a, 0))];
+        var bytes = await Pain001Async(Sepa, transfers);
+        if (SchemaPath("pain.001.001.09.xsd") is { } schema)
+        {
+            Validate(schema, bytes);
+        }
+
+        XNamespace ns = Pain001Writer.Namespace;
+        var document = XDocument.Parse(Encoding.UTF8.GetString(bytes));
+        Assert.Equal(["StrtNm Grosse Strasse", "BldgNb 1a", "PstCd 10117", "TwnNm Berlin", "Ctry DE"],
+            Address(document.Descendants(ns + "Dbtr").Single()));
+        var creditors = document.Descendants(ns + "Cdtr").Select(Address).ToList();
+        Assert.Empty(creditors[0]);
+        Assert.Equal(["StrtNm Rue de Geneve", "BldgNb 7", "PstCd 1201", "TwnNm Geneve", "Ctry CH"], creditors[1]);
+        Assert.Equal(["PstCd 1201", "TwnNm Geneve", "Ctry CH", "AdrLine Chez Mueller", "AdrLine 2e etage"], creditors[2]);
+
+        List<string> Address(XElement party) => [.. party.Elements(ns + "PstlAdr").Elements().Select(e => $"{e.Name.LocalName} {e.Value}")];
+    }
+
+    [Fact]
+    public async Task WriteAsync_Pain001OutsideTheEeaWithoutOurAddress_Throws()
+    {
+        Assert.True(BankAccountDetails.TryCreateIban("Shop", "CH9300762011623852957", null, out var account, out _));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => Pain001Async(Sepa with { Address = null },
+                [new CreditTransfer(new PayoutId(Guid.CreateVersion7(Now)), new Money(100, Currency.Eur), account, 0)]));
     }
 
     [Fact]

@@ -162,7 +162,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         Assert.Equal((3, 1, 1, false), await ApplyAsync(world, report));
         Assert.Equal((3, 1, 1, true), await ApplyAsync(world, report));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Failed, PayoutStatus.InTransit, PayoutStatus.InTransit);
-        Assert.Equal("bank_account_errored", (await world.Reads.PreviewAsync(payouts[1].Merchant, Currency.Eur, default)).Reason);
+        Assert.Equal("bank_account_errored", (await world.PreviewAsync(payouts[1].Merchant, Currency.Eur)).Reason);
 
         // The statement books two, returns one days later, and names one with another amount.
         string Entry(Payout payout, long amount, string indicator, string extra = "") => $"""
