@@ -14,7 +14,7 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
     public async Task<bool> RunAsync(Function function, TriggerData data, CancellationToken abandoning)
     {
         var request = data.ToRequest(function);
-        request.InvocationId = Guid.NewGuid().ToString();
+        request.InvocationId = Guid.CreateVersion7(time.GetUtcNow()).ToString();
         request.FunctionId = function.Id;
         while (true)
         {

@@ -172,12 +172,12 @@ internal sealed class HttpFunctions : IDisposable
     /// What the worker offers to the function beside the request: route and query values, and the headers as this host
     /// received them, which the worker itself does not see once it has consumed those that a proxy adds.
     /// </summary>
-    private static InvocationRequest Describe(HttpContext context, Function function, RouteValueDictionary values)
+    private InvocationRequest Describe(HttpContext context, Function function, RouteValueDictionary values)
     {
         var headers = context.Request.Headers;
         var request = new InvocationRequest
         {
-            InvocationId = Guid.NewGuid().ToString(),
+            InvocationId = Guid.CreateVersion7(_time.GetUtcNow()).ToString(),
             FunctionId = function.Id,
             TraceContext = new RpcTraceContext { TraceParent = headers.TraceParent.ToString(), TraceState = headers.TraceState.ToString() },
         };
