@@ -27,7 +27,7 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
             }
             catch (WorkerLostException)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time, abandoning);
+                // Nothing of the event has reached a function, so another worker can have it.
                 continue;
             }
             return await WaitAsync(function, worker, pending, abandoning);
