@@ -1,4 +1,5 @@
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Payments.Domain.Ledger;
 using Payments.Postgres.Tests.Messaging;
@@ -6,7 +7,7 @@ using static Payments.Postgres.Tests.Ledger.LedgerFixture;
 
 namespace Payments.Postgres.Tests.Ledger;
 
-/// <summary>Seals kept in real blob storage: <c>PAYMENTS_TEST_STORAGE</c> names it; without it these are skipped, except on CI.</summary>
+/// <summary>Seals kept in real blob storage.</summary>
 public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     private static int _journals;
@@ -62,7 +63,7 @@ public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<Test
     {
         var container = Service().GetBlobContainerClient(SealArchive.SealContainer);
         var lines = new List<(long, string)>();
-        await foreach (var blob in container.GetBlobsAsync(prefix: $"seals/{_folder}/"))
+        await foreach (var blob in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, $"seals/{_folder}/", CancellationToken.None))
         {
             var text = (await container.GetBlobClient(blob.Name).DownloadContentAsync()).Value.Content.ToString();
             lines.AddRange(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => System.Text.Json.Nodes.JsonNode.Parse(line)!)
@@ -79,16 +80,5 @@ public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<Test
         await blob.AppendBlockAsync(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(line)));
     }
 
-    private static BlobServiceClient Service()
-    {
-        const string Variable = "PAYMENTS_TEST_STORAGE";
-        var connection = Environment.GetEnvironmentVariable(Variable);
-        if (string.IsNullOrEmpty(connection))
-        {
-            Assert.SkipUnless(Environment.GetEnvironmentVariable("CI") is { Length: > 0 }, $"{Variable} is not set, so there is no storage to test on.");
-            throw new InvalidOperationException($"{Variable} is missing: on CI this test needs blob storage.");
-        }
-
-        return new BlobServiceClient(connection);
-    }
+    private static BlobServiceClient Service() => new(TestServer.Storage);
 }
