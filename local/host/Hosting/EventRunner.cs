@@ -14,7 +14,7 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
     public async Task<bool> RunAsync(Function function, TriggerData data, CancellationToken abandoning)
     {
         var request = data.ToRequest(function);
-        request.InvocationId = Guid.NewGuid().ToString();
+        request.InvocationId = Guid.CreateVersion7(time.GetUtcNow()).ToString();
         request.FunctionId = function.Id;
         while (true)
         {
@@ -27,7 +27,7 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
             }
             catch (WorkerLostException)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time, abandoning);
+                // Nothing of the event has reached a function, so another worker can have it.
                 continue;
             }
             return await WaitAsync(function, worker, pending, abandoning);

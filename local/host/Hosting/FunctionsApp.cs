@@ -76,7 +76,19 @@ internal static class FunctionsApp
         await using var app = builder.Build();
         var functions = app.Services.GetRequiredService<FunctionsHostService>();
         app.Run(functions.ServeAsync);
-        await app.RunAsync();
+        try
+        {
+            await app.StartAsync();
+            await app.WaitForShutdownAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // The time of a stop is up, and what still ran has been abandoned.
+        }
+        finally
+        {
+            await functions.EndWorkerAsync();
+        }
         return functions.HasFailed ? 1 : 0;
     }
 }

@@ -62,7 +62,7 @@ internal sealed class FunctionsHostService(
         var described = await workers.StartAsync(cancellationToken);
         _functions = [.. described.Select(metadata => Function.From(metadata, settings.Values)).OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)];
         var enabled = _functions.Where(function => function.IsEnabled).ToList();
-        var requests = enabled.Where(function => function.IsHttp).ToList();
+        var requests = _functions.Where(function => function.IsHttp).ToList();
         if (requests.Count > 0 && workers.Current?.HttpAddress is null)
             throw new InvalidOperationException($"Function '{requests[0].Name}' has an HTTP trigger, so the app has to call builder.ConfigureFunctionsWebApplication().");
         _routes = new RouteTable(requests, HttpFunctions.RoutePrefix(hostJson), services);
@@ -99,7 +99,10 @@ internal sealed class FunctionsHostService(
             console.Line("Functions that did not end in time are abandoned.");
     }
 
-    public async Task StoppedAsync(CancellationToken cancellationToken)
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Ends the worker once nothing runs any more.</summary>
+    public async Task EndWorkerAsync()
     {
         await workers.StopAsync(WorkerGrace);
         await grpc.DisposeAsync();

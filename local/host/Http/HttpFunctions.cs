@@ -48,7 +48,8 @@ internal sealed class HttpFunctions : IDisposable
     public Task ServeAsync(HttpContext context)
     {
         var values = new RouteValueDictionary();
-        if (_routes.Match(context, values) is not { } route)
+        // A disabled function keeps its route, as on the platform.
+        if (_routes.Match(context, values) is not { Function.IsEnabled: true } route)
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;
             return Task.CompletedTask;
@@ -85,23 +86,28 @@ internal sealed class HttpFunctions : IDisposable
 
     private async Task InvokeAsync(HttpContext context, Function function, RouteValueDictionary values)
     {
-        if ((_workers.Current ?? await WaitForWorkerAsync(context.RequestAborted)) is not { HttpAddress: { } address } worker)
-        {
-            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-            return;
-        }
         var request = Describe(context, function, values);
-        PendingInvocation pending;
-        try
+        WorkerChannel? worker;
+        PendingInvocation? pending = null;
+        do
         {
-            pending = worker.Begin(function, request);
+            worker = _workers.Current ?? await WaitForWorkerAsync(context.RequestAborted);
+            if (worker is not { HttpAddress: not null })
+            {
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                return;
+            }
+            try
+            {
+                pending = worker.Begin(function, request);
+            }
+            catch (WorkerLostException)
+            {
+                // Nothing of the request has reached a function, so another worker can have it.
+            }
         }
-        catch (WorkerLostException)
-        {
-            // Nothing of the request has reached a function.
-            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-            return;
-        }
+        while (pending is null);
+        var address = worker.HttpAddress;
         using var gone = context.RequestAborted.UnsafeRegister(
             static state =>
             {
@@ -172,12 +178,12 @@ internal sealed class HttpFunctions : IDisposable
     /// What the worker offers to the function beside the request: route and query values, and the headers as this host
     /// received them, which the worker itself does not see once it has consumed those that a proxy adds.
     /// </summary>
-    private static InvocationRequest Describe(HttpContext context, Function function, RouteValueDictionary values)
+    private InvocationRequest Describe(HttpContext context, Function function, RouteValueDictionary values)
     {
         var headers = context.Request.Headers;
         var request = new InvocationRequest
         {
-            InvocationId = Guid.NewGuid().ToString(),
+            InvocationId = Guid.CreateVersion7(_time.GetUtcNow()).ToString(),
             FunctionId = function.Id,
             TraceContext = new RpcTraceContext { TraceParent = headers.TraceParent.ToString(), TraceState = headers.TraceState.ToString() },
         };

@@ -22,8 +22,11 @@ internal sealed class WorkerLostException(string message) : Exception(message);
 /// The stream of messages to and from one worker process. One pump writes to it, so that callers never wait for one
 /// another; messages that have queued up meanwhile leave in one flush.
 /// </summary>
-internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logLevel)
+internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logLevel, Action<WorkerChannel> onLost)
 {
+    /// <summary>The worker logs failures of functions under this name. The host prints them from the answer to the invocation.</summary>
+    private const string InvocationCategory = "Microsoft.Azure.Functions.Worker.FunctionsApplication";
+
     private static readonly WriteOptions MoreFollows = new(WriteFlags.BufferHint);
 
     private readonly Channel<StreamingMessage> _outbound = Channel.CreateUnbounded<StreamingMessage>(new UnboundedChannelOptions { SingleReader = true });
@@ -101,16 +104,16 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     }
 
     /// <summary>Registers a run and sends it to the worker.</summary>
-    /// <exception cref="WorkerLostException">The worker has gone.</exception>
+    /// <exception cref="WorkerLostException">The worker has gone, and has seen nothing of the run.</exception>
     public PendingInvocation Begin(Function function, InvocationRequest request)
     {
         var pending = new PendingInvocation(function, request.InvocationId);
         _running[request.InvocationId] = pending;
-        Send(new StreamingMessage { InvocationRequest = request });
-        // Registered before the look, so that either this or Lose finds it.
-        if (_lost && _running.TryRemove(request.InvocationId, out _))
-            throw new WorkerLostException("The worker's connection ended.");
-        return pending;
+        // Lose closes the queue before it looks for what runs, so it fails each run that was sent.
+        if (Send(new StreamingMessage { InvocationRequest = request }))
+            return pending;
+        _running.TryRemove(request.InvocationId, out _);
+        throw new WorkerLostException("The worker's connection ended.");
     }
 
     /// <summary>Trips the token of a run. The run goes on until the function heeds it.</summary>
@@ -129,7 +132,12 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     /// <summary>Fails what runs: no answer will come.</summary>
     public void Lose(string reason)
     {
-        _lost = true;
+        if (!_lost)
+        {
+            _lost = true;
+            // Before what runs fails: a caller that tries again must not find this worker.
+            onLost(this);
+        }
         _outbound.Writer.TryComplete();
         var lost = new WorkerLostException(reason);
         _initialised.TrySetException(lost);
@@ -153,7 +161,7 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
         throw new InvalidOperationException($"{what}: {HostConsole.Describe(result.Exception)}");
     }
 
-    private void Send(StreamingMessage message) => _outbound.Writer.TryWrite(message);
+    private bool Send(StreamingMessage message) => _outbound.Writer.TryWrite(message);
 
     private async Task WriteAsync(IServerStreamWriter<StreamingMessage> writer)
     {
@@ -184,7 +192,7 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
                     pending.TrySetResult(message.InvocationResponse);
                 break;
             case StreamingMessage.ContentOneofCase.RpcLog:
-                if (message.RpcLog.Level >= logLevel && message.RpcLog.Level != RpcLog.Types.Level.None)
+                if (message.RpcLog.Level >= logLevel && message.RpcLog.Level != RpcLog.Types.Level.None && message.RpcLog.Category != InvocationCategory)
                     Print(message.RpcLog);
                 break;
             case StreamingMessage.ContentOneofCase.WorkerInitResponse:

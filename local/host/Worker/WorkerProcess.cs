@@ -52,8 +52,8 @@ internal sealed class WorkerProcess : IDisposable
 
     public static WorkerProcess Start(HostSettings settings, WorkerCommand command, int port)
     {
-        var workerId = Guid.NewGuid().ToString();
-        var requestId = Guid.NewGuid().ToString();
+        var workerId = Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString();
+        var requestId = Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString();
         var start = new ProcessStartInfo(command.Executable)
         {
             WorkingDirectory = settings.Folder,

@@ -76,7 +76,7 @@ internal sealed class WorkerSupervisor : IDisposable
         {
             if (_process?.WorkerId != workerId)
                 return null;
-            var channel = new WorkerChannel(_console, _logLevel);
+            var channel = new WorkerChannel(_console, _logLevel, Lose);
             _connected.TrySetResult(channel);
             return channel;
         }
@@ -98,7 +98,7 @@ internal sealed class WorkerSupervisor : IDisposable
         if (_channel is { } channel)
         {
             channel.Terminate(grace);
-            await process.Ended.WaitAsync(grace, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)process.Ended).WaitAsync(grace, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         process.Kill();
         await process.Ended;
@@ -111,6 +111,24 @@ internal sealed class WorkerSupervisor : IDisposable
         _process?.Kill();
         _process?.Dispose();
         _stopping.Dispose();
+    }
+
+    private static async Task LoseAtEndAsync(WorkerChannel channel, WorkerProcess process) =>
+        channel.Lose($"The worker ended with code {await process.Ended}.");
+
+    /// <summary>Takes no more invocations for a worker that has gone. One that only lost its connection is ended, as it is of no use.</summary>
+    private void Lose(WorkerChannel channel)
+    {
+        lock (_lock)
+        {
+            if (!ReferenceEquals(_channel, channel))
+                return;
+            _channel = null;
+            if (_ready.Task.IsCompleted)
+                _ready = NewSource();
+            if (!_stopping.IsCancellationRequested)
+                _process?.Kill();
+        }
     }
 
     private static TaskCompletionSource<WorkerChannel> NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -126,7 +144,7 @@ internal sealed class WorkerSupervisor : IDisposable
             if (await Task.WhenAny(connected, process.Ended).WaitAsync(patience.Token) != connected)
                 throw new InvalidOperationException($"The worker ended with code {await process.Ended} before it connected to the host.");
             var channel = await connected;
-            _ = process.Ended.ContinueWith(ended => channel.Lose($"The worker ended with code {ended.Result}."), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = LoseAtEndAsync(channel, process);
             var functions = await channel.InitialiseAsync(_settings.Folder, patience.Token);
             lock (_lock)
             {
@@ -151,12 +169,7 @@ internal sealed class WorkerSupervisor : IDisposable
         {
             var code = await process.Ended;
             lock (_lock)
-            {
-                _channel = null;
-                if (_ready.Task.IsCompleted)
-                    _ready = NewSource();
                 _connected = NewSource();
-            }
             if (_stopping.IsCancellationRequested)
                 return;
             var now = _time.GetTimestamp();
