@@ -29,7 +29,7 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
         return $"{(words.Length > LongestLastWords ? words[..LongestLastWords] : words)} (log: {path})".TrimStart();
     }
 
-    ILogger ILoggerProvider.CreateLogger(string categoryName) => new Log(this, categoryName);
+    ILogger ILoggerProvider.CreateLogger(string categoryName) => new Category(this, categoryName);
 
     public void Dispose()
     {
@@ -46,7 +46,7 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
             AutoFlush = true,
         }));
 
-    private sealed class Log(LogFiles files, string category) : ILogger
+    private sealed class Category(LogFiles files, string category) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Payments.Kit;
 
 namespace Payments.AppHost;
 
@@ -9,18 +8,11 @@ internal sealed record Port(int Number, string Owner, string ChosenBy)
 {
     public override string ToString() => Number.ToString(CultureInfo.InvariantCulture);
 
-    /// <exception cref="RunException">Another program listens on the port.</exception>
+    /// <exception cref="KitException">Another program listens on the port.</exception>
     public void RequireFree()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, Number);
-        try
-        {
-            listener.Start();
-        }
-        catch (SocketException)
-        {
-            throw new RunException($"port {Number}, meant for {Owner}, is taken: stop what listens there, or choose another port with {ChosenBy}.");
-        }
+        if (!FreePorts.IsFree(Number))
+            throw new KitException($"port {Number}, meant for {Owner}, is taken: stop what listens there, or choose another port with {ChosenBy}.");
     }
 }
 
@@ -28,6 +20,8 @@ internal sealed record Port(int Number, string Owner, string ChosenBy)
 internal sealed record Ports(
     IReadOnlyList<Port> Apps, Port Acquirer, Port Postgres, Port Blobs, Port Queues, Port Tables, Port ServiceBus, Port Dashboard, Port Telemetry)
 {
+    public AzuritePorts Azurite => new(Blobs.Number, Queues.Number, Tables.Number);
+
     /// <summary>The app's instances come first, then one port for each server in this order.</summary>
     private const int FirstServer = 10;
 
@@ -37,7 +31,7 @@ internal sealed record Ports(
     {
         var first = basePort is null ? (int?)null : Parse(basePort, "the first of all", "--base-port");
         if (first > ushort.MaxValue - Taken)
-            throw new RunException($"--base-port {basePort} is too high: a run takes {Taken} ports from there.");
+            throw new KitException($"--base-port {basePort} is too high: a run takes {Taken} ports from there.");
 
         var app = appPort is not null
             ? Parse(appPort, "the app", "--port")
@@ -56,11 +50,23 @@ internal sealed record Ports(
             Server(7, "the telemetry of all", "TELEMETRY_PORT", 7092));
     }
 
+    /// <summary>
+    /// Refuses a run for which another program holds a port. Postgres' port is checked later: a server that a killed run left behind still listens there.
+    /// </summary>
+    /// <exception cref="KitException">Names the first such port.</exception>
+    public void RequireFree(string transport)
+    {
+        List<Port> all = [.. Apps, Acquirer, Blobs, Queues, Tables, Dashboard, Telemetry];
+        if (transport == Transports.ServiceBus)
+            all.Add(ServiceBus);
+        all.ForEach(port => port.RequireFree());
+    }
+
     private static int? FromEnvironment(string variable, string owner) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? Parse(text, owner, variable) : null;
 
     private static int Parse(string text, string owner, string chosenBy) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= ushort.MaxValue
             ? port
-            : throw new RunException($"'{text}' is not a port ({chosenBy} sets the port of {owner}).");
+            : throw new KitException($"'{text}' is not a port ({chosenBy} sets the port of {owner}).");
 }

@@ -1,13 +1,17 @@
 using System.Globalization;
+using Payments.Kit;
 
 namespace Payments.AppHost;
 
 /// <summary>What ./run is asked to do, from its arguments and the environment. Arguments win.</summary>
-internal sealed record RunOptions(RunCommand Command, Ports Ports, string Transport, int Instances, bool OnCoreTools)
+internal sealed record RunOptions(RunCommand Command, Ports Ports, string Transport, bool OnCoreTools)
 {
     private const int MaxInstances = 10;
 
-    /// <exception cref="RunException">An argument is unknown or not valid.</exception>
+    /// <summary>The address of the first instance, which also takes the acquirer's webhooks.</summary>
+    public string AppUrl => $"http://127.0.0.1:{Ports.Apps[0]}";
+
+    /// <exception cref="KitException">An argument is unknown or not valid.</exception>
     public static RunOptions Parse(IReadOnlyList<string> args)
     {
         var command = RunCommand.Serve;
@@ -17,7 +21,7 @@ internal sealed record RunOptions(RunCommand Command, Ports Ports, string Transp
         for (var i = 0; i < args.Count; i++)
         {
             var (name, value) = args[i].Split('=', 2) is [var left, var right] ? (left, right) : (args[i], null);
-            string Value() => value ?? (i + 1 < args.Count ? args[++i] : throw new RunException($"{name} needs a value (see ./run --help)."));
+            string Value() => value ?? (i + 1 < args.Count ? args[++i] : throw new KitException($"{name} needs a value (see ./run --help)."));
             switch (name)
             {
                 case "serve": command = RunCommand.Serve; break;
@@ -28,20 +32,18 @@ internal sealed record RunOptions(RunCommand Command, Ports Ports, string Transp
                 case "--base-port": basePort = Value(); break;
                 case "--transport": transport = Value(); break;
                 case "--instances": instances = InstanceCount(Value()); break;
-                default: throw new RunException($"unknown argument {args[i]} (see ./run --help).");
+                default: throw new KitException($"unknown argument {args[i]} (see ./run --help).");
             }
         }
 
-        transport ??= Environment.GetEnvironmentVariable("Messaging__Transport") is { Length: > 0 } set ? set : "storage";
-        return transport is not ("storage" or "servicebus")
-            ? throw new RunException($"the transport is 'storage' or 'servicebus', not '{transport}'.")
-            : new(command, Ports.Choose(appPort, basePort, instances), transport, instances, onCoreTools);
+        transport = Transports.Parse(transport ?? (Environment.GetEnvironmentVariable("Messaging__Transport") is { Length: > 0 } set ? set : Transports.Storage));
+        return new(command, Ports.Choose(appPort, basePort, instances), transport, onCoreTools);
     }
 
     private static int InstanceCount(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= MaxInstances
             ? count
-            : throw new RunException($"--instances takes a number from 1 to {MaxInstances}, not '{text}'.");
+            : throw new KitException($"--instances takes a number from 1 to {MaxInstances}, not '{text}'.");
 }
 
 internal enum RunCommand
@@ -50,6 +52,3 @@ internal enum RunCommand
     Demo,
     Reset,
 }
-
-/// <summary>The setup of a run is not possible. The message is one line that says what is wrong and what to do.</summary>
-internal sealed class RunException(string message) : Exception(message);
