@@ -91,7 +91,9 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
         CustomResourceSnapshot snapshot;
         try
         {
-            snapshot = (await notifications.WaitForResourceAsync(part.Name, change => HasEnded(change.Snapshot) || (part.IsServer && IsReady(change.Snapshot)), patience.Token)).Snapshot;
+            var reached = await notifications.WaitForResourceAsync(
+                part.Name, change => HasEnded(change.Snapshot) || (part.IsServer && IsReady(change.Snapshot)), patience.Token);
+            snapshot = reached.Snapshot;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -148,5 +150,10 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
 
     private static bool HasEnded(CustomResourceSnapshot snapshot) => KnownResourceStates.TerminalStates.Contains(snapshot.State?.Text);
 
-    private static string HowOf(CustomResourceSnapshot snapshot) => snapshot.ExitCode is { } code ? $"exit code {code}" : "no exit code";
+    private static string HowOf(CustomResourceSnapshot snapshot) => snapshot.ExitCode switch
+    {
+        null => "no exit code",
+        -1 => "killed",
+        { } code => $"exit code {code}",
+    };
 }

@@ -19,13 +19,13 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
 
     public void Append(string name, string line) => FileOf(name).WriteLine(line);
 
-    /// <summary>The last two lines of a resource that are not part of a stack trace, and where the others are.</summary>
+    /// <summary>The last two lines that a process wrote, other than stack traces, and where to find the rest.</summary>
     public string LastWords(string name)
     {
         var path = PathOf(name);
         using var reader = File.Exists(path) ? new StreamReader(path, new FileStreamOptions { Share = FileShare.ReadWrite }) : null;
         var lines = (reader?.ReadToEnd() ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var words = string.Join(' ', lines.Where(line => !line.StartsWith("at ", StringComparison.Ordinal)).TakeLast(2));
+        var words = string.Join(' ', lines.Where(IsWords).TakeLast(2));
         return $"{(words.Length > LongestLastWords ? words[..LongestLastWords] : words)} (log: {path})".TrimStart();
     }
 
@@ -36,6 +36,9 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
         foreach (var file in files.Values)
             file.Dispose();
     }
+
+    /// <summary>Not a frame of a stack, and not one of the lines that Aspire adds to a log.</summary>
+    private static bool IsWords(string line) => !line.StartsWith("at ", StringComparison.Ordinal) && !line.StartsWith("[sys] ", StringComparison.Ordinal);
 
     private string PathOf(string name) => Path.Combine(folder, name + ".log");
 

@@ -91,12 +91,10 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
     {
         var command = options.OnCoreTools
             ? new Command("func", ["start", "--no-build", "--port", $"{port}"]) { Folder = instance.App }
-            : Environment.GetEnvironmentVariable("INTERIM") is null ? Programs.Host(instance.App, port.Number) : Command.Dotnet("Payments.Functions.dll", "--port", $"{port}") with { Folder = instance.App };
+            : Programs.Host(instance.App, port.Number);
+        var (name, title) = index == 0 ? ("app", "The app") : ($"app-{index + 1}", $"Instance {index + 1} of the app");
         return Server(
-            new(Observed(Executable(index == 0 ? "app" : $"app-{index + 1}", command)), index == 0 ? "The app" : $"Instance {index + 1} of the app", $"Starting {port.Owner} on port {port}")
-            {
-                Patience = TimeSpan.FromSeconds(120),
-            },
+            new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}") { Patience = TimeSpan.FromSeconds(120) },
             port,
             "http",
             token => AnswersAsync(port, "/health/ready", token));
