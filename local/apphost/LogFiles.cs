@@ -11,12 +11,6 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
 
     private readonly ConcurrentDictionary<string, TextWriter> files = new();
 
-    /// <summary>Starts the file of a resource anew.</summary>
-    public void Begin(string name)
-    {
-        File.Delete(PathOf(name));
-    }
-
     public void Append(string name, string line) => FileOf(name).WriteLine(line);
 
     /// <summary>The last two lines that a process wrote, other than stack traces, and where to find the rest.</summary>

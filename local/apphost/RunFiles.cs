@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Payments.Kit;
 
 namespace Payments.AppHost;
 
@@ -17,8 +18,8 @@ internal sealed class RunFiles(string data) : IDisposable
 
     public string DemoMerchant { get; } = Path.Combine(data, "demo.json");
 
-    /// <summary>The id of the process that holds the lock, as its own name for itself: "process 1234".</summary>
-    public string Holder => File.Exists(ProcessId) ? $"process {File.ReadAllText(ProcessId).Trim()}" : "another process";
+    /// <summary>The process that holds the lock, for a message.</summary>
+    public string Holder => $"process {(File.Exists(ProcessId) ? File.ReadAllText(ProcessId).Trim() : "unknown")}";
 
     private string ProcessId { get; } = Path.Combine(data, "pid");
 
@@ -36,24 +37,14 @@ internal sealed class RunFiles(string data) : IDisposable
         }
 
         File.Delete(Running);
+        foreach (var log in Directory.EnumerateFiles(Logs, "*.log"))
+            File.Delete(log);
         File.WriteAllText(ProcessId, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
         return true;
     }
 
-    public void WriteRunning(IEnumerable<KeyValuePair<string, string>> variables)
-    {
-        var unfinished = Running + ".tmp";
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using (var writer = new StreamWriter(unfinished, options))
-        {
-            foreach (var (name, value) in variables)
-                writer.WriteLine($"{name}='{value}'");
-        }
-
-        File.Move(unfinished, Running, overwrite: true);
-    }
+    public void WriteRunning(IEnumerable<KeyValuePair<string, string>> variables) =>
+        PrivateFile.Write(Running, string.Concat(variables.Select(variable => $"{variable.Key}='{variable.Value}'\n")));
 
     public Dictionary<string, string> ReadRunning() =>
         File.ReadLines(Running).Select(line => line.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1].Trim('\''));
@@ -68,8 +59,14 @@ internal sealed class RunFiles(string data) : IDisposable
     {
         if (held is null)
             return;
-        File.Delete(Running);
-        File.Delete(ProcessId);
+
+        // Not after a reset.
+        if (Directory.Exists(data))
+        {
+            File.Delete(Running);
+            File.Delete(ProcessId);
+        }
+
         held.Dispose();
     }
 }
