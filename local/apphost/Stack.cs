@@ -89,9 +89,7 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
 
     private IResourceBuilder<ExecutableResource> AddApp(Port port, int index)
     {
-        var command = options.OnCoreTools
-            ? new Command("func", ["start", "--no-build", "--port", $"{port}"]) { Folder = instance.App }
-            : Programs.Host(instance.App, port.Number);
+        var command = options.OnCoreTools ? Programs.CoreTools(instance.App, port.Number) : Programs.Host(instance.App, port.Number);
         var (name, title) = index == 0 ? ("app", "The app") : ($"app-{index + 1}", $"Instance {index + 1} of the app");
         return Server(
             new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}") { Patience = TimeSpan.FromSeconds(120) },
