@@ -8,7 +8,7 @@ namespace Payments.Faults;
 
 /// <summary>What a run is to do. Everything else follows from the seed.</summary>
 /// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of so many rounds.</param>
-/// <param name="Mutation">A bug to be found, of <c>Mutations</c>; null is none.</param>
+/// <param name="Mutation">The deliberate bug of <c>Mutations</c> that the app is to have; null is none.</param>
 /// <param name="Rounds">The rounds of a short run; every second one ends with a night.</param>
 internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null, int Rounds = FaultRunOptions.DefaultRounds)
 {

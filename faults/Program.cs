@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Payments.Domain.Database;
 using Payments.Faults;
+using Payments.TestHooks.Bugs;
 
 var usage = $"""
     usage: ./bench faults [--seed N | --seeds FIRST-LAST] [--minutes M] [--transport storage|servicebus] [--mutation NAME] [--results FILE]
@@ -27,10 +27,10 @@ for (var i = 0; i < args.Length; i++)
         case "--verbose":
             verbose = true;
             continue;
-        case "--seed" when int.TryParse(value, CultureInfo.InvariantCulture, out first):
+        case "--seed" when int.TryParse(value, CultureInfo.InvariantCulture, out first) && first >= 0:
             last = first;
             break;
-        case "--seeds" when value.Split('-') is [var from, var to] && int.TryParse(from, CultureInfo.InvariantCulture, out first) && int.TryParse(to, CultureInfo.InvariantCulture, out last):
+        case "--seeds" when value.Split('-') is [var from, var to] && int.TryParse(from, CultureInfo.InvariantCulture, out first) && int.TryParse(to, CultureInfo.InvariantCulture, out last) && first >= 0:
             break;
         case "--minutes" when double.TryParse(value, CultureInfo.InvariantCulture, out var m) && m > 0:
             minutes = m;

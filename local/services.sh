@@ -183,7 +183,7 @@ prepare_faults() {
     start_azurite --memory
     unset AZURITE_ACCOUNTS
     local ahead=${1:-}
-    runnable functions functions/bin/crash -p:CrashPoints=true
+    runnable functions functions/bin
     export PAYMENTS_FAULTS_APP=$runnable
     runnable local/acquirer local/acquirer/bin
     export PAYMENTS_FAULTS_ACQUIRER=$runnable
@@ -201,14 +201,6 @@ end_faults() {
         case $(command_of "$pid") in *"$data"* | *Payments.*) kill -s KILL "$pid" 2>/dev/null || true ;; esac
     done < <(cat "$data/pids" 2>/dev/null)
     [ "${1:-}" = keep ] || postgres_remove
-}
-
-# The app that can be driven and killed: a second output, for tests and fault runs alone.
-build_crash_points() {
-    # The analyzers have read the same sources in the other build.
-    say "Building the app with crash points"
-    step build-crash dotnet build "$root/functions/Payments.Functions.csproj" -c "$configuration" -p:CrashPoints=true -p:RunAnalyzers=false -v quiet --nologo -clp:NoSummary ||
-        die "the app with crash points could not be built: $(last_words build-crash)"
 }
 
 # The folder in $runnable to start a program from. With $ahead it is compiled ahead of time, where the compiler for that can be had: much of what a process that lives for a minute does is

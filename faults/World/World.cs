@@ -120,6 +120,7 @@ internal sealed class World : IAsyncDisposable
             return;
         var app = Child.Start(_paths, $"app-{_seed}-{instance}", "dotnet", [Path.Combine(_folder, "app", "Payments.Functions.dll"), "--port", $"{_ports[instance]}"], Path.Combine(_folder, "app"), new Dictionary<string, string>
         {
+            ["DOTNET_STARTUP_HOOKS"] = _paths.TestHooks,
             ["PAYMENTS_CLOCK"] = Clock.FileOf(instance),
             ["PAYMENTS_MUTATION"] = _mutation,
 

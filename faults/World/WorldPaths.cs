@@ -16,8 +16,11 @@ internal sealed record WorldPaths(string Root, string Data, string Postgres, str
 
     public string Logs => Path.Combine(Data, "logs");
 
-    /// <summary>The app that can be driven.</summary>
+    /// <summary>The app as it is deployed.</summary>
     public string Functions { get; } = Required("PAYMENTS_FAULTS_APP");
+
+    /// <summary>What the app loads at its start, so that the run can drive its clock and give it a deliberate bug.</summary>
+    public string TestHooks { get; } = typeof(TestHooks.Bugs.Mutations).Assembly.Location;
 
     public string Acquirer { get; } = Required("PAYMENTS_FAULTS_ACQUIRER");
 
@@ -30,7 +33,7 @@ internal sealed record WorldPaths(string Root, string Data, string Postgres, str
         var paths = new WorldPaths(
             Required("PAYMENTS_FAULTS_ROOT"), Required("PAYMENTS_FAULTS_DATA"), Required("PAYMENTS_FAULTS_POSTGRES"), Required("PAYMENTS_FAULTS_ADMIN"), (int.Parse(ports[0], null), int.Parse(ports[1], null)));
         if (!File.Exists(Path.Combine(paths.Functions, "Payments.Functions.dll")))
-            throw new InvalidOperationException("The app that can be driven is not built: ./bench faults and ./test build it (dotnet build functions -p:CrashPoints=true).");
+            throw new InvalidOperationException("The app is not built: ./bench faults and ./test build it.");
         Directory.CreateDirectory(paths.Logs);
         return paths;
     }

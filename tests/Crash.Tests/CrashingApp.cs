@@ -13,7 +13,7 @@ using Payments.Domain.Database;
 namespace Payments.Crash.Tests;
 
 /// <summary>
-/// The app built with crash points, on a database of its own, beside an acquirer of its own. The acquirer sends no webhooks here: what was lost has to be
+/// The app with the hook that kills it, on a database of its own, beside an acquirer of its own. The acquirer sends no webhooks here: what was lost has to be
 /// found by asking.
 /// </summary>
 internal sealed class CrashingApp : IAsyncDisposable
@@ -72,6 +72,7 @@ internal sealed class CrashingApp : IAsyncDisposable
     {
         _app = Start(Path.Combine(_folder, "app"), "Payments.Functions.dll", ["--port", _port.ToString(CultureInfo.InvariantCulture)], new()
         {
+            ["DOTNET_STARTUP_HOOKS"] = typeof(TestHooks.Bugs.Mutations).Assembly.Location,
             ["PAYMENTS_CRASH_AT"] = crashAt ?? "",
             ["AzureWebJobs.ResolveAttempts.Disabled"] = crashAt is null ? "false" : "true",
         });
@@ -173,9 +174,9 @@ internal sealed class CrashingApp : IAsyncDisposable
     private string CopyApp()
     {
         var root = Root();
-        var built = Path.Combine(root, "functions", "bin", "crash", Configuration(), "net10.0");
+        var built = Path.Combine(root, "functions", "bin", Configuration(), "net10.0");
         if (!File.Exists(Path.Combine(built, "Payments.Functions.dll")))
-            throw new InvalidOperationException("The app with crash points is not built: ./test builds it (dotnet build functions -p:CrashPoints=true).");
+            throw new InvalidOperationException("The app is not built: ./test builds it.");
         foreach (var file in Directory.EnumerateFiles(built, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(_folder, "app", Path.GetRelativePath(built, file));
