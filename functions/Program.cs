@@ -1,5 +1,6 @@
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Payments.Functions;
@@ -9,6 +10,7 @@ var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
 builder.UseMiddleware<RequestMiddleware>();
 builder.UseMiddleware<AuthenticationMiddleware>();
+builder.Services.AddSingleton<CallerAddress>();
 builder.Services.AddPayments(builder.Configuration);
 builder.Services.AddTelemetry(builder.Configuration);
 

@@ -15,6 +15,9 @@ public sealed class RequestBudget(double perSecond, double burst, TimeProvider t
 
     private readonly ConcurrentDictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
 
+    /// <summary>Whether no caller has taken a token yet.</summary>
+    public bool IsUnused => _buckets.IsEmpty;
+
     /// <summary>Takes a token. Null when there was one, otherwise how long until there is.</summary>
     public TimeSpan? Take(string caller)
     {

@@ -40,7 +40,8 @@ public sealed class PayoutFunctions(PayoutReads reads, ManualPayouts manual)
         return Api.List(rows, page.Limit, PayoutResource.Of, PayoutJson.Default.PayoutResource);
     }
 
-    [Function("PreviewPayout")]
+    // The host tries routes in the order of function names: this one must come before GetPayout, whose route would take the request.
+    [Function("ComputePayoutPreview")]
     public async Task<IResult> PreviewAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payouts/preview")] HttpRequest request, FunctionContext context, CancellationToken ct)
     {

@@ -10,10 +10,10 @@ namespace Payments.Functions.Middleware;
 
 /// <summary>
 /// Lets only callers with a valid key at <c>/v1</c>. Partners prove themselves by their webhooks' signatures, and the health endpoints tell nothing
-/// that is not for everyone. A key that may only read is stopped here at whatever would change something, and so is whoever asks too often: a key by
-/// <c>Http:RequestsPerSecond</c>, an address that tries wrong keys by a limit of its own.
+/// that is not for everyone. A key that may only read is refused every request that could change something. A key that sends more than
+/// <c>Http:RequestsPerSecond</c> is refused, and so is an address that tries wrong keys, by a limit of its own.
 /// </summary>
-internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration configuration, TimeProvider time) : IFunctionsWorkerMiddleware
+internal sealed class AuthenticationMiddleware(ApiKeys keys, CallerAddress addresses, IConfiguration configuration, TimeProvider time) : IFunctionsWorkerMiddleware
 {
     // A burst is what two seconds fill: clients that work off a queue send in bursts.
     private readonly RequestBudget _requests = new(
@@ -26,7 +26,7 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration conf
     {
         if (context.GetHttpContext() is { } http && http.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase))
         {
-            var (caller, refusal) = await AdmitAsync(http.Request, http.RequestAborted);
+            var (caller, refusal) = await AdmitAsync(context, http, http.RequestAborted);
             if (caller is null)
             {
                 context.GetInvocationResult().Value = Problems.Of(refusal!);
@@ -39,11 +39,11 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration conf
         await next(context);
     }
 
-    private async ValueTask<(Caller? Caller, Refusal? Refusal)> AdmitAsync(HttpRequest request, CancellationToken ct)
+    private async ValueTask<(Caller? Caller, Refusal? Refusal)> AdmitAsync(FunctionContext context, HttpContext http, CancellationToken ct)
     {
         const string Scheme = "Bearer ";
-        var address = AddressOf(request);
-        if (_wrongKeys.Look(address) is { } wait)
+        var request = http.Request;
+        if (!_wrongKeys.IsUnused && _wrongKeys.Look(addresses.Of(context, http)) is { } wait)
             return (null, TooMany("Too many requests with wrong keys came from this address.", wait));
         string? header = request.Headers.Authorization;
         var caller = header is { Length: > 7 and < 512 } && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
@@ -51,7 +51,7 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration conf
             : null;
         if (caller is null)
         {
-            _wrongKeys.Take(address);
+            _wrongKeys.Take(addresses.Of(context, http));
             return (null, new Refusal(RefusalCode.Unauthenticated, "Send a valid key: Authorization: Bearer sk_...."));
         }
 
@@ -63,16 +63,4 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys, IConfiguration conf
     }
 
     private static Refusal TooMany(string detail, TimeSpan wait) => new(RefusalCode.RateLimited, detail, RetryAfter: wait);
-
-    // The platform's front end appends the address that it saw; what stands before it is the caller's own word.
-    private static string AddressOf(HttpRequest request)
-    {
-        var forwarded = request.Headers["X-Forwarded-For"].ToString();
-        var last = forwarded[(forwarded.LastIndexOf(',') + 1)..].Trim();
-        return last.Length is > 0 and <= 64 ? WithoutPort(last) : request.HttpContext.Connection.RemoteIpAddress?.ToString() ?? "";
-
-        // 203.0.113.7:51234 and [2001:db8::1]:51234, and either without its port.
-        static string WithoutPort(string text) => text.IndexOf(']', StringComparison.Ordinal) is var end and > 0 ? text[..(end + 1)]
-            : text.IndexOf(':', StringComparison.Ordinal) is var port and > 0 && text.LastIndexOf(':') == port ? text[..port] : text;
-    }
 }

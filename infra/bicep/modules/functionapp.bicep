@@ -64,6 +64,8 @@ var settings = {
   ServiceBus__clientId: identityClientId
   ServiceBus__fullyQualifiedNamespace: serviceBusHost
   Http__RequestsPerSecond: string(requestsPerSecond)
+  // The front end of Azure Functions appends the caller's address to X-Forwarded-For. Add one for each proxy of yours before it, such as Front Door.
+  Http__TrustedProxies: '1'
   Platform__ApiKeyHashes: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/platform-api-key-hashes)'
   Providers__Sandbox__BaseAddress: processorAddress
   Providers__Sandbox__ApiKey: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/processor-api-key)'
