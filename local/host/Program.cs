@@ -1,0 +1,3 @@
+using FunctionsHost.Hosting;
+
+return await FunctionsApp.RunAsync(args, Console.Out);
