@@ -4,6 +4,8 @@ namespace Payments.Faults;
 internal enum FaultKind
 {
     KillInstance,
+    KillHost,
+    KillWorker,
     RestartPostgresFast,
     RestartPostgresImmediate,
     DropConnections,

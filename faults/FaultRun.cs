@@ -72,7 +72,7 @@ internal sealed class FaultRun
     }
 
     /// <summary>Runs a seed. A world with a violation is left in its database and folder.</summary>
-    public static async Task<FaultRunResult> RunAsync(WorldPaths paths, PostgresServer postgres, FaultRunOptions options, TextWriter log)
+    public static async Task<FaultRunResult> RunAsync(FaultServers servers, FaultRunOptions options, TextWriter log)
     {
         var started = Stopwatch.GetTimestamp();
         FaultRunResult result;
@@ -80,10 +80,10 @@ internal sealed class FaultRun
         var tally = new Tally();
         try
         {
-            await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
+            await using (world = await World.StartAsync(servers, options.Seed, options.Transport, options.Mutation))
             {
-                await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
-                result = await new FaultRun(world, servers, tally, options, log, started).RunAsync();
+                await using var merchants = await MerchantServers.StartAsync(options.Seed, tally);
+                result = await new FaultRun(world, merchants, tally, options, log, started).RunAsync();
             }
         }
 #pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.

@@ -3,20 +3,20 @@ namespace Payments.Faults.Tests;
 /// <summary>The servers that all runs of the class share.</summary>
 public sealed class FaultServer : IAsyncLifetime
 {
-    private WorldPaths? _paths;
-    private PostgresServer? _postgres;
+    private FaultServers? _servers;
 
-    public async ValueTask InitializeAsync()
-    {
-        _paths = WorldPaths.FromEnvironment();
-        _postgres = await PostgresServer.StartAsync(_paths);
-    }
+    public async ValueTask InitializeAsync() => _servers = await FaultServers.StartAsync();
 
     public async ValueTask DisposeAsync()
     {
-        if (_postgres is not null)
-            await _postgres.DisposeAsync();
+        if (_servers is not null)
+            await _servers.DisposeAsync();
     }
 
-    internal Task<FaultRunResult> RunAsync(FaultRunOptions options) => FaultRun.RunAsync(_paths!, _postgres!, options, TextWriter.Null);
+    internal async Task<FaultRunResult> RunAsync(FaultRunOptions options)
+    {
+        var result = await FaultRun.RunAsync(_servers!, options, TextWriter.Null);
+        _servers!.Keep |= result.Violations.Count > 0 && options.Mutation is null;
+        return result;
+    }
 }
