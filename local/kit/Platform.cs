@@ -16,6 +16,9 @@ public sealed record PlatformOptions
     /// <summary>An acquirer that runs already, with its key; null starts one.</summary>
     public (Uri Address, Secrets Secrets)? Acquirer { get; init; }
 
+    /// <summary>The acquirer's port; null takes a free one.</summary>
+    public int? AcquirerPort { get; init; }
+
     /// <summary>A storage account of this platform's own; null takes the one of the servers.</summary>
     public string? Storage { get; init; }
 
@@ -99,7 +102,9 @@ public sealed class Platform : IAsyncDisposable
     /// <param name="environment">Variables for this start only.</param>
     public async Task StartAppAsync(IReadOnlyDictionary<string, string>? environment = null)
     {
-        var command = Programs.Host(Path.Combine(_folder, "app"), AppPort).With(_options.Environment).With(environment ?? new Dictionary<string, string>());
+        var folder = Path.Combine(_folder, "app");
+        var host = System.Environment.GetEnvironmentVariable("PAYMENTS_TEST_HOST") == "func" ? Programs.CoreTools(folder, AppPort) : Programs.Host(folder, AppPort);
+        var command = host.With(_options.Environment).With(environment ?? new Dictionary<string, string>());
         _app = ChildProcess.Start($"app-{_name}", command, _servers.Logs);
         await Eventually.AnswersAsync(_app, new Uri(AppAddress, "/health/ready"), Patience);
     }
@@ -167,7 +172,7 @@ public sealed class Platform : IAsyncDisposable
         }
         else
         {
-            var port = FreePorts.Take();
+            var port = _options.AcquirerPort ?? FreePorts.Take();
             AcquirerAddress = new Uri($"http://127.0.0.1:{port}");
             var webhooks = _options.AcquirerSendsWebhooks ? new Uri(AppAddress, "/webhooks/sandbox") : null;
             _acquirer = ChildProcess.Start($"acquirer-{_name}", Programs.Acquirer(port, Secrets, Path.Combine(_folder, "acquirer"), webhooks), _servers.Logs);

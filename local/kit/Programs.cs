@@ -53,6 +53,10 @@ public static class Programs
     public static Command Host(string app, int port) =>
         Command.Dotnet(Repository.Built("local/host", "FunctionsHost.dll"), "--app", app, "--port", $"{port}") with { Folder = app };
 
+    /// <summary>The app on Azure Functions Core Tools, from the same folder.</summary>
+    /// <inheritdoc cref="Host"/>
+    public static Command CoreTools(string app, int port) => new("func", ["start", "--no-build", "--port", $"{port}"]) { Folder = app };
+
     /// <summary>Copies the published app, so that a build does not replace files of an app that runs, and writes its settings.</summary>
     public static void CopyApp(string folder, string settings)
     {

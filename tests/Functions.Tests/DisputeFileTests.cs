@@ -11,9 +11,7 @@ public sealed class DisputeFileTests(RunningApp app)
     private const string Header =
         "dispute_id,version,payment_id,payment_reference,stage,status,reason_code,currency,amount,evidence_due_by,withdrawn_amount,reinstated_amount,updated_at\n";
 
-    private readonly BlobServiceClient _blobs = new(Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE") is { Length: > 0 } storage
-        ? storage
-        : throw new InvalidOperationException("PAYMENTS_TEST_STORAGE is not set: ./test starts the storage and sets it."));
+    private readonly BlobServiceClient _blobs = new(app.Storage);
 
     [Fact]
     public async Task Drop_GoodAndBadLines_ReachesTheApiTheBooksTheArchiveAndTheRejects()
@@ -103,7 +101,29 @@ public sealed class DisputeFileTests(RunningApp app)
     {
         var inbox = _blobs.GetBlobContainerClient("disputes-inbox");
         await inbox.CreateIfNotExistsAsync();
-        await inbox.GetBlobClient($"sandbox/{name}").UploadAsync(BinaryData.FromBytes(content));
+        var blob = inbox.GetBlobClient($"sandbox/{name}");
+        await blob.UploadAsync(BinaryData.FromBytes(content));
+
+        // As Event Grid tells the Functions host of a new blob; Azurite sends no events.
+        object[] events =
+        [
+            new
+            {
+                id = Guid.NewGuid(),
+                eventType = "Microsoft.Storage.BlobCreated",
+                subject = $"/blobServices/default/containers/{inbox.Name}/blobs/{blob.Name}",
+                eventTime = TimeProvider.System.GetUtcNow(),
+                dataVersion = "",
+                metadataVersion = "1",
+                topic = "/local",
+                data = new { api = "PutBlob", url = blob.Uri, contentType = "text/csv", contentLength = content.Length, blobType = "BlockBlob" },
+            },
+        ];
+        using var http = new HttpClient();
+        using var body = new StringContent(System.Text.Json.JsonSerializer.Serialize(events), Encoding.UTF8, "application/json");
+        body.Headers.Add("aeg-event-type", "Notification");
+        using var answer = await http.PostAsync(new Uri(app.Address, "/runtime/webhooks/blobs?functionName=Host.Functions.ReceiveDisputeFile"), body);
+        Assert.Equal(System.Net.HttpStatusCode.Accepted, answer.StatusCode);
     }
 
     /// <summary>The file's summary once it is done; found among the latest, whatever other tests drop.</summary>

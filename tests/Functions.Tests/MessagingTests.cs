@@ -50,24 +50,24 @@ public sealed class MessagingTests(RunningApp app)
         Assert.Equal(403, (await app.SendAsync(HttpMethod.Delete, $"/v1/dead_letters/{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}", merchant.Key)).Status);
     }
 
-    private static async Task SendAsync(string queue, string text)
+    private async Task SendAsync(string queue, string text)
     {
-        switch (Environment.GetEnvironmentVariable("PAYMENTS_TEST_TRANSPORT"))
+        switch (app.Transport)
         {
             case "storage":
                 var queues = new QueueServiceClient(
-                    Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE"), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
+                    app.Storage, new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
                 var client = queues.GetQueueClient(queue);
                 await client.CreateIfNotExistsAsync();
                 await client.SendMessageAsync(text);
                 break;
             case "servicebus":
-                await using (var bus = new ServiceBusClient(Environment.GetEnvironmentVariable("PAYMENTS_TEST_SERVICEBUS")))
+                await using (var bus = new ServiceBusClient(app.ServiceBus))
                 await using (var sender = bus.CreateSender(queue))
                     await sender.SendMessageAsync(new ServiceBusMessage(text));
                 break;
             default:
-                Assert.Skip("PAYMENTS_TEST_TRANSPORT names no transport that a test can send to: ./test sets it.");
+                Assert.Skip("PAYMENTS_TEST_TRANSPORT names no transport that a test can send to.");
                 break;
         }
     }
@@ -82,16 +82,16 @@ public sealed class MessagingTests(RunningApp app)
         return [.. answer.Json["data"]!.AsArray().Select(letter => letter!)];
     }
 
-    private static async Task<bool> IsWaitingAsync(string queue, Guid id)
+    private async Task<bool> IsWaitingAsync(string queue, Guid id)
     {
-        if (Environment.GetEnvironmentVariable("PAYMENTS_TEST_SERVICEBUS") is { Length: > 0 } connection)
+        if (app.ServiceBus is { Length: > 0 } connection)
         {
             await using var bus = new ServiceBusClient(connection);
             await using var receiver = bus.CreateReceiver(queue);
             return (await receiver.PeekMessagesAsync(250)).Any(message => message.MessageId == $"{id:N}-2" && message.State == ServiceBusMessageState.Scheduled);
         }
 
-        await using var source = NpgsqlDataSource.Create(Environment.GetEnvironmentVariable("PAYMENTS_TEST_OWNER_POSTGRES")!);
+        await using var source = NpgsqlDataSource.Create(app.OwnerPostgres);
         await using var command = source.CreateCommand("SELECT count(*) FROM payments.outbox WHERE id = $1 AND put_back = 2");
         command.Parameters.Add(new() { Value = id });
         return await command.ExecuteScalarAsync() is 1L;

@@ -1,50 +1,89 @@
 using System.Net.Http.Headers;
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Payments.Functions.Tests.Contract;
+using Payments.Kit;
 
 [assembly: AssemblyFixture(typeof(Payments.Functions.Tests.RunningApp))]
 
 namespace Payments.Functions.Tests;
 
 /// <summary>
-/// The app under test, already running somewhere: self-hosted, on Core Tools, or deployed. It is known by its address and keys alone, from the
-/// environment that <c>./test</c> sets.
+/// The app under test: started by the kit under the local host, with servers of its own, or already running somewhere (on Core Tools, on Microsoft's host,
+/// deployed) where <c>PAYMENTS_TEST_APP_URL</c> and its companions name it. Tests know it by its address and keys alone.
 /// </summary>
 public sealed class RunningApp : IAsyncLifetime
 {
-    public const string UrlVariable = "PAYMENTS_TEST_APP_URL";
-
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
+    private TestServers? _servers;
+    private Platform? _platform;
     private OpenApiContract? _contract;
 
     /// <summary>How long anything asynchronous may take before a test gives up on it.</summary>
     public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(90);
 
-    public Uri Address { get; } = new(Required(UrlVariable));
+    public Uri Address { get; private set; } = null!;
 
-    public string PlatformKey { get; } = Required("PAYMENTS_TEST_PLATFORM_KEY");
+    public string PlatformKey { get; private set; } = "";
 
-    public Uri AcquirerAddress { get; } = new(Required("PAYMENTS_TEST_ACQUIRER_URL"));
+    public Uri AcquirerAddress { get; private set; } = null!;
 
-    public string AcquirerKey { get; } = Required("PAYMENTS_TEST_ACQUIRER_KEY");
+    public string AcquirerKey { get; private set; } = "";
 
     /// <summary>The secret with which the acquirer signs its webhooks (<c>whsec_...</c>).</summary>
-    public string WebhookSecret { get; } = Required("PAYMENTS_TEST_SANDBOX_WEBHOOK_SECRET");
+    public string WebhookSecret { get; private set; } = "";
 
-    public ValueTask InitializeAsync()
+    /// <summary>What carries messages: <c>storage</c> or <c>servicebus</c>; empty where it is not known.</summary>
+    public string Transport { get; private set; } = "";
+
+    /// <summary>The connection string of the app's storage account; empty where it is not known.</summary>
+    public string Storage { get; private set; } = "";
+
+    /// <summary>The connection string of Service Bus; empty on the other transport.</summary>
+    public string ServiceBus { get; private set; } = "";
+
+    /// <summary>The connection string of the owner of the app's database.</summary>
+    public string OwnerPostgres { get; private set; } = "";
+
+    /// <summary>The servers that the kit started; null where the app runs elsewhere.</summary>
+    internal TestServers? Servers => _servers;
+
+    /// <summary>The acquirer and its secrets, for another app beside this one.</summary>
+    internal Platform? Platform => _platform;
+
+    public async ValueTask InitializeAsync()
     {
+        // The contract's validator comes from npm.
+        await Tools.InstallAsync();
+        if (Variable("PAYMENTS_TEST_APP_URL") is { Length: > 0 } url)
+        {
+            Address = new Uri(url);
+            PlatformKey = Required("PAYMENTS_TEST_PLATFORM_KEY");
+            AcquirerAddress = new Uri(Required("PAYMENTS_TEST_ACQUIRER_URL"));
+            AcquirerKey = Required("PAYMENTS_TEST_ACQUIRER_KEY");
+            WebhookSecret = Required("PAYMENTS_TEST_SANDBOX_WEBHOOK_SECRET");
+            (Transport, Storage, ServiceBus) = (Variable("PAYMENTS_TEST_TRANSPORT"), Variable("PAYMENTS_TEST_STORAGE"), Variable("PAYMENTS_TEST_SERVICEBUS"));
+            OwnerPostgres = Variable("PAYMENTS_TEST_OWNER_POSTGRES");
+        }
+        else
+        {
+            await StartAsync();
+        }
+
         _contract = new OpenApiContract();
-        return ValueTask.CompletedTask;
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _contract?.Dispose();
         _http.Dispose();
-        return ValueTask.CompletedTask;
+        if (_platform is not null)
+            await _platform.DisposeAsync();
+        if (_servers is not null)
+            await _servers.DisposeAsync();
     }
 
     /// <summary>Sends a request and holds the answer against the contract.</summary>
@@ -127,10 +166,54 @@ public sealed class RunningApp : IAsyncLifetime
         }
     }
 
-    private static string Required(string variable) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
-            ? value
-            : throw new InvalidOperationException($"{variable} is not set: ./test starts the app and sets it.");
+    private static string Variable(string name) => Environment.GetEnvironmentVariable(name) ?? "";
+
+    private static string Required(string variable) => Variable(variable) is { Length: > 0 } value
+        ? value
+        : throw new InvalidOperationException($"{variable} is not set. It belongs to PAYMENTS_TEST_APP_URL, which names an app that runs already.");
+
+    private async Task StartAsync()
+    {
+        Transport = typeof(RunningApp).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "Payments.Transport").Value!;
+        var name = "functions-" + Transport;
+        _servers = await TestServers.StartAsync(name, storage: true);
+        var acquirer = FreePorts.Take();
+        _platform = await Platform.StartAsync(_servers, name, new PlatformOptions
+        {
+            Transport = Transport,
+            AcquirerPort = acquirer,
+            Settings = new Dictionary<string, string>
+            {
+                // One currency goes to the bank by file, the others by the sandbox bank's API.
+                ["Payouts__Rails__USD"] = "file",
+
+                // Tests speak as a proxy would: the last entry of X-Forwarded-For is the caller.
+                ["Http__TrustedProxies"] = "1",
+
+                // More providers of the sandbox's kind, for routing: one that works as well, and one that nobody can reach. The first fails on purpose so
+                // often in these tests that its circuit would open.
+                ["Providers__Sandbox__Http__CircuitMinimumCalls"] = "10000",
+                ["Providers__sandbox_backup__Type"] = "sandbox",
+                ["Providers__sandbox_backup__BaseAddress"] = $"http://127.0.0.1:{acquirer}",
+                ["Providers__sandbox_backup__ApiKey"] = _servers.Secrets.AcquirerKey,
+                ["Providers__sandbox_down__Type"] = "sandbox",
+                ["Providers__sandbox_down__BaseAddress"] = "http://127.0.0.1:1",
+                ["Providers__sandbox_down__ApiKey"] = "none",
+            },
+
+            // What the app tells about itself goes to the tests, soon.
+            Environment = new Dictionary<string, string>
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{TelemetryReceiver.Port}",
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "300",
+                ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000",
+            },
+        });
+        Address = _platform.AppAddress;
+        (PlatformKey, AcquirerKey, WebhookSecret) = (_platform.Secrets.PlatformKey, _platform.Secrets.AcquirerKey, _platform.Secrets.WebhookSecret);
+        (AcquirerAddress, Storage, ServiceBus, OwnerPostgres) = (_platform.AcquirerAddress, _platform.Storage, _platform.ServiceBus, _platform.Logins.Owner);
+    }
 }
 
 /// <summary>One answer of the app.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Payments.Kit;
 
 [assembly: AssemblyFixture(typeof(Payments.Functions.Tests.TelemetryReceiver))]
 
@@ -13,7 +14,10 @@ public sealed record ReceivedSpan(string Trace, string Id, string Parent, string
 /// <summary>Stands where the app's telemetry goes: takes OTLP over HTTP and keeps spans and the names of metrics.</summary>
 public sealed class TelemetryReceiver : IAsyncLifetime
 {
-    public const string PortVariable = "PAYMENTS_TEST_OTLP_PORT";
+    /// <summary>Where telemetry comes in; null where the app runs elsewhere and <c>PAYMENTS_TEST_OTLP_PORT</c> does not say.</summary>
+    public static int? Port { get; } = Environment.GetEnvironmentVariable("PAYMENTS_TEST_OTLP_PORT") is { Length: > 0 } port
+        ? int.Parse(port, CultureInfo.InvariantCulture)
+        : Environment.GetEnvironmentVariable("PAYMENTS_TEST_APP_URL") is { Length: > 0 } ? null : FreePorts.Take();
 
     private readonly HttpListener _listener = new();
     private readonly ConcurrentQueue<ReceivedSpan> _spans = new();
@@ -29,7 +33,7 @@ public sealed class TelemetryReceiver : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        if (Environment.GetEnvironmentVariable(PortVariable) is { Length: > 0 } port)
+        if (Port is { } port)
         {
             _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
             _listener.Start();

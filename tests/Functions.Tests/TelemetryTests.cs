@@ -10,7 +10,7 @@ public sealed class TelemetryTests(RunningApp app, TelemetryReceiver telemetry)
     [Fact]
     public async Task Charge_FromTheRequestToTheMerchantsWebhook_IsOneTrace()
     {
-        Assert.SkipUnless(telemetry.IsThere, $"{TelemetryReceiver.PortVariable} is not set: the app sends its telemetry elsewhere.");
+        Assert.SkipUnless(telemetry.IsThere, "The app sends its telemetry elsewhere.");
         using var sink = Listen(out var address);
         var merchant = await app.CreateMerchantAsync();
         await merchant.PostAsync("/v1/webhook_endpoints", new { url = address });
@@ -39,7 +39,7 @@ public sealed class TelemetryTests(RunningApp app, TelemetryReceiver telemetry)
     [Fact]
     public async Task Metrics_AfterACharge_AreExportedUnderTheirNames()
     {
-        Assert.SkipUnless(telemetry.IsThere, $"{TelemetryReceiver.PortVariable} is not set: the app sends its telemetry elsewhere.");
+        Assert.SkipUnless(telemetry.IsThere, "The app sends its telemetry elsewhere.");
         await (await app.CreateMerchantAsync()).ChargeAsync();
         string[] expected = ["payments.charges.outcomes", "payments.provider.latency", "payments.group_commit.batch_size", "payments.group_commit.wait", "payments.outbox.oldest"];
 

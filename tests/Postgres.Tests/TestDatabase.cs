@@ -1,18 +1,17 @@
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Kit;
 
 [assembly: AssemblyFixture(typeof(Payments.Postgres.Tests.TestServer))]
 
 namespace Payments.Postgres.Tests;
 
 /// <summary>
-/// The Postgres that the tests run on, and the migrated template that each test class clones. <c>PAYMENTS_TEST_POSTGRES</c> names a
-/// login that may create roles and databases; without it the tests are skipped, except on CI, where they fail.
+/// The Postgres and the storage account that the tests run on, and the migrated template that each test class clones. <c>PAYMENTS_TEST_POSTGRES</c> names
+/// another server: a login that may create roles and databases.
 /// </summary>
 public sealed class TestServer : IAsyncLifetime
 {
-    public const string Variable = "PAYMENTS_TEST_POSTGRES";
-
     private const string OwnerLogin = "payments_test_owner";
     private const string AppLogin = "payments_test_app";
 
@@ -20,10 +19,13 @@ public sealed class TestServer : IAsyncLifetime
     private const string Password = "payments-test";
 
     private readonly SemaphoreSlim _gate = new(1);
-    private readonly string? _admin = Environment.GetEnvironmentVariable(Variable);
     private readonly string _run = $"payments_test_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}";
+    private TestServers? _servers;
     private Task? _template;
     private int _clones;
+
+    /// <summary>The connection string of a storage account, which all tests share.</summary>
+    public static string Storage { get; private set; } = "";
 
     public string OwnerOf(string database) => Login(OwnerLogin, database);
 
@@ -57,22 +59,20 @@ public sealed class TestServer : IAsyncLifetime
 
     public Task DropAsync(string database) => ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
 
-    public string Admin()
-    {
-        if (!string.IsNullOrWhiteSpace(_admin))
-            return _admin;
-        if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
-            throw new InvalidOperationException($"{Variable} is missing: on CI these tests need a Postgres server.");
-        Assert.Skip($"{Variable} is not set, so there is no Postgres to test on.");
-        return "";
-    }
+    public string Admin() => _servers!.Admin;
 
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+    public async ValueTask InitializeAsync()
+    {
+        _servers = await TestServers.StartAsync("postgres", storage: true);
+        Storage = _servers.Storage;
+    }
 
     public async ValueTask DisposeAsync()
     {
         if (_template is not null)
             await DropAsync(_run);
+        if (_servers is not null)
+            await _servers.DisposeAsync();
         _gate.Dispose();
     }
 
@@ -116,14 +116,9 @@ public sealed class TestDatabase(TestServer server) : IAsyncLifetime
 
     public string OwnerConnectionString => server.OwnerOf(Name);
 
-    // Asked for in a test, so that a test without a server is skipped by its own line.
-    private string Name => _name ?? server.Admin();
+    private string Name => _name!;
 
-    public async ValueTask InitializeAsync()
-    {
-        if (Environment.GetEnvironmentVariable(TestServer.Variable) is { Length: > 0 })
-            _name = await server.CloneAsync();
-    }
+    public async ValueTask InitializeAsync() => _name = await server.CloneAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -21,7 +21,7 @@ public sealed class DocumentedReceiverTests
             free.Start();
             var port = ((IPEndPoint)free.LocalEndpoint).Port;
             free.Stop();
-            using var receiver = Node(Snippet(0), ("WEBHOOK_SECRET", secret), ("PORT", port.ToString(CultureInfo.InvariantCulture)));
+            using var receiver = await NodeAsync(Snippet(0), ("WEBHOOK_SECRET", secret), ("PORT", port.ToString(CultureInfo.InvariantCulture)));
             try
             {
                 using var http = new HttpClient { BaseAddress = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/")) };
@@ -57,7 +57,7 @@ public sealed class DocumentedReceiverTests
         var calls = string.Concat(cases.Select(c => string.Create(
             CultureInfo.InvariantCulture,
             $"console.log(isGenuine(body, {{ 'webhook-id': 'evt_1', 'webhook-timestamp': '{c.Time}', 'webhook-signature': '{c.Signature}' }}));\n")));
-        using var node = Node(
+        using var node = await NodeAsync(
             $"{Snippet(1)}\nconst body = Buffer.from('{Convert.ToBase64String(body)}', 'base64');\n{calls}console.log(isGenuine(body, {{}}));",
             ("WEBHOOK_PUBLIC_KEY", StandardWebhooksEd25519.PublicKeyOf(privateKey)));
 
@@ -88,15 +88,15 @@ public sealed class DocumentedReceiverTests
 
     private static string Snippet(int number)
     {
-        var docs = File.ReadAllText(Path.Combine(PublishedLibraryTests.Root(), "docs", "webhooks.md"));
+        var docs = File.ReadAllText(Path.Combine(Payments.Kit.Repository.Root, "docs", "webhooks.md"));
         var parts = docs.Split("```js\n");
         return parts[number + 1].Split("```")[0];
     }
 
-    private static Process Node(string script, params (string Name, string Value)[] environment)
+    private static async Task<Process> NodeAsync(string script, params (string Name, string Value)[] environment)
     {
         // A module that is not a file looks for its packages from the working directory.
-        var modules = PublishedLibraryTests.Modules("standardwebhooks");
+        var modules = await PublishedLibraryTests.ModulesAsync();
         var start = new ProcessStartInfo("node", ["--input-type=module", "--eval", script]) { WorkingDirectory = Path.GetDirectoryName(modules), RedirectStandardOutput = true };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;

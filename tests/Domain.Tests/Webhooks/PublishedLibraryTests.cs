@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Payments.Domain.Webhooks;
 using Payments.Domain.Webhooks.Inbound;
+using Payments.Kit;
 
 namespace Payments.Domain.Tests.Webhooks;
 
@@ -58,7 +59,7 @@ public sealed class PublishedLibraryTests
     [MemberData(nameof(Bodies))]
     public async Task StandardWebhooks_OurSignature_IsTakenByThePublishedLibraryAndTheirsByUs(string body)
     {
-        var modules = Modules("standardwebhooks");
+        var modules = await ModulesAsync();
         var bytes = Encoding.UTF8.GetBytes(body);
         var time = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var signature = StandardWebhooks.Sign(StandardWebhooks.KeyOf(Secret)!, "evt_1", time, bytes);
@@ -87,7 +88,7 @@ public sealed class PublishedLibraryTests
         var publicKey = StandardWebhooksEd25519.PublicKeyOf(privateKey);
         using var key = SigningKey.Parse(privateKey);
         var signature = key.Sign("evt_1", time, bytes);
-        var answer = await AskAsync(Modules("standardwebhooks"), new { kind = "ed25519", privateKey, publicKey, signature, id = "evt_1", time, body = Convert.ToBase64String(bytes) });
+        var answer = await AskAsync(await ModulesAsync(), new { kind = "ed25519", privateKey, publicKey, signature, id = "evt_1", time, body = Convert.ToBase64String(bytes) });
 
         Assert.True(answer.GetProperty("verified").GetBoolean());
         Assert.Equal(signature, answer.GetProperty("signature").GetString());
@@ -97,7 +98,7 @@ public sealed class PublishedLibraryTests
     [Fact]
     public async Task StandardWebhooks_BodyChanged_IsRefusedByThePublishedLibrary()
     {
-        var modules = Modules("standardwebhooks");
+        var modules = await ModulesAsync();
         var time = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var answer = await AskAsync(modules, new
         {
@@ -121,7 +122,7 @@ public sealed class PublishedLibraryTests
     [MemberData(nameof(Bodies))]
     public async Task Stripe_SignedByThePublishedLibrary_IsVerifiedByUs(string body)
     {
-        var modules = Modules("stripe");
+        var modules = await ModulesAsync();
         var now = TimeProvider.System.GetUtcNow();
         var answer = await AskAsync(modules, new { kind = "stripe", secret = "whsec_test", time = now.ToUnixTimeSeconds(), body = Convert.ToBase64String(Encoding.UTF8.GetBytes(body)) });
         var headers = new HeaderDictionary { ["Stripe-Signature"] = answer.GetProperty("header").GetString() };
@@ -131,24 +132,10 @@ public sealed class PublishedLibraryTests
         Assert.Equal(WebhookRefusal.BadSignature, new StripeWebhookVerifier(["whsec_test"]).Verify(headers, Encoding.UTF8.GetBytes(body + " "), now).Refusal);
     }
 
-    internal static string Modules(string library)
+    internal static async Task<string> ModulesAsync()
     {
-        var modules = Environment.GetEnvironmentVariable("PAYMENTS_TEST_NODE_MODULES") is { Length: > 0 } stated ? stated : Path.Combine(Root(), "local", "node_modules");
-        if (!Directory.Exists(Path.Combine(modules, library)))
-        {
-            Assert.False(Environment.GetEnvironmentVariable("CI") is { Length: > 0 }, $"{library} is not installed in {modules}.");
-            Assert.Skip($"{library} is not installed in {modules}.");
-        }
-
-        return modules;
-    }
-
-    internal static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Functions.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run inside the repository.");
-        return folder;
+        await Tools.InstallAsync();
+        return Path.Combine(Repository.Root, "local", "node_modules");
     }
 
     private static async Task<JsonElement> AskAsync(string modules, object question)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Payments.Kit;
 
 namespace Payments.Functions.Tests.Contract;
 
@@ -65,18 +66,4 @@ public sealed partial class OpenApiContract : IDisposable
     [JsonSerializable(typeof(Answer))]
     [JsonSerializable(typeof(Verdict))]
     private sealed partial class ContractJson : JsonSerializerContext;
-}
-
-/// <summary>The checked-out repository, found from where the tests run.</summary>
-internal static class Repository
-{
-    public static string Root { get; } = FindRoot();
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Functions.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("The tests do not run below the repository.");
-    }
 }

@@ -165,12 +165,9 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
     [Fact]
     public async Task AddFile_ByContent_TakesDocumentsOnceAndNothingElse()
     {
-        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
-        if (string.IsNullOrEmpty(connection))
-            Assert.Skip("PAYMENTS_TEST_STORAGE is not set, so there is no blob storage to test on.");
         var world = await DisputeWorld.CreateAsync(database.App);
         var dispute = await OpenAsync(world, "ev9");
-        var blobs = new BlobServiceClient(connection);
+        var blobs = new BlobServiceClient(TestServer.Storage);
         var folder = Folder(world, blobs);
         var pdf = Encoding.ASCII.GetBytes("%PDF-1.7 receipt");
         await folder.AddFileAsync(world.Merchant, dispute.Id, "receipt", "receipt.pdf", pdf, CancellationToken.None);
@@ -188,9 +185,6 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
     [InlineData(500, RefusalCode.Overloaded)]
     public async Task AddFile_Scanned_IsStoredOnlyIfTheScannerLetsItPass(int answer, RefusalCode? refusal)
     {
-        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
-        if (string.IsNullOrEmpty(connection))
-            Assert.Skip("PAYMENTS_TEST_STORAGE is not set, so there is no blob storage to test on.");
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         await using var scanner = builder.Build();
@@ -207,7 +201,7 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
         using var http = new HttpClient();
         var world = await DisputeWorld.CreateAsync(database.App);
         var dispute = await OpenAsync(world, $"scan{answer}");
-        var folder = new EvidenceFolder(database.App, world.Reads, new BlobServiceClient(connection), new EvidenceScanner(http, new Uri(scanner.Urls.Single() + "/scan")), world.Clock);
+        var folder = new EvidenceFolder(database.App, world.Reads, new BlobServiceClient(TestServer.Storage), new EvidenceScanner(http, new Uri(scanner.Urls.Single() + "/scan")), world.Clock);
         var result = await folder.AddFileAsync(world.Merchant, dispute.Id, "receipt", "receipt.pdf", "%PDF-1.7 receipt"u8.ToArray(), CancellationToken.None);
         Assert.Equal(refusal, result.Match(_ => (RefusalCode?)null, r => r.Code));
         Assert.Equal(16, scanned);

@@ -9,7 +9,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Postgres.Tests.Disputes;
 
-/// <summary>Files in real blob storage: <c>PAYMENTS_TEST_STORAGE</c> names it; without it these are skipped, except on CI.</summary>
+/// <summary>Files in real blob storage.</summary>
 public sealed class DisputeInboxTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     private const string Header = "case,payment,stage,status,amount,currency,at\n";
@@ -165,15 +165,6 @@ public sealed class DisputeInboxTests(TestDatabase database) : IClassFixture<Tes
 
     private (DisputeInbox Inbox, BlobServiceClient Blobs, string Partner) Inbox(DisputeWorld world)
     {
-        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
-        if (string.IsNullOrEmpty(connection))
-        {
-            const string why = "PAYMENTS_TEST_STORAGE is not set, so there is no blob storage to test on.";
-            if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
-                throw new InvalidOperationException(why);
-            Assert.Skip(why);
-        }
-
         // Storage outlives a run: each test is a partner of its own.
         var partner = $"p{world.Merchant.Value:N}";
         var configuration = new ConfigurationBuilder()
@@ -189,7 +180,7 @@ public sealed class DisputeInboxTests(TestDatabase database) : IClassFixture<Tes
                 [$"Disputes:Partners:{partner}:Columns:OccurredAt"] = "at",
             })
             .Build();
-        var blobs = new BlobServiceClient(connection);
+        var blobs = new BlobServiceClient(TestServer.Storage);
         var files = new DisputeFileIngestion(database.App, world.Ingestion, new OutboxSignal(), world.Clock, NullLogger<DisputeFileIngestion>.Instance);
         return (new DisputeInbox(blobs, files, new DisputePartners(configuration), NullLogger<DisputeInbox>.Instance), blobs, partner);
     }

@@ -3,6 +3,7 @@ using Dapper;
 using Payments.Domain;
 using Payments.Domain.Database;
 using Payments.Domain.Ledger;
+using Payments.Kit;
 using static Payments.Postgres.Tests.Ledger.LedgerFixture;
 
 namespace Payments.Postgres.Tests.Ledger;
@@ -15,7 +16,9 @@ public sealed class LedgerCrashTests
     [Fact]
     public async Task PostAsync_ServerIsKilledMidBatch_EverythingReportedIsThereOnce()
     {
-        await using var server = await PostgresInstance.StartNewAsync();
+        var folder = Path.Combine(Repository.Data, $"crash-{Environment.ProcessId}");
+        await using var server = await EmbeddedPostgres.PrepareAsync(Path.Combine(folder, "postgres"), FreePorts.Take(), "crash", folder);
+        await server.StartAsync();
         var app = $"Username=crash_app;Password=x;{Where(server, "ledger_crash")}";
         var ownerString = $"Username=crash_owner;Password=x;{Where(server, "ledger_crash")}";
         await DatabaseBootstrap.RunAsync(new(server.Admin), new(ownerString), new(app));
@@ -51,7 +54,7 @@ public sealed class LedgerCrashTests
             {
                 var before = reported.Count;
                 await UntilAsync(() => reported.Count > before + 200);
-                await server.KillAsync();
+                await server.StopAsync("QUIT");
                 await server.StartAsync();
             }
 
@@ -68,6 +71,9 @@ public sealed class LedgerCrashTests
         Assert.All(reported, row => Assert.Equal(row.Id, Assert.Contains(row.Key, stands)));
         Assert.Subset(reported.Select(row => row.Key).Concat(unknown).ToHashSet(), stands.Keys.ToHashSet());
         Assert.Empty((await owner.VerifyAsync()).Findings);
+        await server.StopAsync();
+        server.Remove();
+        Directory.Delete(folder, recursive: true);
     }
 
     private static async Task UntilAsync(Func<bool> condition)
@@ -80,7 +86,7 @@ public sealed class LedgerCrashTests
         }
     }
 
-    private static string Where(PostgresInstance server, string database) =>
+    private static string Where(EmbeddedPostgres server, string database) =>
         string.Join(';', server.Admin.Split(';').Where(part => part.StartsWith("Host", StringComparison.Ordinal) || part.StartsWith("Port", StringComparison.Ordinal))) + $";Database={database}";
 
     private static Journal Charge(string key) => new(Merchant, key, "crash", Now,

@@ -6,7 +6,7 @@ using static Payments.Postgres.Tests.Ledger.LedgerFixture;
 
 namespace Payments.Postgres.Tests.Ledger;
 
-/// <summary>Seals kept in real blob storage: <c>PAYMENTS_TEST_STORAGE</c> names it; without it these are skipped, except on CI.</summary>
+/// <summary>Seals kept in real blob storage.</summary>
 public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     private static int _journals;
@@ -79,16 +79,5 @@ public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<Test
         await blob.AppendBlockAsync(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(line)));
     }
 
-    private static BlobServiceClient Service()
-    {
-        const string Variable = "PAYMENTS_TEST_STORAGE";
-        var connection = Environment.GetEnvironmentVariable(Variable);
-        if (string.IsNullOrEmpty(connection))
-        {
-            Assert.SkipUnless(Environment.GetEnvironmentVariable("CI") is { Length: > 0 }, $"{Variable} is not set, so there is no storage to test on.");
-            throw new InvalidOperationException($"{Variable} is missing: on CI this test needs blob storage.");
-        }
-
-        return new BlobServiceClient(connection);
-    }
+    private static BlobServiceClient Service() => new(TestServer.Storage);
 }

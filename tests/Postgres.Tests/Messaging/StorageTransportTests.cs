@@ -99,13 +99,7 @@ public sealed class StorageTransportTests(TestDatabase database) : IClassFixture
         await queue.DeleteAsync();
     }
 
-    private static QueueServiceClient Connect()
-    {
-        var connection = Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE");
-        if (string.IsNullOrEmpty(connection))
-            Assert.Skip("PAYMENTS_TEST_STORAGE names no storage account: ./test starts one.");
-        return new QueueServiceClient(connection);
-    }
+    private static QueueServiceClient Connect() => new(TestServer.Storage);
 
     private async Task<IReadOnlyList<Guid>> EnqueueAsync(string queue, int count, string body)
     {
