@@ -21,12 +21,12 @@ internal sealed class FaultServers : IAsyncDisposable
 
     private readonly Azurite _azurite;
 
-    private FaultServers(string data, Azurite azurite, PostgresServer postgres) => (Data, _azurite, Postgres) = (data, azurite, postgres);
+    private FaultServers(string data, string logs, Azurite azurite, PostgresServer postgres) => (Data, Logs, _azurite, Postgres) = (data, logs, azurite, postgres);
 
     /// <summary>The folder of everything that runs leave.</summary>
     public string Data { get; }
 
-    public string Logs => LogsOf(Data);
+    public string Logs { get; }
 
     public PostgresServer Postgres { get; }
 
@@ -35,15 +35,17 @@ internal sealed class FaultServers : IAsyncDisposable
     /// <summary>Whether the data outlives this process: a run that found something is there to be looked at.</summary>
     public bool Keep { get; set; }
 
-    public static async Task<FaultServers> StartAsync()
+    /// <param name="logs">The folder of the logs of all processes; null keeps them with the data.</param>
+    public static async Task<FaultServers> StartAsync(string? logs = null)
     {
-        Directory.CreateDirectory(Repository.Data);
         var data = Path.Combine(Repository.Data, $"faults.{Environment.ProcessId}");
-        Directory.CreateDirectory(LogsOf(data));
-        var azurite = await Azurite.StartAsync(LogsOf(data), Enumerable.Range(0, StorageAccounts).Select(number => AccountOf(number)));
+        logs ??= Path.Combine(data, "logs");
+        Directory.CreateDirectory(data);
+        Directory.CreateDirectory(logs);
+        var azurite = await Azurite.StartAsync(logs, Enumerable.Range(0, StorageAccounts).Select(number => AccountOf(number)));
         try
         {
-            return new FaultServers(data, azurite, await PostgresServer.StartAsync(Path.Combine(data, "postgres"), LogsOf(data)));
+            return new FaultServers(data, logs, azurite, await PostgresServer.StartAsync(Path.Combine(data, "postgres"), logs));
         }
         catch
         {
@@ -67,6 +69,4 @@ internal sealed class FaultServers : IAsyncDisposable
         Postgres.Remove();
         Directory.Delete(Data, recursive: true);
     }
-
-    private static string LogsOf(string data) => Path.Combine(data, "logs");
 }

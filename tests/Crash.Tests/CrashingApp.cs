@@ -18,26 +18,29 @@ internal sealed class CrashingApp : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
-    private readonly string _folder = Path.Combine(Repository.Data, $"crash.{Environment.ProcessId}");
-    private readonly Secrets _secrets = Secrets.Create();
+    private readonly TestServers _servers;
     private readonly int _port = FreePorts.Take();
     private readonly int _acquirerPort = FreePorts.Take();
-    private EmbeddedPostgres? _postgres;
-    private Azurite? _azurite;
     private ChildProcess? _acquirer;
     private ChildProcess? _host;
     private int _worker;
 
-    private string Logs => Path.Combine(_folder, "logs");
+    private CrashingApp(TestServers servers)
+    {
+        _servers = servers;
+        Logins = DatabaseLogins.On(servers.Admin, "payments_crash", "crash", servers.Secrets);
+    }
 
-    private DatabaseLogins Logins => DatabaseLogins.On(_postgres!.Admin, "payments", "crash", _secrets);
+    private string AppFolder => Path.Combine(_servers.Folder, "app");
+
+    private DatabaseLogins Logins { get; }
 
     public static async Task<CrashingApp> PrepareAsync()
     {
-        var app = new CrashingApp();
+        var app = new CrashingApp(await TestServers.StartAsync("Crash.Tests", storage: true));
         try
         {
-            await app.StartServersAsync();
+            await app.StartAcquirerAsync();
             return app;
         }
         catch
@@ -51,12 +54,12 @@ internal sealed class CrashingApp : IAsyncDisposable
     /// <param name="crashAt"><c>operation:point</c>, or null to live on. Only then is what was left behind asked about: on a slow machine the first case is a minute old before the last one crashes.</param>
     public async Task StartAsync(string? crashAt)
     {
-        _host = ChildProcess.Start("app", Programs.Host(Path.Combine(_folder, "app"), _port).With(
+        _host = ChildProcess.Start("app", Programs.Host(AppFolder, _port).With(
         [
             new("DOTNET_STARTUP_HOOKS", typeof(TestHooks.Bugs.Mutations).Assembly.Location),
             new("PAYMENTS_CRASH_AT", crashAt ?? ""),
             new("AzureWebJobs.ResolveAttempts.Disabled", crashAt is null ? "false" : "true"),
-        ]), Logs);
+        ]), _servers.Logs);
         await Eventually.AnswersAsync(_host, new Uri($"http://127.0.0.1:{_port}/health/ready"), Patience);
         var status = JsonNode.Parse(await _http.GetStringAsync(new Uri($"http://127.0.0.1:{_port}/admin/host/status")))!;
         _worker = status["workerProcessId"]!.GetValue<int>();
@@ -73,7 +76,7 @@ internal sealed class CrashingApp : IAsyncDisposable
     /// <summary>Null when the app died before it answered.</summary>
     public async Task<(int Status, string Body, bool Replayed)?> PostAsync(string path, string? key, string idempotencyKey, object body)
     {
-        using var request = Request(HttpMethod.Post, _port, path, key ?? _secrets.PlatformKey);
+        using var request = Request(HttpMethod.Post, _port, path, key ?? _servers.Secrets.PlatformKey);
         request.Headers.Add("Idempotency-Key", idempotencyKey);
         request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
         try
@@ -95,7 +98,7 @@ internal sealed class CrashingApp : IAsyncDisposable
 
     public async Task<JsonNode> GetAsync(string path, string? key = null)
     {
-        using var request = Request(HttpMethod.Get, _port, path, key ?? _secrets.PlatformKey);
+        using var request = Request(HttpMethod.Get, _port, path, key ?? _servers.Secrets.PlatformKey);
         using var response = await _http.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
@@ -104,7 +107,7 @@ internal sealed class CrashingApp : IAsyncDisposable
     /// <summary>What the acquirer really did, summed up for each payment of ours.</summary>
     public async Task<IReadOnlyList<JsonNode>> EffectsAsync()
     {
-        using var request = Request(HttpMethod.Get, _acquirerPort, "/control/summary?group_by=reference", _secrets.AcquirerKey);
+        using var request = Request(HttpMethod.Get, _acquirerPort, "/control/summary?group_by=reference", _servers.Secrets.AcquirerKey);
         using var response = await _http.SendAsync(request);
         var lines = await response.Content.ReadAsStringAsync();
         return [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
@@ -127,31 +130,17 @@ internal sealed class CrashingApp : IAsyncDisposable
                 await process.DisposeAsync();
         }
 
-        if (_azurite is not null)
-            await _azurite.DisposeAsync();
         _http.Dispose();
-        if (_postgres is not null)
-        {
-            await _postgres.DisposeAsync();
-            _postgres.Remove();
-        }
-
-        if (Directory.Exists(_folder))
-            Directory.Delete(_folder, recursive: true);
+        await _servers.DisposeAsync();
     }
 
-    private async Task StartServersAsync()
+    private async Task StartAcquirerAsync()
     {
-        Directory.CreateDirectory(_folder);
-        _azurite = await Azurite.StartAsync(Logs);
-
-        // Processes die here, the machine does not: the server need not wait for the disk.
-        _postgres = await EmbeddedPostgres.PrepareAsync(Path.Combine(_folder, "postgres"), FreePorts.Take(), _secrets.PostgresPassword, Logs, "fsync=off", "full_page_writes=off");
-        await _postgres.StartAsync();
-        await ChildProcess.RunAsync("migrate", Programs.Migrate(Logins), Logs);
-        var surroundings = new AppSurroundings(_azurite.ConnectionString, Logins.App, new Uri($"http://127.0.0.1:{_acquirerPort}"), _secrets) { PlatformKeyName = "test" };
-        Programs.CopyApp(Path.Combine(_folder, "app"), AppSettings.Compose(surroundings, [new("Charges__ResolveSchedule", "* * * * * *")]));
-        _acquirer = ChildProcess.Start("acquirer", Programs.Acquirer(_acquirerPort, _secrets, Path.Combine(_folder, "acquirer"), webhooks: null), Logs);
+        var (secrets, logs) = (_servers.Secrets, _servers.Logs);
+        await ChildProcess.RunAsync("migrate", Programs.Migrate(Logins), logs);
+        var surroundings = new AppSurroundings(_servers.Storage, Logins.App, new Uri($"http://127.0.0.1:{_acquirerPort}"), secrets) { PlatformKeyName = "test" };
+        Programs.CopyApp(AppFolder, AppSettings.Compose(surroundings, [new("Charges__ResolveSchedule", "* * * * * *")]));
+        _acquirer = ChildProcess.Start("acquirer", Programs.Acquirer(_acquirerPort, secrets, Path.Combine(_servers.Folder, "acquirer"), webhooks: null), logs);
         await Eventually.AnswersAsync(_acquirer, new Uri($"http://127.0.0.1:{_acquirerPort}/health"), Patience);
     }
 
