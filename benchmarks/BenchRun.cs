@@ -8,24 +8,25 @@ using Payments.Domain.Database;
 namespace Payments.Benchmarks;
 
 /// <summary>
-/// One run of one benchmark: a migrated database of its own on the server that <c>ConnectionStrings__PostgresAdmin</c> names, dropped
-/// afterwards, and the lines it prints.
+/// One run of one benchmark: a migrated database of its own on the run's server, dropped afterwards, and the lines it prints.
 /// </summary>
 internal sealed class BenchRun : IAsyncDisposable
 {
-    private const string AdminSetting = "ConnectionStrings__PostgresAdmin";
     private readonly string _admin;
     private readonly string _database;
 
-    private BenchRun(string name, bool quick, string admin, string database)
+    private BenchRun(BenchServers servers, string name, bool quick, string database)
     {
+        Servers = servers;
         Name = name;
         Quick = quick;
-        _admin = admin;
+        _admin = servers.Admin;
         _database = database;
         Owner = PaymentsDataSource.Create(ConnectionString("payments_bench_owner"), resetSessions: true);
         App = PaymentsDataSource.Create(ConnectionString("payments_bench_app"));
     }
+
+    public BenchServers Servers { get; }
 
     public string Name { get; }
 
@@ -36,15 +37,14 @@ internal sealed class BenchRun : IAsyncDisposable
 
     public NpgsqlDataSource App { get; }
 
+    public string OwnerConnectionString => ConnectionString("payments_bench_owner");
+
     public string AppConnectionString => ConnectionString("payments_bench_app");
 
-    public static async Task<BenchRun> StartAsync(string name, bool quick)
+    public static async Task<BenchRun> StartAsync(BenchServers servers, string name, bool quick)
     {
-        var admin = Environment.GetEnvironmentVariable(AdminSetting);
-        if (string.IsNullOrWhiteSpace(admin))
-            throw new InvalidOperationException($"The setting {AdminSetting} is missing: it names the server to measure on.");
-        var run = new BenchRun(name, quick, admin, $"payments_bench_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}");
-        await DatabaseBootstrap.RunAsync(new(admin), new(run.ConnectionString("payments_bench_owner")), new(run.AppConnectionString));
+        var run = new BenchRun(servers, name, quick, $"payments_bench_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}");
+        await DatabaseBootstrap.RunAsync(new(servers.Admin), new(run.ConnectionString("payments_bench_owner")), new(run.AppConnectionString));
         await new Migrator(run.Owner, TimeProvider.System).ApplyAsync();
         var server = new List<string>();
         foreach (var setting in new[] { "server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers", "max_wal_size" })

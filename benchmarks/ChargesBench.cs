@@ -9,12 +9,14 @@ using System.Text;
 using System.Text.Json;
 using Npgsql;
 using Payments.Domain;
+using Payments.Kit;
 
 namespace Payments.Benchmarks;
 
 /// <summary>
-/// Charges over HTTP, the whole way: the app and the sandbox acquirer as processes of their own, this process as the only caller, one Postgres. Beside it, in the same run and on the same server, a bare
-/// ASP.NET Core endpoint that does one INSERT for each request. Then again with millions of charges in the tables.
+/// Charges over HTTP, the whole way: the published app under the local host and the sandbox acquirer as processes of their own, this process as the only caller,
+/// one Postgres. Beside it, in the same run and on the same server, two baselines that do one INSERT for each request: a bare ASP.NET Core endpoint, and a
+/// function on the same host and worker. Then again with millions of charges in the tables.
 /// </summary>
 /// <remarks>
 /// All of it shares one machine, so the processor time of each process is reported for each charge too. The acquirer sends no webhooks and does not wait for its own disk: a
@@ -26,7 +28,6 @@ internal static class ChargesBench
     private const int Amount = 1_050;
     private const int Turns = 4;
     private static readonly int[] Connections = [1, 32, 128];
-    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
 
     public static async Task RunAsync(BenchRun run)
     {
@@ -37,52 +38,48 @@ internal static class ChargesBench
         int[] connectionCounts = Setting("PAYMENTS_BENCH_CONNECTIONS") is { } list ? [.. list.Split(',').Select(count => int.Parse(count, CultureInfo.InvariantCulture))] : Connections;
         if (Setting("PAYMENTS_BENCH_SECONDS") is { } seconds)
             times = times with { Measure = TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture)) };
-        await run.ExecuteAsync(BareEndpoint.Table);
-        var platformKey = "pk_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-        var folder = Directory.CreateTempSubdirectory("bench-charges");
-        try
+        await run.ExecuteAsync(BareCharge.Table);
+        var secrets = Secrets.Create();
+        await using var acquirer = await StartAcquirerAsync(run, secrets);
+        await using var app = await StartAppAsync(run, acquirer, secrets);
+        await using var bare = await HttpBench.StartBareAsync(run);
+        await using var functions = await HttpBench.StartFunctionAsync(run);
+        var callers = await CreateMerchantsAsync(app.Address, secrets.PlatformKey);
+        var charge = new Target(app.Address, number => callers[number % callers.Length].Head);
+        var insert = new Target(bare.Address, _ => HeadOf(bare.Address, "none"));
+        var function = new Target(functions.Address, _ => HeadOf(functions.Address, "none"));
+
+        run.Report("start", "time until ready", app.TimeToStart.TotalSeconds, "s", bare.TimeToStart.TotalSeconds);
+        run.Report("idle", "memory of host and worker", app.MemoryMegabytes, "MB");
+
+        // Code is compiled as it gets used, on both sides: what is measured is how they run for the rest of the day.
+        var warmUp = new BenchTimes(TimeSpan.Zero, run.Quick ? TimeSpan.FromSeconds(6) : TimeSpan.FromSeconds(20));
+        foreach (var target in new[] { insert, function, charge })
+            await LoadAsync(target, 32, warmUp);
+        await FillLogAsync(run);
+        foreach (var connections in connectionCounts)
         {
-            using var acquirer = await StartAcquirerAsync(folder.FullName);
-            using var app = await StartAppAsync(run, acquirer, platformKey);
-            using var bare = await StartBareAsync(run);
-            var callers = await CreateMerchantsAsync(app.Address, platformKey);
-            var charge = new Target(app.Address, number => callers[number % callers.Length].Head);
-            var insert = new Target(bare.Address, _ => HeadOf(bare.Address, "none"));
-
-            run.Report("idle", "app memory", app.MemoryMegabytes, "MB");
-
-            // Code is compiled as it gets used, on both sides: what is measured is how they run for the rest of the day.
-            var warmUp = new BenchTimes(TimeSpan.Zero, run.Quick ? TimeSpan.FromSeconds(6) : TimeSpan.FromSeconds(20));
-            foreach (var target in new[] { insert, charge })
-                await LoadAsync(target, 32, warmUp);
-            await FillLogAsync(run);
-            foreach (var connections in connectionCounts)
-            {
-                await StatementsAsync(run, "SELECT pg_stat_statements_reset()");
-                var (baseline, ours, used) = await InTurnsAsync(run, insert, charge, connections, times, app, acquirer);
-                await StatementsAsync(
-                    run,
-                    """
-                    SELECT format('%s calls, %s ms in all, %s ms each, %s kB of WAL: %s', calls, round(total_exec_time), round(mean_exec_time::numeric, 3), wal_bytes / 1000, left(regexp_replace(query, '\s+', ' ', 'g'), 100))
-                    FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 16
-                    """);
-                Report(run, $"{connections} connections", ours, baseline);
-                run.Report($"{connections} connections", "app memory", app.MemoryMegabytes, "MB", bare.MemoryMegabytes);
-                foreach (var (process, milliseconds) in used)
-                    run.Report($"{connections} connections", $"processor time, {process}", milliseconds, "ms/charge");
-            }
-
-            if (history == 0)
-                return;
-            app.Dispose();
-            await FillAsync(run, callers, history);
-            await BesideEmptyTablesAsync(run, callers, history, acquirer, platformKey, app.Address.Port, connectionCounts[^1], times);
-            await CheckAsync(run);
+            await StatementsAsync(run, "SELECT pg_stat_statements_reset()");
+            var (baselines, ours, used) = await InTurnsAsync(run, [insert, function], charge, connections, times, app, acquirer);
+            await StatementsAsync(
+                run,
+                """
+                SELECT format('%s calls, %s ms in all, %s ms each, %s kB of WAL: %s', calls, round(total_exec_time), round(mean_exec_time::numeric, 3), wal_bytes / 1000, left(regexp_replace(query, '\s+', ' ', 'g'), 100))
+                FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 16
+                """);
+            Report(run, $"{connections} connections, beside a bare endpoint", ours, baselines[0]);
+            Report(run, $"{connections} connections, beside a function", ours, baselines[1]);
+            run.Report($"{connections} connections", "memory of host and worker", app.MemoryMegabytes, "MB", bare.MemoryMegabytes);
+            foreach (var (process, milliseconds) in used)
+                run.Report($"{connections} connections", $"processor time, {process}", milliseconds, "ms/charge");
         }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+
+        if (history == 0)
+            return;
+        await app.DisposeAsync();
+        await FillAsync(run, callers, history);
+        await BesideEmptyTablesAsync(run, callers, history, acquirer, secrets, app.Address.Port, connectionCounts[^1], times);
+        await CheckAsync(run);
     }
 
     /// <summary>
@@ -90,12 +87,12 @@ internal static class ChargesBench
     /// a virtual one's does, would otherwise be taken for the tables.
     /// </summary>
     private static async Task BesideEmptyTablesAsync(
-        BenchRun filled, Caller[] filledCallers, long history, Service acquirer, string platformKey, int port, int connections, BenchTimes times)
+        BenchRun filled, Caller[] filledCallers, long history, Service acquirer, Secrets secrets, int port, int connections, BenchTimes times)
     {
-        await using var empty = await BenchRun.StartAsync(filled.Name, filled.Quick);
-        using var filledApp = await StartAppAsync(filled, acquirer, platformKey, port);
-        using var emptyApp = await StartAppAsync(empty, acquirer, platformKey);
-        var emptyCallers = await CreateMerchantsAsync(emptyApp.Address, platformKey);
+        await using var empty = await BenchRun.StartAsync(filled.Servers, filled.Name, filled.Quick);
+        await using var filledApp = await StartAppAsync(filled, acquirer, secrets, port);
+        await using var emptyApp = await StartAppAsync(empty, acquirer, secrets);
+        var emptyCallers = await CreateMerchantsAsync(emptyApp.Address, secrets.PlatformKey);
         var (filledTarget, emptyTarget) = (new Target(filledApp.Address, number => filledCallers[number % filledCallers.Length].Head), new Target(emptyApp.Address, number => emptyCallers[number % emptyCallers.Length].Head));
 
         // Code goes on being compiled for a minute, and servers fill their buffers.
@@ -106,35 +103,36 @@ internal static class ChargesBench
             await LoadAsync(filledTarget, count, warmUp);
         }
 
-        var (before, after, used) = await InTurnsAsync(filled, emptyTarget, filledTarget, connections, times with { Measure = times.Measure * 2 }, filledApp, acquirer);
+        var (before, after, used) = await InTurnsAsync(filled, [emptyTarget], filledTarget, connections, times with { Measure = times.Measure * 2 }, filledApp, acquirer);
         var name = string.Create(CultureInfo.InvariantCulture, $"{connections} connections, after {history} charges, beside empty tables");
-        Report(filled, name, after, before);
-        filled.Report(name, "app memory", filledApp.MemoryMegabytes, "MB", emptyApp.MemoryMegabytes);
+        Report(filled, name, after, before[0]);
+        filled.Report(name, "memory of host and worker", filledApp.MemoryMegabytes, "MB", emptyApp.MemoryMegabytes);
         foreach (var (process, milliseconds) in used)
             filled.Report(name, $"processor time, {process}", milliseconds, "ms/charge");
     }
 
     /// <summary>
-    /// The one and the other in turn, each for a part of the time: between two measurements that follow each other a machine's speed may change by more than what is to be seen. With them the processor
-    /// time, in milliseconds, that each process used for a call of the other.
+    /// The baselines and ours in turn, each for a part of the time: between two measurements that follow each other a machine's speed may change by more than what is to be seen. With them the processor
+    /// time, in milliseconds, that each process used for a call of ours.
     /// </summary>
-    private static async Task<(HttpLoadResult One, HttpLoadResult Other, IReadOnlyList<(string Process, double Milliseconds)> Used)> InTurnsAsync(
-        BenchRun run, Target one, Target other, int connections, BenchTimes times, params Service[] services)
+    private static async Task<(IReadOnlyList<HttpLoadResult> Baselines, HttpLoadResult Ours, IReadOnlyList<(string Process, double Milliseconds)> Used)> InTurnsAsync(
+        BenchRun run, IReadOnlyList<Target> baselines, Target ours, int connections, BenchTimes times, params Service[] services)
     {
         var turn = new BenchTimes(times.WarmUp / 2, times.Measure / Turns);
-        var (ones, others) = (new List<HttpLoadResult>(), new List<HttpLoadResult>());
+        var (theirs, mine) = (baselines.Select(_ => new List<HttpLoadResult>()).ToArray(), new List<HttpLoadResult>());
         var used = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
         for (var i = 0; i < Turns; i++)
         {
-            ones.Add(await LoadAsync(one, connections, turn));
+            for (var each = 0; each < baselines.Count; each++)
+                theirs[each].Add(await LoadAsync(baselines[each], connections, turn));
             var share = await ProcessorTimes.StartAsync(run, services);
-            others.Add(await LoadAsync(other, connections, turn));
+            mine.Add(await LoadAsync(ours, connections, turn));
             foreach (var (process, time) in share.Stop())
                 used[process] = used.GetValueOrDefault(process) + time;
         }
 
-        var calls = Math.Max(1, others.Sum(r => r.Calls * (turn.WarmUp + turn.Measure) / r.Measured));
-        return (HttpLoadResult.Of(ones), HttpLoadResult.Of(others), [.. used.Select(pair => (pair.Key, pair.Value.TotalMilliseconds / calls))]);
+        var calls = Math.Max(1, mine.Sum(r => r.Calls * (turn.WarmUp + turn.Measure) / r.Measured));
+        return ([.. theirs.Select(HttpLoadResult.Of)], HttpLoadResult.Of(mine), [.. used.Select(pair => (pair.Key, pair.Value.TotalMilliseconds / calls))]);
     }
 
     /// <summary>
@@ -390,156 +388,26 @@ internal static class ChargesBench
         run.Report("afterwards", "accounts and charges that do not add up", wrong, "rows");
     }
 
-    private static Task<Service> StartAcquirerAsync(string folder) => Service.StartAsync(
-        "acquirer", "local/acquirer/bin/Release/net10.0/Payments.Acquirer.dll", null, port => new()
-        {
-            ["Acquirer__Port"] = port.ToString(CultureInfo.InvariantCulture),
-            ["Acquirer__ApiKey"] = "ak_bench",
-            ["Acquirer__DataDirectory"] = folder,
-            ["Acquirer__FlushToDisk"] = "false",
-        }, "/health");
+    internal static Task<Service> StartAcquirerAsync(BenchRun run, Secrets secrets, Uri? webhooks = null)
+    {
+        var port = FreePorts.Take();
+        var command = Programs.Acquirer(port, secrets, Path.Combine(run.Servers.Folder, "acquirer"), webhooks).With([new("Acquirer__FlushToDisk", "false")]);
+        return Service.StartAsync(run.Servers, "acquirer", command, port, "/health");
+    }
 
-    private static Task<Service> StartAppAsync(BenchRun run, Service acquirer, string platformKey, int? at = null) => Service.StartAsync(
-        "app", "functions/bin/Release/net10.0/Payments.Functions.dll", at, port =>
-        {
-            using var sample = JsonDocument.Parse(File.ReadAllText(Path.Combine(Service.Root, "local.settings.sample.json")));
-            var settings = sample.RootElement.GetProperty("Values").EnumerateObject().ToDictionary(value => value.Name, value => value.Value.GetString()!, StringComparer.Ordinal);
-            settings["SelfHost__Port"] = port.ToString(CultureInfo.InvariantCulture);
-            settings["AzureWebJobsStorage"] = Environment.GetEnvironmentVariable("PAYMENTS_BENCH_STORAGE") ?? throw new InvalidOperationException("PAYMENTS_BENCH_STORAGE is not set: ./bench starts the storage and sets it.");
-            settings["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString;
-            settings["Platform__ApiKeyHashes"] = "bench:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(platformKey)));
-            settings["Providers__Sandbox__BaseAddress"] = acquirer.Address.ToString();
-            settings["Providers__Sandbox__ApiKey"] = "ak_bench";
-            settings["Webhooks__Inbound__sandbox__Secret"] = "whsec_" + Convert.ToBase64String(new byte[32]);
-            settings["Secrets__Keys__local"] = Convert.ToBase64String(new byte[32]);
-            return settings;
-        }, "/health/ready");
-
-    private static Task<Service> StartBareAsync(BenchRun run) => Service.StartAsync(
-        "bare endpoint", "benchmarks/bin/Release/net10.0/Payments.Benchmarks.dll", null, port => new()
-        {
-            [BareEndpoint.PortVariable] = port.ToString(CultureInfo.InvariantCulture),
-            [BareEndpoint.PostgresVariable] = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString,
-        }, "/health/ready", BareEndpoint.Argument);
+    internal static Task<Service> StartAppAsync(BenchRun run, Service acquirer, Secrets secrets, int? at = null)
+    {
+        var port = at ?? FreePorts.Take();
+        var folder = Path.Combine(run.Servers.Folder, $"app-{port}");
+        var postgres = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString;
+        var surroundings = new AppSurroundings(run.Servers.Storage, postgres, acquirer.Address, secrets);
+        Programs.CopyApp(folder, AppSettings.Compose(surroundings, [new("Logging__Console__Enabled", "false")]));
+        return Service.StartAsync(run.Servers, "app", Programs.Host(folder, port), port, "/health/ready");
+    }
 
     private sealed record Target(Uri Address, Func<int, string> Head);
 
     private sealed record Caller(MerchantId Merchant, string Head);
-
-    /// <summary>A program of this repository, run from its build output, stopped with the benchmark.</summary>
-    private sealed class Service : IDisposable
-    {
-        // ./bench sets it for the driver alone, whose threads shall not take time from what is measured; each program runs as it runs elsewhere.
-        private const string DriverThreads = "DOTNET_ThreadPool_UnfairSemaphoreSpinLimit";
-
-        private readonly Process _process;
-        private bool _ended;
-
-        private Service(string name, Process process, Uri address)
-        {
-            Name = name;
-            _process = process;
-            Address = address;
-        }
-
-        public static string Root { get; } = Environment.GetEnvironmentVariable("PAYMENTS_BENCH_ROOT") ?? Directory.GetCurrentDirectory();
-
-        public string Name { get; }
-
-        public Uri Address { get; }
-
-        public double MemoryMegabytes
-        {
-            get
-            {
-                _process.Refresh();
-                return _process.WorkingSet64 / 1e6;
-            }
-        }
-
-        public TimeSpan ProcessorTime
-        {
-            get
-            {
-                _process.Refresh();
-                return _process.TotalProcessorTime;
-            }
-        }
-
-        public static async Task<Service> StartAsync(string name, string program, int? at, Func<int, Dictionary<string, string>> settings, string health, params string[] arguments)
-        {
-            var port = at ?? FreePort();
-            var path = Path.Combine(Root, program);
-            var info = new ProcessStartInfo("dotnet", [path, .. arguments])
-            {
-                WorkingDirectory = Path.GetDirectoryName(path)!,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            };
-            info.Environment.Remove(DriverThreads);
-            foreach (var (key, value) in settings(port))
-                info.Environment[key] = value;
-            var process = Process.Start(info)!;
-            var said = new StringBuilder();
-            void Keep(object sender, DataReceivedEventArgs line)
-            {
-                lock (said)
-                {
-                    if (said.Length < 4_000)
-                        said.AppendLine(line.Data);
-                }
-            }
-
-            process.OutputDataReceived += Keep;
-            process.ErrorDataReceived += Keep;
-            process.BeginOutputReadLine();
-            process.BeginErrorReadLine();
-            var service = new Service(name, process, new Uri($"http://127.0.0.1:{port}/"));
-            using var http = new HttpClient { BaseAddress = service.Address };
-            var started = Stopwatch.GetTimestamp();
-            while (true)
-            {
-                try
-                {
-                    using var answer = await http.GetAsync(health);
-                    if (answer.StatusCode is HttpStatusCode.OK)
-                        return service;
-                }
-                catch (HttpRequestException)
-                {
-                }
-
-                if (process.HasExited || Stopwatch.GetElapsedTime(started) > StartTime)
-                {
-                    service.Dispose();
-                    throw new InvalidOperationException($"The {name} did not start: {said}");
-                }
-
-                await Task.Delay(100);
-            }
-        }
-
-        public void Dispose()
-        {
-            if (_ended)
-                return;
-            _ended = true;
-            if (!_process.HasExited)
-            {
-                _process.Kill(entireProcessTree: true);
-                _process.WaitForExit();
-            }
-
-            _process.Dispose();
-        }
-
-        private static int FreePort()
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            return ((IPEndPoint)listener.LocalEndpoint).Port;
-        }
-    }
 
     /// <summary>What each process used of the processors between two moments; of Postgres, all its processes, where the system has /proc and the server is on this machine.</summary>
     private sealed class ProcessorTimes
@@ -571,7 +439,7 @@ internal static class ChargesBench
 
         private Dictionary<string, TimeSpan> Read()
         {
-            var times = _services.ToDictionary(service => service.Name, service => service.ProcessorTime, StringComparer.Ordinal);
+            var times = _services.SelectMany(service => service.ProcessorTimes).ToDictionary(pair => pair.Process, pair => pair.Time, StringComparer.Ordinal);
             using (var self = Process.GetCurrentProcess())
                 times["driver"] = self.TotalProcessorTime;
             if (_postmaster is not { } postmaster)

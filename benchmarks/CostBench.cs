@@ -6,12 +6,13 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Npgsql;
+using Payments.Kit;
 
 namespace Payments.Benchmarks;
 
 /// <summary>
-/// What one charge uses, for docs/cost.md: processor time of the app and of Postgres, commits, rows, log and disk. The app, the acquirer and the servers run as
-/// processes of their own, which <c>./bench</c> starts; each merchant has an endpoint that takes its webhooks. What the idle app uses is measured first and taken off.
+/// What one charge uses, for docs/cost.md: processor time of the app (host and worker) and of Postgres, commits, rows, log and disk. The app, the acquirer and the
+/// servers run as processes of their own; each merchant has an endpoint that takes its webhooks. What the idle app uses is measured first and taken off.
 /// </summary>
 internal static class CostBench
 {
@@ -21,22 +22,27 @@ internal static class CostBench
     public static async Task RunAsync(BenchRun run)
     {
         var charges = run.Quick ? 2_000 : 20_000;
-        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Callers }) { BaseAddress = new Uri(Setting("PAYMENTS_COST_APP_URL")) };
-        await using var database = NpgsqlDataSource.Create(Setting("PAYMENTS_COST_POSTGRES"));
+        var secrets = Secrets.Create();
+        var appPort = FreePorts.Take();
+        await using var acquirer = await ChargesBench.StartAcquirerAsync(run, secrets, new Uri($"http://127.0.0.1:{appPort}/webhooks/sandbox"));
+        await using var app = await ChargesBench.StartAppAsync(run, acquirer, secrets, appPort);
+        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Callers }) { BaseAddress = app.Address };
+        await using var database = NpgsqlDataSource.Create(run.OwnerConnectionString);
+        var postmaster = Fields((await run.ScalarAsync<int>("SELECT pg_backend_pid()")).ToString(CultureInfo.InvariantCulture))[1];
         using var sink = new Sink();
         var keys = new List<string>();
         for (var i = 0; i < Merchants; i++)
-            keys.Add(await MerchantAsync(http, sink.Address));
+            keys.Add(await MerchantAsync(http, secrets.PlatformKey, sink.Address));
 
         await ChargeAsync(http, keys, run.Quick ? 500 : 2_000);
         await SettledAsync(database);
-        var idleFrom = await UsageAsync(database, sink);
+        var idleFrom = await UsageAsync(database, sink, app, postmaster);
         await Task.Delay(TimeSpan.FromSeconds(run.Quick ? 8 : 30));
-        var idleTo = await UsageAsync(database, sink);
+        var idleTo = await UsageAsync(database, sink, app, postmaster);
         var began = Stopwatch.GetTimestamp();
         await ChargeAsync(http, keys, charges);
         await SettledAsync(database);
-        var to = await UsageAsync(database, sink);
+        var to = await UsageAsync(database, sink, app, postmaster);
         Console.Error.WriteLine($"# {charges} charges and all that follows them in {Stopwatch.GetElapsedTime(began).TotalSeconds:0} s");
 
         var idle = (idleTo - idleFrom) / (idleTo.At - idleFrom.At);
@@ -59,9 +65,8 @@ internal static class CostBench
         void Report(string what, string metric, double value, string unit) => run.Report(what, metric + "_per_charge", value / charges, unit);
     }
 
-    private static async Task<string> MerchantAsync(HttpClient http, string endpoint)
+    private static async Task<string> MerchantAsync(HttpClient http, string platform, string endpoint)
     {
-        var platform = Setting("PAYMENTS_COST_PLATFORM_KEY");
         var merchant = (await PostAsync(http, "/v1/merchants", platform, """{"name":"Cost","country":"DE","payout_delay_days":2}""")).GetProperty("id").GetString();
         var key = (await PostAsync(http, $"/v1/merchants/{merchant}/api_keys", platform, """{"mode":"test"}""")).GetProperty("secret").GetString()!;
         await PostAsync(http, "/v1/webhook_endpoints", key, $$"""{"url":"{{endpoint}}"}""");
@@ -111,7 +116,7 @@ internal static class CostBench
         await Task.Delay(TimeSpan.FromSeconds(3));
     }
 
-    private static async Task<Usage> UsageAsync(NpgsqlDataSource database, Sink sink)
+    private static async Task<Usage> UsageAsync(NpgsqlDataSource database, Sink sink, Service app, string postmaster)
     {
         const string Statistics = """
             SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
@@ -123,7 +128,7 @@ internal static class CostBench
         await using var row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
         return new Usage(
-            Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Milliseconds(Setting("PAYMENTS_COST_APP_PID"), children: false), Milliseconds(Setting("PAYMENTS_COST_POSTGRES_PID"), children: true),
+            Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, app.ProcessorTimes.Sum(pair => pair.Time.TotalMilliseconds), Milliseconds(postmaster),
             row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6), sink.Count);
     }
 
@@ -138,23 +143,20 @@ internal static class CostBench
         return sizes;
     }
 
-    /// <summary>Processor time that a process has used, with its living and its reaped children where asked for. Linux counts it in hundredths of a second.</summary>
-    private static double Milliseconds(string pid, bool children)
+    /// <summary>Processor time that a process and its children, living and reaped, have used. Linux counts it in hundredths of a second.</summary>
+    private static double Milliseconds(string pid)
     {
-        var ticks = Ticks(pid, children);
-        if (children)
+        var ticks = Ticks(pid, reaped: true);
+        foreach (var process in Directory.EnumerateDirectories("/proc").Select(path => Path.GetFileName(path)).Where(name => name.All(char.IsAsciiDigit)))
         {
-            foreach (var process in Directory.EnumerateDirectories("/proc").Select(path => Path.GetFileName(path)).Where(name => name.All(char.IsAsciiDigit)))
+            try
             {
-                try
-                {
-                    if (Fields(process)[1] == pid)
-                        ticks += Ticks(process, reaped: false);
-                }
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-                {
-                    // It ended between the listing and the look.
-                }
+                if (Fields(process)[1] == pid)
+                    ticks += Ticks(process, reaped: false);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It ended between the listing and the look.
             }
         }
 
@@ -176,9 +178,6 @@ internal static class CostBench
         var text = File.ReadAllText($"/proc/{pid}/stat");
         return text[(text.LastIndexOf(')') + 2)..].Split(' ');
     }
-
-    private static string Setting(string name) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set: ./bench cost starts the app and sets it.");
 
     private sealed record Usage(
         double At, double AppMilliseconds, double PostgresMilliseconds, double Commits, double Inserted, double Updated, double Deleted, double LogBytes, double DiskBytes, double Messages,

@@ -47,14 +47,12 @@ internal static class MessagingBench
             await MeasureAsync(run, "service bus", sender, count, seconds, plain, one, bus.ProcessorTime, (consumer, stop) => ReceiveBatchesAsync(client, consumer, stop));
         }
 
-        if (Environment.GetEnvironmentVariable("AzureWebJobsStorage") is { Length: > 0 } account)
-        {
-            var service = new QueueServiceClient(account);
-            var queue = service.GetQueueClient(Queue);
-            await queue.CreateIfNotExistsAsync();
-            await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 20, seconds, plain, one, null, async (consumer, stop) =>
-                await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, consumer, stop))));
-        }
+        // AzureWebJobsStorage names another account than the emulator's.
+        var service = new QueueServiceClient(Environment.GetEnvironmentVariable("AzureWebJobsStorage") is { Length: > 0 } account ? account : run.Servers.Storage);
+        var queue = service.GetQueueClient(Queue);
+        await queue.CreateIfNotExistsAsync();
+        await MeasureAsync(run, "storage queues", new StorageQueueMessageSender(service, TimeProvider.System), count / 20, seconds, plain, one, null, async (consumer, stop) =>
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => ReceiveAsync(queue, consumer, stop))));
     }
 
     private static async Task MeasureAsync(

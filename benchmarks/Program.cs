@@ -1,4 +1,5 @@
 using Payments.Benchmarks;
+using Payments.Kit;
 
 if (args is [BareEndpoint.Argument])
     return await BareEndpoint.RunAsync();
@@ -9,6 +10,7 @@ var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task
     ["charges"] = ("charges a second over HTTP, the whole way to the acquirer, beside a bare endpoint that does one INSERT; again after millions of charges", ChargesBench.RunAsync),
     ["cost"] = ("processor time, commits, rows, log and disk of one charge with all that follows it, over HTTP", CostBench.RunAsync),
     ["disputes-file"] = ("lines a second of a partner's dispute file, first and again, beside COPY of the same file", DisputesFileBench.RunAsync),
+    ["http"] = ("what the local host adds to a request: an empty function through it beside the same bare endpoint", HttpBench.RunAsync),
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
     ["messaging"] = ("messages a second from the outbox's commit to their effect, on each transport, beside a consumer that polls a table", MessagingBench.RunAsync),
     ["payouts"] = ("a night of payouts: creation, bank files, settlement, beside a plain INSERT ... SELECT", PayoutsBench.RunAsync),
@@ -25,10 +27,19 @@ if (unknown.Length > 0 || names.Length == 0)
     return unknown.Length > 0 ? 2 : 0;
 }
 
-foreach (var name in names)
+try
 {
-    await using var run = await BenchRun.StartAsync(name, quick: args.Contains("--quick"));
-    await benchmarks[name].Run(run);
+    foreach (var name in names)
+    {
+        await using var servers = await BenchServers.StartAsync(forCharges: name == "charges", storage: name is "charges" or "cost" or "messaging");
+        await using var run = await BenchRun.StartAsync(servers, name, quick: args.Contains("--quick"));
+        await benchmarks[name].Run(run);
+    }
+}
+catch (KitException e)
+{
+    Console.Error.WriteLine($"bench: {e.Message}");
+    return 1;
 }
 
 return 0;

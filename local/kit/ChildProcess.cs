@@ -9,6 +9,7 @@ public sealed class ChildProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly StreamWriter _log;
+    private bool _disposed;
 
     private ChildProcess(string name, Process process, StreamWriter log, string logFile)
     {
@@ -66,7 +67,12 @@ public sealed class ChildProcess : IAsyncDisposable
         foreach (var variable in start.Environment.Keys.Where(IsSetting).ToArray())
             start.Environment.Remove(variable);
         foreach (var (variable, value) in command.Environment)
-            start.Environment[variable] = value;
+        {
+            if (value.Length > 0)
+                start.Environment[variable] = value;
+            else
+                start.Environment.Remove(variable);
+        }
 
         var logFile = Path.Combine(logs, name + ".log");
         var log = new StreamWriter(new FileStream(logFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
@@ -150,6 +156,9 @@ public sealed class ChildProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         await KillAsync(withChildren: true);
         _process.Dispose();
         lock (_log)

@@ -6,7 +6,7 @@ public sealed record Command(string Program, IReadOnlyList<string> Arguments)
     /// <summary>The working folder; null is the caller's.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Variables that the program gets beside those of the caller.</summary>
+    /// <summary>Variables that the program gets beside those of the caller. An empty value takes one away.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The same command with more variables; a later value replaces an earlier one.</summary>

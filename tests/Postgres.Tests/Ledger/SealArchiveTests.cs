@@ -1,4 +1,5 @@
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Payments.Domain.Ledger;
 using Payments.Postgres.Tests.Messaging;
@@ -62,7 +63,7 @@ public sealed class SealArchiveTests(TestDatabase database) : IClassFixture<Test
     {
         var container = Service().GetBlobContainerClient(SealArchive.SealContainer);
         var lines = new List<(long, string)>();
-        await foreach (var blob in container.GetBlobsAsync(prefix: $"seals/{_folder}/"))
+        await foreach (var blob in container.GetBlobsAsync(BlobTraits.None, BlobStates.None, $"seals/{_folder}/", CancellationToken.None))
         {
             var text = (await container.GetBlobClient(blob.Name).DownloadContentAsync()).Value.Content.ToString();
             lines.AddRange(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => System.Text.Json.Nodes.JsonNode.Parse(line)!)
