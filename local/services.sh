@@ -154,7 +154,3 @@ start_app_on_core_tools() {
 require_core_tools() {
     command -v func >/dev/null || die "--func needs Azure Functions Core Tools 4 (the command func): npm install --global azure-functions-core-tools@4"
 }
-
-# --- fault runs --------------------------------------------------------------------------------------------------------
-
-faults_bin=faults/bin/$configuration/net10.0
