@@ -42,7 +42,7 @@ build() {
     shift 2
     stamp=$root/local/.data/setup/built-$name-$WorkerPackages
     if [ -e "$stamp" ]; then
-        changed=$(cd "$root" && find . \( -name bin -o -name obj -o -name node_modules -o -name .data -o -name .git -o -name tests -o -name docs \) -prune -o \
+        changed=$(cd "$root" && find . \( -name bin -o -name obj -o -name node_modules -o -name .data -o -name .git -o -name '*.Tests' -o -name docs \) -prune -o \
             \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.sql' -o -name '*.json' -o -name '*.sln' -o -name '*.slnf' -o -type d \) \
             -newer "$stamp" -print 2>/dev/null | grep -vxE '\.|\./local' | head -n 1 || true)
         for output in "$@"; do

@@ -1,5 +1,4 @@
 using Payments.Domain.Balances;
-using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
@@ -287,8 +286,6 @@ public static class ChargeRules
                     List<Transfer> transfers = [new(available, ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund") { PastLimit = true }];
                     if (returned.IsPositive)
                         transfers.Add(new(ChartOfAccounts.PlatformFees(charge.Currency), available, returned, "fee_refund"));
-                    if (Mutations.Active(Mutations.DoubleRefund))
-                        transfers.Add(transfers[0]);
                     var entry = Immediate(charge, BalanceTransactionType.Refund, refund, key, -attempt.Amount, -returned, now);
                     return new ChargeEffect(
                         new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund", now, transfers), entry, "refund.succeeded");

@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -84,7 +85,8 @@ internal static class OperationIntents
         }
 
         await WriteAsync(connection, transaction, begun, refused, ct);
-        CrashPoints.Reached(CrashPoints.IntentWritten, [.. begun.Select(b => b.Intent.Operation)]);
+        if (PaymentSteps.IsObserved(PaymentSteps.IntentWritten))
+            PaymentSteps.Reached(PaymentSteps.IntentWritten, new PaymentStep([.. begun.Select(b => b.Intent.Operation)]) { Transaction = transaction });
         return starts;
     }
 

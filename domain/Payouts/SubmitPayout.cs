@@ -49,8 +49,6 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         }
 
         var answer = isFirst || transfer.ValidUntil is null ? await bank.SendAsync(transfer, ct) : await AskAsync(transfer, ct);
-        if (Mutations.Active(Mutations.PayTwice) && answer.Kind == BankAnswerKind.Unknown)
-            answer = await bank.SendAsync(transfer with { Reference = PayoutReference.Of(merchant, new PayoutId(Guid.CreateVersion7(time.GetUtcNow()))) }, ct);
         if (answer.Kind == BankAnswerKind.Unknown)
         {
             PayoutLog.SubmissionUnknown(logger, payout, merchant, answer.Text ?? "");

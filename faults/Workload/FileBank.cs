@@ -25,7 +25,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
     /// <summary>Takes what is there, and tells of everything it ever took that something happened to.</summary>
     public async Task VisitAsync()
     {
-        var random = new Random((seed * 7919) + _statements);
+        var random = new Random(Seeds.Of(seed, 7_919, _statements));
         var runs = await api.GetAsync("/v1/payout_runs?limit=100", world.PlatformKey);
         if (runs is not { IsSuccess: true })
             return;

@@ -1,4 +1,4 @@
-using Payments.Domain.Database;
+using Payments.TestHooks.Bugs;
 
 namespace Payments.Faults.Tests;
 
