@@ -219,6 +219,10 @@ public static class ChargeRules
                 : new ChargeEffect(state with { Attempt = attempt }, Changed: true);
         }
 
+        // All of it is in the books as captured, and the provider says that it gave the payment up: one of the two is wrong.
+        if (answer.Result is PaymentResult.Canceled && charge is { Status: ChargeStatus.Captured, Canceled.IsZero: true } && state.Attempt.Status is AttemptStatus.Succeeded)
+            return Contradiction(state);
+
         // While a capture or a cancel is under way, its own end decides what is left; the timer comes back to the rest.
         if (charge.Status is not (ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured) || !charge.Capturing.IsZero || !charge.Canceling.IsZero)
             return Nothing(state);
