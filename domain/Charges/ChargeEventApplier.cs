@@ -5,10 +5,11 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Brings what a provider reports into effect, by the same rules as its response. What was made at the provider and not through this platform is booked as an operation of ours that was
-/// made elsewhere.
+/// Brings what a provider reports into effect, by the same rules as its response. What was made at the provider and not through this
+/// platform is booked as an operation of ours that was made elsewhere.
 /// </summary>
-public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads attempts, OperationsElsewhere elsewhere) : IProviderEventApplier
+public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads attempts, OperationsElsewhere elsewhere)
+    : IProviderEventApplier
 {
     public bool Applies(INeutralEvent neutral) => neutral is PaymentReported or OperationReported or RefundedInAll;
 
@@ -27,7 +28,8 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
     {
         var answer = reported.Answer;
         if (reported.Reference == captured.Charge && answer.Result is PaymentResult.Succeeded
-            && await attempts.FindAsync(captured.Charge, ct) is ({ CaptureMethod: CaptureMethod.Manual }, { Operation: PaymentOperation.Charge }))
+            && await attempts.FindAsync(captured.Charge, ct) is var (charge, attempt)
+            && charge.CaptureMethod is CaptureMethod.Manual && attempt.Operation is PaymentOperation.Charge)
         {
             // The payment was approved before it was captured, and this platform asks for captures on their own.
             answer = answer with { Result = PaymentResult.Authorized };
@@ -49,7 +51,8 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
         return attempt.Operation is PaymentOperation.Charge
             ? await elsewhere.ApplyAsync(charge, told, reported.Answer, ct)
             : new ApplyResult(
-                ApplyOutcome.Failed, $"The event is about a {DbText.Of(told.Operation)}, and the attempt {attempt.Id} that it names is a {DbText.Of(attempt.Operation)}.");
+                ApplyOutcome.Failed,
+                $"The event is about a {DbText.Of(told.Operation)}, and the attempt {attempt.Id} that it names is a {DbText.Of(attempt.Operation)}.");
     }
 
     private async Task<ApplyResult> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct) =>

@@ -92,7 +92,8 @@ public sealed record RefundResource(
         using var metadata = JsonDocument.Parse(refund.MetadataJson);
         return new(
             refund.Id.ToString(), "refund", refund.Charge.ToString(), DbText.Of(refund.Status), refund.Amount.MinorUnits, refund.Amount.Currency.Code,
-            refund.FeeReturned.MinorUnits, refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode), refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt,
+            refund.FeeReturned.MinorUnits, refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode),
+            refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt,
             refund.MadeElsewhere ? true : null);
     }
 

@@ -334,17 +334,24 @@ internal static class ChargeSql
         LIMIT $2
         """;
 
-    /// <summary>The charges whose payment has this id at this provider; two of them are as many as it takes to see that it is not one.</summary>
+    /// <summary>
+    /// The charges whose payment has this id at this provider; two of them are as many as it takes to see that it is not one.
+    /// </summary>
     public const string OfPayment = $"SELECT {Columns} FROM payments.charges c WHERE c.provider_reference = $1 AND c.provider = $2 LIMIT 2";
 
-    /// <summary>What a charge's refunds come to that the provider has taken on or may have, those that it failed later included: it counts them.</summary>
+    /// <summary>
+    /// What a charge's refunds come to that the provider has taken on or may have, those that it failed later included: it counts them.
+    /// </summary>
     public const string RefundsTakenOn =
         """
         SELECT COALESCE(sum(amount), 0)::bigint FROM payments.refunds
         WHERE merchant_id = $1 AND charge_id = $2 AND (status <> 'failed' OR provider_reference IS NOT NULL)
         """;
 
-    /// <summary>The refunds of a charge that were made elsewhere, came to this amount and stand: two are as many as it takes to see that it is not one.</summary>
+    /// <summary>
+    /// The refunds of a charge that were made elsewhere, came to this amount and stand: two are as many as it takes to see that it is not
+    /// one.
+    /// </summary>
     public const string RefundsElsewhere =
         """
         SELECT id FROM payments.attempts

@@ -131,7 +131,10 @@ public sealed class CreateCharge(
         var id = PrefixedId.New<ChargeId>(now);
         var route = await routing.PlanAsync(id, request.Merchant, new RoutingFacts(amount, input.Card?.Brand, input.Card?.Country), provider => input.TokenFor(provider) is not null, ct);
         if (input.TokenFor(route[0]) is not { } token)
-            return await RecallOrAsync(request, Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it."), ct);
+        {
+            return await RecallOrAsync(
+                request, Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it."), ct);
+        }
 
         var intent = Plan(request, input, id, route[0], token, amount, now);
         var recorded = await intents.SubmitAsync(intent, ct);

@@ -61,7 +61,8 @@ public static class OperationRules
         if (!Amount(charge, intent, rest, "refunded").TryGet(out var take, out var refusal))
             return refusal;
         var refund = new Refund(
-            charge.Merchant, intent.Refund!.Value, charge.Id, RefundStatus.Pending, take, intent.Reason, null, null, intent.MetadataJson, intent.Now, intent.Now)
+            charge.Merchant, intent.Refund!.Value, charge.Id, RefundStatus.Pending, take, intent.Reason, null, null, intent.MetadataJson,
+            intent.Now, intent.Now)
         {
             MadeElsewhere = intent.MadeElsewhere,
         };

@@ -10,14 +10,17 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Books captures, cancels and refunds that somebody made at the provider, in its dashboard say. One rule for all providers: what fits the charge is an operation of ours that was made
-/// elsewhere, with the same limits, journals and events. What does not fit yet waits while an operation of ours is under way, and what does not fit at all fails: it is kept, and people are told.
+/// Books captures, cancels and refunds that somebody made at the provider, in its dashboard say. One rule for all providers: what fits
+/// the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
+/// while an operation of ours is under way, and what does not fit at all fails: it is kept, and people are told.
 /// </summary>
 /// <remarks>
-/// The attempt's id follows from the provider's id of the operation. So the same operation is booked once, whichever of its events comes first, how often, and wherever the process ends.
+/// The attempt's id follows from the provider's id of the operation. So the same operation is booked once, whichever of its events comes
+/// first, how often, and wherever the process ends.
 /// </remarks>
 public sealed class OperationsElsewhere(
-    NpgsqlDataSource dataSource, GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, AttemptReads attempts, OutboxSignal signal, TimeProvider time)
+    NpgsqlDataSource dataSource, GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, AttemptReads attempts,
+    OutboxSignal signal, TimeProvider time)
 {
     /// <summary>An operation whose event names the payment by the provider's id alone.</summary>
     public async Task<ApplyResult> ApplyAsync(ReportedOperation told, PaymentAnswer answer, CancellationToken ct)
@@ -31,13 +34,16 @@ public sealed class OperationsElsewhere(
     {
         var operation = DbText.Of(told.Operation);
         if (charge.Provider != told.Provider)
-            return new(ApplyOutcome.Failed, $"{told.Provider} reports a {operation} of the charge {charge.Id}, which is at {charge.Provider}.");
+            return new(ApplyOutcome.Failed,
+                $"{told.Provider} reports a {operation} of the charge {charge.Id}, which is at {charge.Provider}.");
         if (told.Amount is { } amount && amount.Currency != charge.Currency)
-            return new(ApplyOutcome.Failed, $"The {operation} {answer.Reference} was made elsewhere in {amount.Currency}, and the charge {charge.Id} is in {charge.Currency}.");
+            return new(ApplyOutcome.Failed,
+                $"The {operation} {answer.Reference} was made elsewhere in {amount.Currency}, and the charge {charge.Id} is in {charge.Currency}.");
         if (told is { Operation: PaymentOperation.Cancel, Amount: null })
             return await GiveBackAsync(charge, answer, ct);
         if (answer.Reference is not { Length: > 0 } id)
-            return new(ApplyOutcome.Failed, $"The provider gives the {operation} of the charge {charge.Id} no id: it cannot be told from another.");
+            return new(ApplyOutcome.Failed,
+                $"The provider gives the {operation} of the charge {charge.Id} no id: it cannot be told from another.");
         if (told.TakesBack)
             return await TakeBackAsync(charge, told, id, answer, ct);
         if (answer.Result is PaymentResult.Declined && told.Operation is not PaymentOperation.Refund)
@@ -47,25 +53,32 @@ public sealed class OperationsElsewhere(
             : await BookAsync(charge, told.Operation, told.Amount, isFinal: false, id, answer, ct);
     }
 
-    /// <summary>A payment of which the provider has captured so much in all: what is more than what is known here was captured elsewhere.</summary>
+    /// <summary>
+    /// A payment of which the provider has captured so much in all: what is more than what is known here was captured elsewhere.
+    /// </summary>
     public async Task<ApplyResult> CaptureAsync(ReportedCapture told, CancellationToken ct)
     {
         if (await attempts.FindAsync(told.Charge, ct) is not var (charge, attempt))
             return new(ApplyOutcome.Waiting, $"There is no attempt {told.Charge}.");
         if (charge.Provider != told.Provider || told.Amount.Currency != charge.Currency)
-            return new(ApplyOutcome.Failed, $"{told.Amount} was captured at {told.Provider} of the charge {charge.Id}, which is in {charge.Currency} and at {charge.Provider}.");
+            return new(ApplyOutcome.Failed,
+                $"{told.Amount} was captured at {told.Provider} of the charge {charge.Id}, which is in {charge.Currency} and at {charge.Provider}.");
         if (told.Amount <= charge.Captured)
             return new(ApplyOutcome.Ignored, $"All that was captured of the charge {charge.Id} is booked.");
 
         // A capture that is under way may be what the provider counts: its own end comes first.
         if (!charge.Capturing.IsZero || !attempt.IsSettled)
-            return new(ApplyOutcome.Waiting, $"{told.Amount} is captured of the charge {charge.Id}; an operation of ours is under way, and what is left is known when it has ended.");
+            return new(ApplyOutcome.Waiting,
+                $"{told.Amount} is captured of the charge {charge.Id}; an operation of ours is under way, and what is left is known when it has ended.");
         var total = string.Create(CultureInfo.InvariantCulture, $"{charge.ProviderReference}:{told.Amount.MinorUnits}");
         return await BookAsync(
-            charge, PaymentOperation.Capture, told.Amount - charge.Captured, told.IsFinal, total, new PaymentAnswer(PaymentResult.Succeeded, charge.ProviderReference), ct);
+            charge, PaymentOperation.Capture, told.Amount - charge.Captured, told.IsFinal, total,
+            new PaymentAnswer(PaymentResult.Succeeded, charge.ProviderReference), ct);
     }
 
-    /// <summary>Whether every refund that the provider counts has been heard of. One that has not is waited for, and then reported to people.</summary>
+    /// <summary>
+    /// Whether every refund that the provider counts has been heard of. One that has not is waited for, and then reported to people.
+    /// </summary>
     public async Task<ApplyResult> CheckAsync(RefundedInAll told, CancellationToken ct)
     {
         var (charge, none) = await FindAsync(told.Provider, told.Payment, ct);
@@ -77,7 +90,8 @@ public sealed class OperationsElsewhere(
         var known = (long)(await command.ExecuteScalarAsync(ct))!;
         return told.Amount.Currency == charge.Currency && told.Amount.MinorUnits <= known
             ? new(ApplyOutcome.Ignored, $"All refunds of the charge {charge.Id} are booked.")
-            : new(ApplyOutcome.Waiting, $"{told.Amount} of the charge {charge.Id} is refunded at {told.Provider}, and {new Money(known, charge.Currency)} here: the event of a refund is missing.");
+            : new(ApplyOutcome.Waiting,
+                $"{told.Amount} of the charge {charge.Id} is refunded at {told.Provider}, and {new Money(known, charge.Currency)} here: the event of a refund is missing.");
     }
 
     /// <summary>What an outcome is for the event that brought it.</summary>
@@ -88,12 +102,16 @@ public sealed class OperationsElsewhere(
         { Changed: true } => new(ApplyOutcome.Applied),
 
         // The rest is given back there, and an operation of ours is still under way: its own end says what the rest is.
-        { Charge: { Status: ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured } charge } when answer.Result is PaymentResult.Canceled or PaymentResult.Expired =>
-            new(ApplyOutcome.Waiting, $"The provider holds nothing for the charge {charge.Id} any more, and an operation of ours is under way."),
-        _ => new(ApplyOutcome.Ignored, $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } attempt ? $": it is {DbText.Of(attempt.Status)}" : "")}."),
+        { Charge: { Status: ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured } charge }
+            when answer.Result is PaymentResult.Canceled or PaymentResult.Expired =>
+            new(ApplyOutcome.Waiting,
+                $"The provider holds nothing for the charge {charge.Id} any more, and an operation of ours is under way."),
+        _ => new(ApplyOutcome.Ignored,
+            $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } attempt ? $": it is {DbText.Of(attempt.Status)}" : "")}."),
     };
 
-    private async Task<ApplyResult> BookAsync(Charge charge, PaymentOperation operation, Money? amount, bool isFinal, string operationId, PaymentAnswer answer, CancellationToken ct)
+    private async Task<ApplyResult> BookAsync(
+        Charge charge, PaymentOperation operation, Money? amount, bool isFinal, string operationId, PaymentAnswer answer, CancellationToken ct)
     {
         var reference = new AttemptReference(charge.Merchant, IdOf(charge, operation, operationId));
         if (await attempts.FindAsync(reference, ct) is null)
@@ -115,7 +133,8 @@ public sealed class OperationsElsewhere(
         return Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
     }
 
-    private static ApplyResult Unfit(Charge charge, PaymentOperation operation, Money? amount, string operationId, PaymentAnswer answer, Refusal refusal)
+    private static ApplyResult Unfit(
+        Charge charge, PaymentOperation operation, Money? amount, string operationId, PaymentAnswer answer, Refusal refusal)
     {
         var what = $"The {DbText.Of(operation)} {operationId} of {amount} was made elsewhere";
         if (answer.Result is PaymentResult.Declined)
@@ -129,7 +148,8 @@ public sealed class OperationsElsewhere(
     private async Task<ApplyResult> GiveBackAsync(Charge charge, PaymentAnswer answer, CancellationToken ct)
     {
         if (answer.Result is not PaymentResult.Succeeded)
-            return new(ApplyOutcome.Ignored, $"A cancel of the charge {charge.Id} was made elsewhere and is {DbText.Of(answer.Result)}: nothing was given back.");
+            return new(ApplyOutcome.Ignored,
+                $"A cancel of the charge {charge.Id} was made elsewhere and is {DbText.Of(answer.Result)}: nothing was given back.");
         var canceled = answer with { Result = PaymentResult.Canceled, Reference = null };
         var first = new AttemptReference(charge.Merchant, await LatestChargeAttemptAsync(charge, ct));
         return Result(await outcomes.RecordAsync(first, canceled, ct), first, canceled);
@@ -141,14 +161,18 @@ public sealed class OperationsElsewhere(
         command.Parameters.Add(new() { Value = charge.Merchant.Value });
         command.Parameters.Add(new() { Value = charge.Id.Value });
         await using var row = await command.ExecuteReaderAsync(ct);
-        return await row.ReadAsync(ct) ? ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth).Id : throw new InvalidOperationException($"The charge {charge.Id} has no attempt.");
+        return await row.ReadAsync(ct)
+            ? ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth).Id
+            : throw new InvalidOperationException($"The charge {charge.Id} has no attempt.");
     }
 
     /// <summary>
-    /// What was made elsewhere failed after it had succeeded. A refund goes back to the merchant: where the event has an id of its own, the only refund of the amount is meant, and where there are
-    /// several, people decide. A capture is never taken back by a machine: it is a contradiction of the attempt that it is of.
+    /// What was made elsewhere failed after it had succeeded. A refund goes back to the merchant: where the event has an id of its own,
+    /// the only refund of the amount is meant, and where there are several, people decide. A capture is never taken back by a machine: it
+    /// is a contradiction of the attempt that it is of.
     /// </summary>
-    private async Task<ApplyResult> TakeBackAsync(Charge charge, ReportedOperation told, string operationId, PaymentAnswer answer, CancellationToken ct)
+    private async Task<ApplyResult> TakeBackAsync(
+        Charge charge, ReportedOperation told, string operationId, PaymentAnswer answer, CancellationToken ct)
     {
         var reference = new AttemptReference(charge.Merchant, IdOf(charge, told.Operation, operationId));
         if (await attempts.FindAsync(reference, ct) is null)
@@ -163,8 +187,10 @@ public sealed class OperationsElsewhere(
             if (candidates.Count != 1)
             {
                 return candidates.Count == 0
-                    ? new(ApplyOutcome.Waiting, $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and no refund of the charge {charge.Id} is known to be it.")
-                    : new(ApplyOutcome.Failed, $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and several refunds of the charge {charge.Id} may be it.");
+                    ? new(ApplyOutcome.Waiting,
+                        $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and no refund of the charge {charge.Id} is known to be it.")
+                    : new(ApplyOutcome.Failed,
+                        $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and several refunds of the charge {charge.Id} may be it.");
             }
 
             reference = reference with { Attempt = candidates[0] };
@@ -189,7 +215,8 @@ public sealed class OperationsElsewhere(
     private async Task<(Charge? Charge, ApplyResult None)> FindAsync(string provider, string? payment, CancellationToken ct)
     {
         if (payment is null)
-            return (null, new(ApplyOutcome.Failed, $"Money was moved at {provider}, and the event names no payment: nothing here can be told from it."));
+            return (null, new(ApplyOutcome.Failed,
+                $"Money was moved at {provider}, and the event names no payment: nothing here can be told from it."));
         await using var command = dataSource.CreateCommand(ChargeSql.OfPayment);
         command.Parameters.Add(new() { Value = payment });
         command.Parameters.Add(new() { Value = provider });
@@ -201,12 +228,14 @@ public sealed class OperationsElsewhere(
         {
             1 => (charges[0], default),
             0 => (null, new(ApplyOutcome.Waiting, $"Money was moved at {provider}, and no charge is known by its payment {payment}.")),
-            _ => (null, new(ApplyOutcome.Failed, $"Money was moved at {provider}, and several charges are known by its payment {payment}.")),
+            _ => (null, new(ApplyOutcome.Failed,
+                $"Money was moved at {provider}, and several charges are known by its payment {payment}.")),
         };
     }
 
     private static bool IsCapturedByItself(Charge charge, ReportedOperation told) =>
-        charge.CaptureMethod is CaptureMethod.Automatic && charge.Captured == charge.Amount && (told.Amount is not { } amount || amount == charge.Amount);
+        charge.CaptureMethod is CaptureMethod.Automatic && charge.Captured == charge.Amount
+        && (told.Amount is not { } amount || amount == charge.Amount);
 
     /// <summary>A version 7 id of the charge's time, so that ids go on sorting, whose rest follows from the provider's id.</summary>
     private static AttemptId IdOf(Charge charge, PaymentOperation operation, string operationId)

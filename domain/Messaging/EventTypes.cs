@@ -1,6 +1,9 @@
 namespace Payments.Domain.Messaging;
 
-/// <summary>Every type of event. The list is part of the contract: docs/openapi.yaml has the same, and a webhook endpoint can only ask for what is on it.</summary>
+/// <summary>
+/// Every type of event. The list is part of the contract: docs/openapi.yaml has the same, and a webhook endpoint can only ask for what is
+/// on it.
+/// </summary>
 public static class EventTypes
 {
     /// <summary>What merchants hear of.</summary>
@@ -41,7 +44,8 @@ public static class EventTypes
     public static IReadOnlyList<string> OfThePlatform { get; } = ["dispute_file.completed", "dispute_file.rejected"];
 
     /// <summary>What a webhook endpoint may ask for: <c>*</c>, families such as <c>charge.*</c>, and types.</summary>
-    public static IReadOnlyList<string> Filters { get; } = ["*", .. OfMerchants.Select(Family).Distinct(StringComparer.Ordinal), .. OfMerchants];
+    public static IReadOnlyList<string> Filters { get; } =
+        ["*", .. OfMerchants.Select(Family).Distinct(StringComparer.Ordinal), .. OfMerchants];
 
     private static string Family(string type) => type[..type.IndexOf('.', StringComparison.Ordinal)] + ".*";
 }

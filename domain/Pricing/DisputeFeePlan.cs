@@ -24,14 +24,17 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
     public const long Maximum = 100_000_000;
 
     /// <summary>
-    /// What a plan that says nothing means, given back when the dispute is won: 15.00 for a chargeback in every currency with two decimals. Every other currency has an amount of its own, of about the
-    /// same worth: 1500 minor units of it would be another sum of money. docs/disputes.md has the same list.
+    /// What a plan that says nothing means, given back when the dispute is won: 15.00 for a chargeback in every currency with two
+    /// decimals. Every other currency has an amount of its own, of about the same worth: 1500 minor units of it would be another sum of
+    /// money. docs/disputes.md has the same list.
     /// </summary>
     public static DisputeFeePlan Standard { get; } = new(
         [
-            new("BIF", 45_000), new("CLP", 15_000), new("DJF", 2_700), new("GNF", 130_000), new("ISK", 2_000), new("JPY", 2_000), new("KMF", 7_000), new("KRW", 20_000), new("PYG", 110_000),
-            new("RWF", 20_000), new("UGX", 55_000), new("UYI", 100), new("VND", 380_000), new("VUV", 1_800), new("XAF", 9_000), new("XOF", 9_000), new("XPF", 1_700),
-            new("BHD", 6_000), new("IQD", 20_000_000), new("JOD", 11_000), new("KWD", 5_000), new("LYD", 75_000), new("OMR", 6_000), new("TND", 45_000),
+            new("BIF", 45_000), new("CLP", 15_000), new("DJF", 2_700), new("GNF", 130_000), new("ISK", 2_000), new("JPY", 2_000),
+            new("KMF", 7_000), new("KRW", 20_000), new("PYG", 110_000), new("RWF", 20_000), new("UGX", 55_000), new("UYI", 100),
+            new("VND", 380_000), new("VUV", 1_800), new("XAF", 9_000), new("XOF", 9_000), new("XPF", 1_700),
+            new("BHD", 6_000), new("IQD", 20_000_000), new("JOD", 11_000), new("KWD", 5_000), new("LYD", 75_000), new("OMR", 6_000),
+            new("TND", 45_000),
             new(null, 1500),
         ],
         RefundedWhenWon: true);

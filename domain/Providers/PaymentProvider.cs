@@ -116,7 +116,8 @@ public sealed record DescriptorRule(int Longest, string Forbidden)
     /// <returns>Why the provider refuses it; null when it does not.</returns>
     public string? Refuse(string provider, string descriptor) =>
         descriptor.Length > Longest ? $"The statement descriptor has {descriptor.Length} characters; {provider} takes at most {Longest}."
-        : descriptor.FirstOrDefault(c => Forbidden.Contains(c, StringComparison.Ordinal)) is var wrong and not '\0' ? $"The statement descriptor contains '{wrong}', which {provider} does not take."
+        : descriptor.FirstOrDefault(c => Forbidden.Contains(c, StringComparison.Ordinal)) is var wrong and not '\0'
+            ? $"The statement descriptor contains '{wrong}', which {provider} does not take."
         : null;
 }
 
@@ -176,7 +177,10 @@ public sealed class PaymentProviders
 
     public bool Contains(string name) => _byName.ContainsKey(name);
 
-    /// <summary>Why a statement descriptor cannot be used: a charge may go to any of the providers, so that every one has to take it. Null where it can.</summary>
+    /// <summary>
+    /// Why a statement descriptor cannot be used: a charge may go to any of the providers, so that every one has to take it. Null where
+    /// it can.
+    /// </summary>
     public string? RefuseDescriptor(string descriptor) => _byName.Values
         .OrderBy(provider => provider.Name, StringComparer.Ordinal)
         .Select(provider => provider.Descriptors?.Refuse(provider.Name, descriptor))

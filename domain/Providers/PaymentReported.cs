@@ -7,7 +7,8 @@ namespace Payments.Domain.Providers;
 public sealed record PaymentReported(AttemptReference Reference, PaymentAnswer Answer) : INeutralEvent
 {
     /// <summary>
-    /// What the event is about, where it may be another operation than the one whose reference it carries: what somebody makes in a dashboard carries the payment's.
+    /// What the event is about, where it may be another operation than the one whose reference it carries: what somebody makes in a
+    /// dashboard carries the payment's.
     /// </summary>
     public ReportedOperation? Told { get; init; }
 
@@ -18,7 +19,10 @@ public sealed record PaymentReported(AttemptReference Reference, PaymentAnswer A
 /// <summary>A provider tells of a capture, cancel or refund that carries no reference of ours: somebody made it there.</summary>
 public sealed record OperationReported(ReportedOperation Told, PaymentAnswer Answer) : INeutralEvent;
 
-/// <summary>A provider tells how much of a payment was refunded in all. Each refund has an event of its own: this one only says whether one is missing.</summary>
+/// <summary>
+/// A provider tells how much of a payment was refunded in all. Each refund has an event of its own: this one only says whether one is
+/// missing.
+/// </summary>
 /// <param name="Payment">The provider's id of the payment.</param>
 public sealed record RefundedInAll(string Provider, string Payment, Money Amount) : INeutralEvent;
 

@@ -25,7 +25,8 @@ public sealed class ProviderEventTypes
     public ProviderEventTypes(params IReadOnlyList<EventTypeGroup> groups)
     {
         Groups = groups;
-        _byType = groups.SelectMany(treated => treated.Types, (treated, type) => (type, treated)).ToDictionary(pair => pair.type, pair => pair.treated, StringComparer.Ordinal);
+        _byType = groups.SelectMany(treated => treated.Types, (treated, type) => (type, treated))
+            .ToDictionary(pair => pair.type, pair => pair.treated, StringComparer.Ordinal);
     }
 
     public IReadOnlyList<EventTypeGroup> Groups { get; }

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Payments.Functions.Http;
 
 /// <summary>
-/// Finds members that an object has twice. Readers disagree about which of the two counts (RFC 8259, 4), so that what one reads as a payment of 1 another reads as one of 2.
+/// Finds members that an object has twice. Readers disagree about which of the two counts (RFC 8259, 4), so that what one reads as a
+/// payment of 1 another reads as one of 2.
 /// </summary>
 internal static class JsonMembers
 {

@@ -1,6 +1,9 @@
 namespace Payments.Domain.Providers.Adyen;
 
-/// <summary>Every event code of Adyen's webhooks and what this platform does with it. Source: Adyen's OpenAPI description of its webhooks, version 1.</summary>
+/// <summary>
+/// Every event code of Adyen's webhooks and what this platform does with it. Source: Adyen's OpenAPI description of its webhooks, version
+/// 1.
+/// </summary>
 internal static class AdyenEventTypes
 {
     public static ProviderEventTypes All { get; } = new(

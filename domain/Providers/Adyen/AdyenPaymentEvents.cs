@@ -5,7 +5,8 @@ namespace Payments.Domain.Providers.Adyen;
 
 /// <summary>
 /// Adyen's notifications of payments and modifications in our words. Source: docs.adyen.com/development-resources/webhooks/webhook-types. <c>merchantReference</c> is the
-/// reference of the request that the notification is about: for a capture, the capture's own. What somebody does in the Customer Area carries the payment's.
+/// reference of the request that the notification is about: for a capture, the capture's own. What somebody does in the Customer Area
+/// carries the payment's.
 /// </summary>
 public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
 {
@@ -22,15 +23,16 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
         switch (code)
         {
             case "AUTHORISATION" when !isOurs:
-                return new EventIgnored($"The payment {id} was not made by this platform: its merchantReference is not one of this platform's.");
+                return NotOurs(id);
             case "AUTHORISATION":
+                var data = payload.Object("additionalData");
                 return new PaymentReported(reference, happened
-                    ? new PaymentAnswer(capturesItself ? PaymentResult.Succeeded : PaymentResult.Authorized, id, Card: AdyenAnswers.Card(payload.Object("additionalData")))
-                    : AdyenAnswers.Refused(payload.Object("additionalData").Text("refusalReasonCode"), payload.Text("reason"), id));
+                    ? new PaymentAnswer(capturesItself ? PaymentResult.Succeeded : PaymentResult.Authorized, id, Card: AdyenAnswers.Card(data))
+                    : AdyenAnswers.Refused(data.Text("refusalReasonCode"), payload.Text("reason"), id));
             case "EXPIRE" when happened && isOurs:
                 return new PaymentReported(reference, new PaymentAnswer(PaymentResult.Expired, id));
             case "EXPIRE":
-                return new EventIgnored(isOurs ? "It did not expire: success is false." : $"The payment {id} was not made by this platform: its merchantReference is not one of this platform's.");
+                return isOurs ? new EventIgnored("It did not expire: success is false.") : NotOurs(id);
             case "CAPTURE":
                 return Operation(PaymentOperation.Capture);
             case "CANCELLATION" or "TECHNICAL_CANCEL":
@@ -49,10 +51,13 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
 
         return AdyenEventTypes.All.Find(received.Type) switch
         {
-            { Treatment: EventTreatment.Raised } raised => throw new FormatException($"{received.Type} {id} of {payload.Text("originalReference") ?? payload.Text("merchantReference")}: {raised.Because}"),
+            { Treatment: EventTreatment.Raised } raised => throw new FormatException(
+                $"{received.Type} {id} of {payload.Text("originalReference") ?? payload.Text("merchantReference")}: {raised.Because}"),
             { } listed => new EventIgnored(listed.Because),
-            null when isOurs => throw new FormatException($"{received.Type} {id} names {reference}, and the type is new: nobody here knows what it does."),
-            null => new EventIgnored($"The type '{received.Type}' is not on the list of docs/providers.md, and the event names no payment of this platform."),
+            null when isOurs => throw new FormatException(
+                $"{received.Type} {id} names {reference}, and the type is new: nobody here knows what it does."),
+            null => new EventIgnored(
+                $"The type '{received.Type}' is not on the list of docs/providers.md, and the event names no payment of this platform."),
         };
 
         INeutralEvent Operation(PaymentOperation operation, bool takesBack = false)
@@ -62,17 +67,22 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
                 : new PaymentAnswer(code is "POSTPONED_REFUND" ? PaymentResult.Pending : PaymentResult.Succeeded, id);
 
             // A cancel gives back all that is left, whatever amount is named.
-            var told = new ReportedOperation(provider, operation, payload.Text("originalReference"), operation is PaymentOperation.Cancel ? null : Amount(payload)) { TakesBack = takesBack };
+            var amount = operation is PaymentOperation.Cancel ? null : Amount(payload);
+            var told = new ReportedOperation(provider, operation, payload.Text("originalReference"), amount) { TakesBack = takesBack };
             return isOurs ? new PaymentReported(reference, answer) { Told = told } : new OperationReported(told, answer);
         }
     }
+
+    private static EventIgnored NotOurs(string? id) =>
+        new($"The payment {id} was not made by this platform: its merchantReference is not one of this platform's.");
 
     /// <summary>What became of a request that left it to Adyen whether to cancel or to refund.</summary>
     private static string Modification(JsonElement payload) => payload.Object("additionalData").Text("modification.action") switch
     {
         "cancel" => "CANCELLATION",
         "refund" => "REFUND",
-        _ => throw new FormatException($"CANCEL_OR_REFUND {payload.Text("pspReference")} does not say which of the two it was: additionalData has no modification.action."),
+        _ => throw new FormatException(
+            $"CANCEL_OR_REFUND {payload.Text("pspReference")} does not say which of the two it was: additionalData has no modification.action."),
     };
 
     /// <exception cref="FormatException">The amount is none.</exception>

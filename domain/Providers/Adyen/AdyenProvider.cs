@@ -20,7 +20,8 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
     public string Name => name;
 
     /// <summary>
-    /// Adyen documents for <c>shopperStatement</c>: letters, digits, spaces and . , ' _ - ? + * /, at most 22 characters. (docs.adyen.com/api-explorer/Checkout/71/post/payments.)
+    /// Adyen documents for <c>shopperStatement</c>: letters, digits, spaces and . , ' _ - ? + * /, at most 22 characters.
+    /// (docs.adyen.com/api-explorer/Checkout/71/post/payments.)
     /// </summary>
     public DescriptorRule Descriptors { get; } = new(22, "&");
 

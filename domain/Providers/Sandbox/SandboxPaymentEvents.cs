@@ -3,7 +3,10 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>The acquirer's events of payments, captures, cancels and refunds in our words. An operation that was not made by this platform names its payment.</summary>
+/// <summary>
+/// The acquirer's events of payments, captures, cancels and refunds in our words. An operation that was not made by this platform names
+/// its payment.
+/// </summary>
 public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 {
     public string Provider => provider;
@@ -28,9 +31,11 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 
     private static INeutralEvent OfPayment(string type, JsonElement data)
     {
-        var payment = Read(data, SandboxJson.Default.SandboxPayment) ?? throw new FormatException("The data is not what the acquirer documents.");
+        var payment = Read(data, SandboxJson.Default.SandboxPayment)
+            ?? throw new FormatException("The data is not what the acquirer documents.");
         if (!AttemptReference.TryParse(payment.Reference, out var reference))
-            return new EventIgnored($"The payment {payment.Id} was not made by this platform: its reference is not one of this platform's.");
+            return new EventIgnored(
+                $"The payment {payment.Id} was not made by this platform: its reference is not one of this platform's.");
         var answer = SandboxAnswers.Of(payment);
 
         // Of a payment that was captured in part the status stays captured: only the event's name says that the rest has lapsed.
@@ -43,7 +48,8 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 
     private INeutralEvent OfOperation(JsonElement data)
     {
-        var operation = Read(data, SandboxJson.Default.SandboxOperation) ?? throw new FormatException("The data is not what the acquirer documents.");
+        var operation = Read(data, SandboxJson.Default.SandboxOperation)
+            ?? throw new FormatException("The data is not what the acquirer documents.");
         var answer = SandboxAnswers.Of(operation);
         if (answer.Result is PaymentResult.Unknown)
             throw new FormatException($"The status '{operation.Status}' says nothing of the operation {operation.Id}.");
@@ -54,15 +60,18 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
             "refund" => PaymentOperation.Refund,
             _ => null,
         };
-        var isOurs = AttemptReference.TryParse(operation.Reference, out var reference) || AttemptReference.TryParse(data.Text("payment_reference"), out reference);
+        var isOurs = AttemptReference.TryParse(operation.Reference, out var reference)
+            || AttemptReference.TryParse(data.Text("payment_reference"), out reference);
         if (kind is not { } known)
-            return isOurs ? new PaymentReported(reference, answer) : throw new FormatException($"'{operation.Object}' is no operation of the acquirer.");
+            throw new FormatException($"'{operation.Object}' is no operation of the acquirer.");
         var told = new ReportedOperation(provider, known, data.Text("payment_id"), Amount(data));
         return isOurs ? new PaymentReported(reference, answer) { Told = told } : new OperationReported(told, answer);
     }
 
     private static Money? Amount(JsonElement data) =>
-        data.Number("amount") is { } units && Currency.TryParse(data.Text("currency"), out var currency) ? new Money(units, currency) : null;
+        data.Number("amount") is { } units && Currency.TryParse(data.Text("currency"), out var currency)
+            ? new Money(units, currency)
+            : null;
 
     private static T? Read<T>(JsonElement data, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class

@@ -40,7 +40,8 @@ public static class StripeDisputes
                 source,
                 sourceReference);
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException or OverflowException)
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException
+            or OverflowException)
         {
             throw new FormatException($"Not a dispute of Stripe: {e.Message}", e);
         }
@@ -56,8 +57,8 @@ public static class StripeDisputes
     };
 
     /// <summary>
-    /// What Stripe took of the account's balance, in the balance's currency: the sum of all balance transactions whose amount is negative. Null where that is the disputed amount itself, or where
-    /// nothing was taken.
+    /// What Stripe took of the account's balance, in the balance's currency: the sum of all balance transactions whose amount is
+    /// negative. Null where that is the disputed amount itself, or where nothing was taken.
     /// </summary>
     private static Money? Taken(JsonElement dispute, Money disputed)
     {
@@ -65,8 +66,11 @@ public static class StripeDisputes
         var taken = 0L;
         foreach (var transaction in dispute.Items("balance_transactions"))
         {
-            if (!Currency.TryParse(Text(transaction, "currency"), out var currency) || transaction.GetProperty("amount").GetInt64() is not (< 0 and var amount))
+            if (!Currency.TryParse(Text(transaction, "currency"), out var currency)
+                || transaction.GetProperty("amount").GetInt64() is not (< 0 and var amount))
+            {
                 continue;
+            }
 
             // An account has one balance that disputes are taken of.
             if ((balance ??= currency) != currency)
@@ -74,7 +78,10 @@ public static class StripeDisputes
             taken = checked(taken - amount);
         }
 
-        return balance is null || (balance == disputed.Currency && StripeAmounts.FromUnits(taken, balance) == disputed) ? null : StripeAmounts.FromUnits(taken, balance);
+        if (balance is null)
+            return null;
+        var all = StripeAmounts.FromUnits(taken, balance);
+        return balance == disputed.Currency && all == disputed ? null : all;
     }
 
     private static JsonElement? Object(JsonElement? parent, string name) =>

@@ -24,21 +24,28 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
             return OfRefunds(Object(payload));
         return StripeEventTypes.All.Find(type) switch
         {
-            { Treatment: EventTreatment.Raised } raised => throw new FormatException($"{type} {payload.Object("data").Object("object").Text("id")}: {raised.Because}"),
+            { Treatment: EventTreatment.Raised } raised =>
+                throw new FormatException($"{type} {payload.Object("data").Object("object").Text("id")}: {raised.Because}"),
             { } listed => new EventIgnored(listed.Because),
-            null when AttemptReference.TryParse(payload.Object("data").Object("object").Object("metadata").Text(StripeAnswers.Reference), out var ours) =>
+            null when Reference(payload.Object("data").Object("object"), out var ours) =>
                 throw new FormatException($"The event names {ours}, and its type '{type}' is new: nobody here knows what it does."),
-            null => new EventIgnored($"The type '{type}' is not on the list of docs/providers.md, and the event names no payment of this platform."),
+            null => new EventIgnored(
+                $"The type '{type}' is not on the list of docs/providers.md, and the event names no payment of this platform."),
         };
     }
 
-    private static JsonElement Object(JsonElement payload) => payload.Object("data").Object("object") ?? throw new FormatException("The event has no object.");
+    private static JsonElement Object(JsonElement payload) =>
+        payload.Object("data").Object("object") ?? throw new FormatException("The event has no object.");
+
+    private static bool Reference(JsonElement? item, out AttemptReference reference) =>
+        AttemptReference.TryParse(item.Object("metadata").Text(StripeAnswers.Reference), out reference);
 
     private INeutralEvent OfIntent(string type, JsonElement intent)
     {
         var metadata = intent.Object("metadata");
         if (!AttemptReference.TryParse(metadata.Text(StripeAnswers.Reference), out var charge))
-            return new EventIgnored($"The payment {intent.Text("id")} was not made by this platform: its metadata has no reference of this platform.");
+            return new EventIgnored(
+                $"The payment {intent.Text("id")} was not made by this platform: its metadata has no reference of this platform.");
         var captured = Captured(intent, charge);
 
         // What was captured was authorized before, and that is known: the event tells of the capture. Only that the rest was given up concerns the charge.
@@ -54,7 +61,9 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
             : new PaymentReported(charge, answer) { Captured = captured };
     }
 
-    /// <summary>What was captured in all, where that is not all or nothing: a payment that is captured at once cannot be captured in part.</summary>
+    /// <summary>
+    /// What was captured in all, where that is not all or nothing: a payment that is captured at once cannot be captured in part.
+    /// </summary>
     private ReportedCapture? Captured(JsonElement intent, AttemptReference charge) =>
         intent.Text("capture_method") is not ("automatic" or "automatic_async") && intent.Number("amount_received") is { } units and > 0
             ? new ReportedCapture(provider, charge, Amount(intent, units), intent.Text("status") is "succeeded")
@@ -65,18 +74,22 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
         var answer = StripeAnswers.OfRefund(refund);
         if (answer.Result is PaymentResult.Unknown)
             throw new FormatException($"The status '{refund.Text("status")}' says nothing of the refund {refund.Text("id")}.");
-        var told = new ReportedOperation(provider, PaymentOperation.Refund, refund.Text("payment_intent"), refund.Number("amount") is { } units ? Amount(refund, units) : null);
-        return AttemptReference.TryParse(refund.Object("metadata").Text(StripeAnswers.Reference), out var reference)
+        Money? amount = refund.Number("amount") is { } units ? Amount(refund, units) : null;
+        var told = new ReportedOperation(provider, PaymentOperation.Refund, refund.Text("payment_intent"), amount);
+        return Reference(refund, out var reference)
             ? new PaymentReported(reference, answer) { Told = told }
             : new OperationReported(told, answer);
     }
 
     private INeutralEvent OfRefunds(JsonElement charge) =>
-        charge.Text("payment_intent") is not { } payment ? new EventIgnored($"The charge {charge.Text("id")} has no PaymentIntent: it was not made by this platform.")
+        charge.Text("payment_intent") is not { } payment
+            ? new EventIgnored($"The charge {charge.Text("id")} has no PaymentIntent: it was not made by this platform.")
         : charge.Number("amount_refunded") is { } units ? new RefundedInAll(provider, payment, Amount(charge, units))
         : throw new FormatException($"The charge {charge.Text("id")} does not say how much was refunded.");
 
     /// <exception cref="FormatException">The currency is none, or cannot be counted so.</exception>
     private static Money Amount(JsonElement item, long units) =>
-        Currency.TryParse(item.Text("currency"), out var currency) ? StripeAmounts.FromUnits(units, currency) : throw new FormatException($"'{item.Text("currency")}' is no currency.");
+        Currency.TryParse(item.Text("currency"), out var currency)
+            ? StripeAmounts.FromUnits(units, currency)
+            : throw new FormatException($"'{item.Text("currency")}' is no currency.");
 }

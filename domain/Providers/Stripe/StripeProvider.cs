@@ -15,7 +15,8 @@ namespace Payments.Domain.Providers.Stripe;
 /// 429, refused credentials, an object that another request holds. Declined: card errors and invalid requests; Stripe carries out neither.
 /// </remarks>
 /// <param name="descriptorPrefix">What the account puts before every statement descriptor; null where it is not known here.</param>
-public sealed class StripeProvider(string name, ProviderHttp http, ProviderAccess access, string? descriptorPrefix = null) : IPaymentProvider
+public sealed class StripeProvider(string name, ProviderHttp http, ProviderAccess access, string? descriptorPrefix = null)
+    : IPaymentProvider
 {
     // Ours are made within a call's time limit of their attempt; the rest is for clocks that disagree.
     private static readonly TimeSpan Before = TimeSpan.FromMinutes(2);
@@ -27,8 +28,8 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
     public string Name => name;
 
     /// <summary>
-    /// The descriptor is the suffix behind the account's prefix, an asterisk and a space, 22 characters in all; a prefix has at least 2. Neither holds &lt; &gt; \ ' " or *.
-    /// (docs.stripe.com/get-started/account/statement-descriptors.)
+    /// The descriptor is the suffix behind the account's prefix, an asterisk and a space, 22 characters in all; a prefix has at least 2.
+    /// Neither holds &lt; &gt; \ ' " or *. (docs.stripe.com/get-started/account/statement-descriptors.)
     /// </summary>
     public DescriptorRule Descriptors { get; } = new(22 - 2 - Math.Clamp(descriptorPrefix?.Length ?? 2, 2, 10), "<>\\'\"*");
 

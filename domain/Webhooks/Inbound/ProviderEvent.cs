@@ -47,7 +47,10 @@ public interface INeutralEventMapper
 {
     string Provider { get; }
 
-    /// <summary>Null when this mapper does not know the event's type; the reason as <see cref="EventIgnored"/> when it knows that the event has no effect.</summary>
+    /// <summary>
+    /// Null when this mapper does not know the event's type; the reason as <see cref="EventIgnored"/> when it knows that the event has no
+    /// effect.
+    /// </summary>
     /// <param name="payload">The JSON object that was verified.</param>
     /// <exception cref="FormatException">The type is known, but the payload is not what it should be: the event fails, and is kept.</exception>
     INeutralEvent? Map(ProviderEvent received, JsonElement payload);

@@ -89,7 +89,8 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
             while (length < buffer.Length && await stream.ReadAsync(buffer.AsMemory(length), either.Token) is > 0 and var read)
                 length += read;
         }
-        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException or InvalidOperationException)
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException
+            or InvalidOperationException)
         {
             // A body that never ends, or is shorter than it says, changes nothing of the answer.
         }

@@ -30,7 +30,8 @@ public sealed record DeliveryAttempt(Guid Id, AttemptOutcome Outcome, int? Statu
 public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal signal, TimeProvider time)
 {
     private static readonly TimeSpan Keep = TimeSpan.FromDays(90);
-    private static readonly string[] Undelivered = [DbText.Of(DeliveryStatus.Pending), DbText.Of(DeliveryStatus.Failed), DbText.Of(DeliveryStatus.Canceled)];
+    private static readonly string[] Undelivered =
+        [DbText.Of(DeliveryStatus.Pending), DbText.Of(DeliveryStatus.Failed), DbText.Of(DeliveryStatus.Canceled)];
     private static readonly string[] Everything = [.. Undelivered, DbText.Of(DeliveryStatus.Delivered)];
 
     /// <summary>Newest first.</summary>
@@ -88,7 +89,8 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
         await ResendAsync(merchant, delivery, null, default, default, [], actor, ct) == 1;
 
     /// <summary>
-    /// Sends an endpoint at once what was made for it in a time range and did not arrive, what waits for its next attempt included, or everything; answers how many.
+    /// Sends an endpoint at once what was made for it in a time range and did not arrive, what waits for its next attempt included, or
+    /// everything; answers how many.
     /// </summary>
     public Task<long> ResendAsync(
         MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, Actor actor, CancellationToken ct) =>

@@ -32,7 +32,10 @@ public sealed class ChargeRulesTests
 
     public static TheoryData<PaymentResult> EveryResult() => new(Enum.GetValues<PaymentResult>());
 
-    /// <summary>What an answer says is taken, and what it leaves out stays as it was: the provider's id of the attempt and of the payment, the card, the expiry.</summary>
+    /// <summary>
+    /// What an answer says is taken, and what it leaves out stays as it was: the provider's id of the attempt and of the payment, the
+    /// card, the expiry.
+    /// </summary>
     [Theory]
     [MemberData(nameof(EveryResult))]
     public void Apply_AnswerOfACharge_TakesWhatItSaysAndKeepsWhatItLeavesOut(PaymentResult result)
@@ -157,6 +160,16 @@ public sealed class ChargeRulesTests
 
         Assert.Null(ChargeRules.Apply(expiry, PaymentAnswer.Declined(DeclineCode.InvalidRequest), Terms, Now).Event);
         Assert.Equal("charge.expired", ChargeRules.Apply(expiry, new PaymentAnswer(PaymentResult.Succeeded), Terms, Now).Event);
+    }
+
+    [Fact]
+    public void Apply_HeldPaymentFoundCaptured_IsAuthorizedForTheAmountIsNotTold()
+    {
+        var found = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now);
+
+        Assert.Equal((ChargeStatus.Authorized, Zero), (found.After.Charge.Status, found.After.Charge.Captured));
+        Assert.Null(found.Journal);
+        Assert.True(ChargeRules.Apply(found.After, new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).Contradicts);
     }
 
     [Fact]

@@ -7,7 +7,10 @@ public sealed class FeePlanTests
 {
     public static TheoryData<string> EveryCurrency() => [.. Currency.All.Select(currency => currency.Code)];
 
-    /// <summary>1500 minor units are another sum of money in a currency with other decimals: there the amount is stated, in the code and on the page.</summary>
+    /// <summary>
+    /// 1500 minor units are another sum of money in a currency with other decimals: there the amount is stated, in the code and on the
+    /// page.
+    /// </summary>
     [Theory]
     [MemberData(nameof(EveryCurrency))]
     public void StandardDisputeFee_OfEveryCurrency_IsWhatThePageSays(string code)

@@ -12,7 +12,10 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Postgres.Tests.Charges;
 
-/// <summary>What people do in a processor's dashboard is booked as an operation of ours that was made elsewhere, or it waits, or it is raised. The rule is one for all processors.</summary>
+/// <summary>
+/// What people do in a processor's dashboard is booked as an operation of ours that was made elsewhere, or it waits, or it is raised. The
+/// rule is one for all processors.
+/// </summary>
 public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     public static TheoryData<string> Providers() => ["adyen", "adyen, with a reference of its own", "stripe", "sandbox", "sandbox, by payment_id"];
