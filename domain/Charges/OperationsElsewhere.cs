@@ -114,23 +114,50 @@ public sealed class OperationsElsewhere(
         Charge charge, PaymentOperation operation, Money? amount, bool isFinal, string operationId, PaymentAnswer answer, CancellationToken ct)
     {
         var reference = new AttemptReference(charge.Merchant, IdOf(charge, operation, operationId));
-        if (await attempts.FindAsync(reference, ct) is null)
+        if (await attempts.FindAsync(reference, ct) is null
+            && await BeginAsync(charge, operation, amount, isFinal, reference.Attempt, ct) is { } refusal
+            && await attempts.FindAsync(reference, ct) is null)
         {
-            var now = time.GetUtcNow();
-            var start = await intents.SubmitAsync(
-                new OperationIntent(charge.Merchant, charge.Id, operation, amount?.MinorUnits, reference.Attempt, null, now)
-                {
-                    MadeElsewhere = true,
-                    IsFinal = isFinal,
-                    Refund = operation is PaymentOperation.Refund ? PrefixedId.New<RefundId>(now) : null,
-                },
-                ct);
-            if (start.Refusal is { } refusal)
-                return Unfit(charge, operation, amount, operationId, answer, refusal);
-            signal.Set();
+            return Unfit(await ReadAsync(charge, ct), operation, amount, operationId, answer, refusal);
         }
 
         return Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+    }
+
+    /// <returns>
+    /// Why it does not fit the charge; null where it is recorded now, by this process or by another that handles an event of the same
+    /// operation. A refusal may be because of that one too: the caller looks again.
+    /// </returns>
+    private async Task<Refusal?> BeginAsync(
+        Charge charge, PaymentOperation operation, Money? amount, bool isFinal, AttemptId attempt, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var intent = new OperationIntent(charge.Merchant, charge.Id, operation, amount?.MinorUnits, attempt, null, now)
+        {
+            MadeElsewhere = true,
+            IsFinal = isFinal,
+            Refund = operation is PaymentOperation.Refund ? PrefixedId.New<RefundId>(now) : null,
+        };
+        try
+        {
+            var start = await intents.SubmitAsync(intent, ct);
+            signal.Set();
+            return start.Refusal;
+        }
+        catch (PostgresException e) when (DatabaseErrors.IsUniqueViolation(e, "attempts_pkey"))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The charge as it is now: what was read before the intent was refused may be older than the reason for that.</summary>
+    private async Task<Charge> ReadAsync(Charge charge, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(ChargeSql.Get);
+        command.Parameters.Add(new() { Value = charge.Merchant.Value });
+        command.Parameters.Add(new() { Value = charge.Id.Value });
+        await using var row = await command.ExecuteReaderAsync(ct);
+        return await row.ReadAsync(ct) ? ChargeRows.ReadCharge(row) : charge;
     }
 
     private static ApplyResult Unfit(

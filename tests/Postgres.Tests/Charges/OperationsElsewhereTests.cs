@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Dapper;
-using Npgsql;
 using Payments.Domain;
 using Payments.Domain.Charges;
 using Payments.Domain.Providers;
@@ -108,35 +107,22 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         Assert.Equal(4_000, (await world.ReadAsync(charge.Merchant, charge.Id)).Refunded.MinorUnits);
     }
 
-    [Fact]
-    public async Task Refund_SameEventOnTwoInstancesAtOnce_IsBookedOnce()
+    [Theory]
+    [InlineData(3_000)]
+    [InlineData(10_000)]
+    public async Task Refund_SameEventOnTwoInstancesAtOnce_IsBookedOnceAndNeverRaised(long amount)
     {
         await using var one = new ChargeWorld(database);
         await using var two = new ChargeWorld(database);
         var charge = await one.ChargeAsync(await one.MerchantAsync());
-        var refund = Refund("adyen", charge, "DASHREFUND3", 3_000);
+        var refund = Refund("adyen", charge, "DASHREFUND3", amount);
 
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => UntilDoneAsync(i % 2 == 0 ? one : two)));
+        var results = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => ApplyAsync(i % 2 == 0 ? one : two, refund)));
 
+        Assert.All(results, result => Assert.True(result.Outcome is ApplyOutcome.Applied or ApplyOutcome.Ignored, result.Detail));
         Assert.Single(await RefundsAsync(one, charge));
-        Assert.Equal(3_000, (await one.ReadAsync(charge.Merchant, charge.Id)).Refunded.MinorUnits);
-        Assert.Equal(-3_000, await one.AvailableAsync(charge.Merchant));
-
-        // As the queue does: what throws comes again.
-        async Task UntilDoneAsync(ChargeWorld world)
-        {
-            for (var i = 0; ; i++)
-            {
-                try
-                {
-                    Assert.NotEqual(ApplyOutcome.Failed, (await ApplyAsync(world, refund)).Outcome);
-                    return;
-                }
-                catch (PostgresException) when (i < 5)
-                {
-                }
-            }
-        }
+        Assert.Equal(amount, (await one.ReadAsync(charge.Merchant, charge.Id)).Refunded.MinorUnits);
+        Assert.Equal(-amount, await one.AvailableAsync(charge.Merchant));
     }
 
     [Fact]
