@@ -17,7 +17,8 @@ namespace Payments.Postgres.Tests.Charges;
 /// </summary>
 public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
-    public static TheoryData<string> Providers() => ["adyen", "adyen, with a reference of its own", "stripe", "sandbox", "sandbox, by payment_id"];
+    public static TheoryData<string> Providers() =>
+        ["adyen", "adyen, with a reference of its own", "stripe", "sandbox", "sandbox, by payment_id"];
 
     [Theory]
     [MemberData(nameof(Providers))]
@@ -71,7 +72,9 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         Assert.Equal(ApplyOutcome.Failed, (await ApplyAsync(world, new OperationReported(told, answer))).Outcome);
         Assert.Equal(
             ApplyOutcome.Failed,
-            (await ApplyAsync(world, new PaymentReported(First(charge), answer) { Told = told with { Provider = "stripe", Amount = new Money(400, Currency.Eur) } })).Outcome);
+            (await ApplyAsync(
+                world,
+                new PaymentReported(First(charge), answer) { Told = told with { Provider = "stripe", Amount = new Money(400, Currency.Eur) } })).Outcome);
         Assert.Empty(await RefundsAsync(world, charge));
     }
 
@@ -185,7 +188,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     {
         await using var world = new ChargeWorld(database);
         var charge = await world.ChargeAsync(await world.MerchantAsync());
-        var sum = Stripe("charge.refunded", $$"""{"id":"ch_1","payment_intent":"{{charge.ProviderReference}}","amount_refunded":4000,"currency":"eur"}""");
+        var sum = Stripe(
+            "charge.refunded", $$"""{"id":"ch_1","payment_intent":"{{charge.ProviderReference}}","amount_refunded":4000,"currency":"eur"}""");
         Assert.Equal(ApplyOutcome.Waiting, (await ApplyAsync(world, sum)).Outcome);
 
         await ApplyAsync(world, Refund("stripe", charge, "re_dash", 4_000));
@@ -208,7 +212,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         var after = await world.ReadAsync(charge.Merchant, charge.Id);
         Assert.Equal((expected, captured, canceled), (after.Status, after.Captured.MinorUnits, after.Canceled.MinorUnits));
         Assert.Equal(["charge.authorized", "charge.captured"], await world.EventsAsync(charge.Merchant, charge.Id.Value));
-        Assert.Equal([false, true], (await world.Get<ChargeAttempts>().ListAsync(charge.Merchant, charge.Id, default)).Select(a => a.MadeElsewhere));
+        var attempts = await world.Get<ChargeAttempts>().ListAsync(charge.Merchant, charge.Id, default);
+        Assert.Equal([false, true], attempts.Select(a => a.MadeElsewhere));
         Assert.Equal(7_000, await BookedAsync(charge.Merchant));
     }
 
@@ -219,7 +224,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         world.Provider.OnSend = _ => PaymentAnswer.Unknown("time-out");
         var charge = await world.ChargeAsync(await world.MerchantAsync(), capture: false);
 
-        Assert.Equal(ApplyOutcome.Applied, (await ApplyAsync(world, Intent(charge with { ProviderReference = "pi_1" }, "succeeded", 7_000))).Outcome);
+        var intent = Intent(charge with { ProviderReference = "pi_1" }, "succeeded", 7_000);
+        Assert.Equal(ApplyOutcome.Applied, (await ApplyAsync(world, intent)).Outcome);
 
         var after = await world.ReadAsync(charge.Merchant, charge.Id);
         Assert.Equal((ChargeStatus.Captured, 7_000), (after.Status, after.Captured.MinorUnits));
@@ -252,7 +258,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         var intent = Intent(charge, "succeeded", 4_000);
         Assert.Equal(ApplyOutcome.Waiting, (await ApplyAsync(world, intent)).Outcome);
 
-        await world.Get<AttemptOutcomes>().RecordAsync(world.Provider.Sent.Last().Reference, new PaymentAnswer(PaymentResult.Succeeded, charge.ProviderReference), default);
+        await world.Get<AttemptOutcomes>().RecordAsync(
+            world.Provider.Sent.Last().Reference, new PaymentAnswer(PaymentResult.Succeeded, charge.ProviderReference), default);
 
         Assert.Equal(ApplyOutcome.Ignored, (await ApplyAsync(world, intent)).Outcome);
         Assert.Equal(4_000, await BookedAsync(charge.Merchant));
@@ -265,7 +272,9 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     {
         await using var world = new ChargeWorld(database);
         var charge = await world.ChargeAsync(await world.MerchantAsync(), capture: false);
-        var capture = how == "adyen" ? Adyen("CAPTURE", First(charge), charge, "CAP1", 4_000) : Sandbox("capture.succeeded", "capture", charge, "CAP1", 4_000, byReference: true);
+        var capture = how == "adyen"
+            ? Adyen("CAPTURE", First(charge), charge, "CAP1", 4_000)
+            : Sandbox("capture.succeeded", "capture", charge, "CAP1", 4_000, byReference: true);
 
         Assert.Equal(ApplyOutcome.Applied, (await ApplyAsync(world, capture)).Outcome);
         Assert.Equal(ApplyOutcome.Ignored, (await ApplyAsync(world, capture)).Outcome);
@@ -294,7 +303,7 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         Assert.Equal(ApplyOutcome.Failed, (await ApplyAsync(world, Adyen(code, First(charge), charge, "X1", 10_000))).Outcome);
 
         Assert.Equal(ChargeStatus.Captured, (await world.ReadAsync(charge.Merchant, charge.Id)).Status);
-        Assert.Contains(await world.Get<AttemptReads>().ListAsync(AttemptFilter.Contradicted, null, null, 100, default), a => a.Charge == charge.Id);
+        Assert.Contains(await ContradictedAsync(world), a => a.Charge == charge.Id);
     }
 
     [Theory]
@@ -334,7 +343,7 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
 
         Assert.Equal(ApplyOutcome.Ignored, result.Outcome);
         Assert.Equal(charge, await world.ReadAsync(charge.Merchant, charge.Id));
-        Assert.DoesNotContain(await world.Get<AttemptReads>().ListAsync(AttemptFilter.Contradicted, null, null, 100, default), a => a.Charge == charge.Id);
+        Assert.DoesNotContain(await ContradictedAsync(world), a => a.Charge == charge.Id);
     }
 
     [Fact]
@@ -347,7 +356,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         var cancel = Adyen("CANCELLATION", First(charge), charge, "CAN1", 10_000);
         Assert.Equal(ApplyOutcome.Waiting, (await ApplyAsync(world, cancel)).Outcome);
 
-        await world.Get<AttemptOutcomes>().RecordAsync(world.Provider.Sent.Last().Reference, PaymentAnswer.Declined(DeclineCode.InvalidRequest), default);
+        await world.Get<AttemptOutcomes>().RecordAsync(
+            world.Provider.Sent.Last().Reference, PaymentAnswer.Declined(DeclineCode.InvalidRequest), default);
 
         Assert.Equal(ApplyOutcome.Applied, (await ApplyAsync(world, cancel)).Outcome);
         Assert.Equal(ChargeStatus.Canceled, (await world.ReadAsync(charge.Merchant, charge.Id)).Status);
@@ -355,6 +365,9 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
 
     private static Task<ApplyResult> ApplyAsync(ChargeWorld world, INeutralEvent neutral) =>
         world.Get<IEnumerable<IProviderEventApplier>>().OfType<ChargeEventApplier>().Single().ApplyAsync(neutral, default);
+
+    private static Task<IReadOnlyList<Attempt>> ContradictedAsync(ChargeWorld world) =>
+        world.Get<AttemptReads>().ListAsync(AttemptFilter.Contradicted, null, null, 100, default);
 
     private static async Task<IReadOnlyList<Refund>> RefundsAsync(ChargeWorld world, Charge charge) =>
         await world.Get<RefundReads>().ListAsync(charge.Merchant, 10, null, charge.Id, null, default);
@@ -369,7 +382,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     {
         await using var connection = await database.App.OpenConnectionAsync();
         return await connection.ExecuteScalarAsync<long>(
-            "SELECT COALESCE(sum(amount), 0)::bigint FROM payments.balance_transactions WHERE merchant_id = @merchant AND type = 'charge'", new { merchant = merchant.Value });
+            "SELECT COALESCE(sum(amount), 0)::bigint FROM payments.balance_transactions WHERE merchant_id = @merchant AND type = 'charge'",
+            new { merchant = merchant.Value });
     }
 
     private static AttemptReference First(Charge charge) => new(charge.Merchant, AttemptId.FirstOf(charge.Id));
@@ -378,7 +392,10 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     {
         "adyen" => Adyen("REFUND", First(charge), charge, id, amount),
         "adyen, with a reference of its own" => Adyen("REFUND", null, charge, id, amount),
-        "stripe" => Stripe("refund.created", $$"""{"id":"{{id}}","object":"refund","status":"succeeded","amount":{{amount}},"currency":"eur","payment_intent":"{{charge.ProviderReference}}","metadata":{} }"""),
+        "stripe" => Stripe("refund.created", $$"""
+            {"id":"{{id}}","object":"refund","status":"succeeded","amount":{{amount}},"currency":"eur",
+             "payment_intent":"{{charge.ProviderReference}}","metadata":{} }
+            """),
         "sandbox" => Sandbox("refund.succeeded", "refund", charge, id, amount, byReference: true),
         _ => Sandbox("refund.succeeded", "refund", charge, id, amount, byReference: false),
     };
@@ -388,8 +405,9 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     {
         var mark = charge.CaptureMethod is CaptureMethod.Automatic && reference == First(charge) ? "-auto" : "";
         return new AdyenPaymentEvents("sandbox").Map(Received(code), JsonElement.Parse($$"""
-            {"amount":{"currency":"EUR","value":{{amount}}},"eventCode":"{{code}}","eventDate":"2026-11-30T12:17:40.233Z","merchantAccountCode":"StubAccount",
-             "merchantReference":"{{(reference is { } known ? known + mark : "order 12")}}","originalReference":"{{charge.ProviderReference}}","paymentMethod":"visa","pspReference":"{{id}}",
+            {"amount":{"currency":"EUR","value":{{amount}}},"eventCode":"{{code}}","eventDate":"2026-11-30T12:17:40.233Z",
+             "merchantAccountCode":"StubAccount",             "merchantReference":"{{(reference is { } known ? known + mark : "order 12")}}",
+             "originalReference":"{{charge.ProviderReference}}","paymentMethod":"visa","pspReference":"{{id}}",
              "reason":"","success":"{{(success ? "true" : "false")}}"}
             """))!;
     }
@@ -397,18 +415,23 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
     private static INeutralEvent Intent(Charge charge, string status, long received, string marks = "") => Stripe(
         status == "canceled" ? "payment_intent.canceled" : "payment_intent.succeeded",
         $$"""
-        {"id":"{{charge.ProviderReference}}","object":"payment_intent","status":"{{status}}","amount":10000,"amount_received":{{received}},"currency":"eur","capture_method":"manual",
+        {"id":"{{charge.ProviderReference}}","object":"payment_intent","status":"{{status}}","amount":10000,
+         "amount_received":{{received}},"currency":"eur","capture_method":"manual",
          "cancellation_reason":"requested_by_customer","metadata":{"reference":"{{First(charge)}}"{{marks}}} }
         """);
 
     private static INeutralEvent Stripe(string type, string item) =>
-        new StripePaymentEvents("sandbox").Map(Received(type), JsonElement.Parse($$"""{"id":"evt_1","type":"{{type}}","created":1796041105,"data":{"object":{{item}} } }"""))!;
+        new StripePaymentEvents("sandbox").Map(
+            Received(type), JsonElement.Parse($$"""{"id":"evt_1","type":"{{type}}","created":1796041105,"data":{"object":{{item}} } }"""))!;
 
     private static INeutralEvent Sandbox(string type, string kind, Charge charge, string id, long amount, bool byReference) =>
         new SandboxPaymentEvents("sandbox").Map(Received(type), JsonElement.Parse($$"""
-            {"id":"aevt_1","type":"{{type}}","created_at":"2026-03-01T12:00:00Z","data":{"object":"{{kind}}","id":"{{id}}","reference":"dashboard-{{id}}","status":"succeeded","amount":{{amount}},
-             "currency":"EUR","created_at":"2026-03-01T12:00:00Z","payment_id":"{{charge.ProviderReference}}","payment_reference":"{{(byReference ? First(charge).ToString() : "shop-7")}}"} }
+            {"id":"aevt_1","type":"{{type}}","created_at":"2026-03-01T12:00:00Z","data":{"object":"{{kind}}","id":"{{id}}",
+             "reference":"dashboard-{{id}}","status":"succeeded","amount":{{amount}},
+             "currency":"EUR","created_at":"2026-03-01T12:00:00Z","payment_id":"{{charge.ProviderReference}}",
+             "payment_reference":"{{(byReference ? First(charge).ToString() : "shop-7")}}"} }
             """))!;
 
-    private static ProviderEvent Received(string type) => new(Guid.Empty, "sandbox", "evt_1", type, ProviderEventStatus.Received, 0, null, null, ChargeWorld.Start, null);
+    private static ProviderEvent Received(string type) =>
+        new(Guid.Empty, "sandbox", "evt_1", type, ProviderEventStatus.Received, 0, null, null, ChargeWorld.Start, null);
 }
