@@ -121,6 +121,8 @@ public sealed class CreateCharge(
             return invalid;
         if (options.Value.Refuse(amount) is { } beyond)
             return beyond;
+        if (input.StatementDescriptor is { } descriptor && providers.RefuseDescriptor(descriptor) is { } wrong)
+            return await RecallOrAsync(request, Refusal.Invalid("statement_descriptor", wrong), ct);
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());
         if (merchant.Status is not MerchantStatus.Active)
@@ -131,10 +133,8 @@ public sealed class CreateCharge(
         var route = await routing.PlanAsync(id, request.Merchant, new RoutingFacts(amount, input.Card?.Brand, input.Card?.Country), provider => input.TokenFor(provider) is not null, ct);
         if (input.TokenFor(route[0]) is not { } token)
         {
-            // The rules may have changed since the first request with this key, whose answer is the answer.
-            return await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null
-                ? Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it.")
-                : await idempotency.RecallAsync(request, ct);
+            return await RecallOrAsync(
+                request, Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it."), ct);
         }
 
         var intent = Plan(request, input, id, route[0], token, amount, now);
@@ -167,6 +167,10 @@ public sealed class CreateCharge(
             return IdempotencyStore.Unrecorded();
         }
     }
+
+    /// <summary>Settings and rules may have changed since the first request with this key, whose answer is the answer.</summary>
+    private async Task<Result<StoredResponse>> RecallOrAsync(IdempotentRequest request, Refusal refusal, CancellationToken ct) =>
+        await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null ? refusal : await idempotency.RecallAsync(request, ct);
 
     /// <summary>Another try at another provider, under a reference of its own.</summary>
     private static NextAttempt Next(Attempt before, string provider, string token, DateTimeOffset now)

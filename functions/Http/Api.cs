@@ -50,6 +50,9 @@ internal static class Api
             return refusal;
         try
         {
+            if (JsonMembers.FindDuplicate(bytes) is { } twice)
+                return new Refusal(
+                    RefusalCode.BodyMalformed, $"The member '{twice}' appears twice in one object. Send each member once.", twice);
             var value = JsonSerializer.Deserialize(bytes.Length == 0 ? "{}"u8 : bytes, type);
             return value is null
                 ? new Refusal(RefusalCode.BodyMalformed, "The body is null; send a JSON object.")
