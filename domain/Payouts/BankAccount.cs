@@ -4,7 +4,9 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant's bank account and whether it may be used.</summary>
-public sealed record BankAccount(BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom)
+/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change.</param>
+public sealed record BankAccount(
+    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom, BankAccountId? Corrects = null, string? CorrectionCode = null)
 {
     internal static BankAccount Read(NpgsqlDataReader row, int at) => new(
         new BankAccountId(row.GetGuid(at)),
@@ -14,7 +16,9 @@ public sealed record BankAccount(BankAccountId Id, BankAccountDetails Details, B
         DbText.Parse<BankAccountState>(row.GetString(at + 8)),
         Text(row, at + 9),
         row.GetBoolean(at + 10),
-        row.GetFieldValue<DateTimeOffset>(at + 11));
+        row.GetFieldValue<DateTimeOffset>(at + 11),
+        row.IsDBNull(at + 12) ? null : new BankAccountId(row.GetGuid(at + 12)),
+        Text(row, at + 13));
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 }

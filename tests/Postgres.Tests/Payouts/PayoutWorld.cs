@@ -91,7 +91,7 @@ internal sealed class PayoutWorld : IDisposable
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
         Manual = new ManualPayouts(new IdempotencyStore(dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), new PayoutWriter(Ledger), Results, Options, Signal, Clock);
-        Reports = new BankReports(dataSource, Results, Signal, Clock, NullLogger<BankReports>.Instance);
+        Reports = new BankReports(dataSource, Results, Options, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
     public NpgsqlDataSource Database { get; }
