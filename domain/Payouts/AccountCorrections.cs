@@ -23,8 +23,9 @@ internal enum CorrectionEffect
 internal readonly record struct CorrectionResult(CorrectionEffect Effect, BankAccountId? Account = null, string? Reason = null);
 
 /// <summary>
-/// Applies notifications of change: the receiving bank says that a payout arrived and that the account has other details from now on. The corrected
-/// account takes the place of the merchant's before the next entry. What cannot be read stops payouts to the account, and the merchant is told.
+/// Applies notifications of change: the receiving bank says that a payout arrived and that the account has other details from now on. The
+/// corrected account takes the place of the merchant's before the next entry. What cannot be read stops payouts to the account, and the
+/// merchant is told.
 /// </summary>
 internal static class AccountCorrections
 {
@@ -32,19 +33,22 @@ internal static class AccountCorrections
 
     /// <summary>Lock order: payout settings, account, payouts, runs. A correction that was applied before changes nothing.</summary>
     public static async Task<CorrectionResult> ApplyAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutId payout, BankCorrection correction, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutId payout, BankCorrection correction,
+        DateTimeOffset now, CancellationToken ct)
     {
         if (!NotificationOfChange.IsOfTheAccount(correction.Code))
         {
             return Unmatched($"The notification of change {correction.Code} is not about the receiver's account.");
         }
 
-        if (await LockAsync(connection, transaction, merchant, payout, ct) is not var (settings, sent) || settings.Account is not { } current)
+        if (await LockAsync(connection, transaction, merchant, payout, ct) is not var (settings, sent)
+            || settings.Account is not { } current)
         {
             return Unmatched("The merchant has no bank account.");
         }
 
-        if (current.Id != sent.Id && current.Details != sent.Details && !await DescendsAsync(connection, transaction, merchant, current.Id, sent.Id, ct))
+        if (current.Id != sent.Id && current.Details != sent.Details
+            && !await DescendsAsync(connection, transaction, merchant, current.Id, sent.Id, ct))
         {
             return new CorrectionResult(CorrectionEffect.NothingNew, current.Id);
         }
@@ -77,8 +81,8 @@ internal static class AccountCorrections
     }
 
     /// <summary>
-    /// The current details with the correction; null when the data cannot be used. A field that differs from what was sent was corrected by an earlier
-    /// notification and stays.
+    /// The current details with the correction; null when the data cannot be used. A field that differs from what was sent was corrected
+    /// by an earlier notification and stays.
     /// </summary>
     internal static BankAccountDetails? Corrected(BankCorrection correction, BankAccountDetails sent, BankAccountDetails current)
     {
@@ -89,7 +93,12 @@ internal static class AccountCorrections
 
         // The data has to be valid even where it is not new.
         return BankAccountDetails.TryCreateUs(
-                change.HolderName ?? sent.HolderName, change.RoutingNumber ?? sent.RoutingNumber, change.AccountNumber ?? sent.AccountNumber, change.AccountType ?? sent.AccountType, out var said, out _)
+                change.HolderName ?? sent.HolderName,
+                change.RoutingNumber ?? sent.RoutingNumber,
+                change.AccountNumber ?? sent.AccountNumber,
+                change.AccountType ?? sent.AccountType,
+                out var said,
+                out _)
             && BankAccountDetails.TryCreateUs(
                 Pick(current.HolderName, sent.HolderName, said.HolderName),
                 Pick(current.RoutingNumber, sent.RoutingNumber, said.RoutingNumber),
@@ -103,7 +112,8 @@ internal static class AccountCorrections
 
     private static T Pick<T>(T current, T sent, T said) => EqualityComparer<T>.Default.Equals(current, sent) ? said : current;
 
-    private static CorrectionResult Unmatched(string reason, BankAccountId? account = null) => new(CorrectionEffect.Unmatched, account, reason);
+    private static CorrectionResult Unmatched(string reason, BankAccountId? account = null) =>
+        new(CorrectionEffect.Unmatched, account, reason);
 
     private static async Task<(PayoutSettings Settings, BankAccount Sent)?> LockAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutId payout, CancellationToken ct)
@@ -125,13 +135,19 @@ internal static class AccountCorrections
         }
 
         PayoutSettings settings;
-        await using (var command = new NpgsqlCommand(PayoutSettingsSql.LockAlone, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency } } })
+        await using (var command = new NpgsqlCommand(PayoutSettingsSql.LockAlone, connection, transaction)
+        {
+            Parameters = { new() { Value = merchant.Value }, new() { Value = currency } },
+        })
         {
             await command.ExecuteNonQueryAsync(ct);
         }
 
         // A statement of its own, so that it sees the account that was committed before the lock was had.
-        await using (var command = new NpgsqlCommand(PayoutSettingsSql.Get, connection, transaction) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency } } })
+        await using (var command = new NpgsqlCommand(PayoutSettingsSql.Get, connection, transaction)
+        {
+            Parameters = { new() { Value = merchant.Value }, new() { Value = currency } },
+        })
         {
             await using var reader = await command.ExecuteReaderAsync(ct);
             if (!await reader.ReadAsync(ct))
@@ -146,7 +162,8 @@ internal static class AccountCorrections
     }
 
     private static async Task<bool> DescendsAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, BankAccountId account, BankAccountId ancestor, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, BankAccountId account, BankAccountId ancestor,
+        CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSettingsSql.Descends, connection, transaction)
         {
@@ -156,7 +173,8 @@ internal static class AccountCorrections
     }
 
     private static async Task ReplaceAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutSettings settings, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutSettings settings, DateTimeOffset now,
+        CancellationToken ct)
     {
         var account = settings.Account!;
         await using (var batch = new NpgsqlBatch(connection, transaction)
@@ -182,7 +200,8 @@ internal static class AccountCorrections
                 {
                     Parameters =
                     {
-                        new() { Value = merchant.Value }, new() { Value = settings.Currency.Code }, new() { Value = account.Id.Value }, new() { Value = now },
+                        new() { Value = merchant.Value }, new() { Value = settings.Currency.Code }, new() { Value = account.Id.Value },
+                        new() { Value = now },
                     },
                 },
                 EventLog.AppendFirst([Event("bank_account.corrected", merchant, settings.Currency, account, now)]),
@@ -199,7 +218,8 @@ internal static class AccountCorrections
     }
 
     // Payouts that wait for a file go to the corrected account. The bytes of a planned file are fixed, so its payouts keep theirs.
-    private static async Task RedirectAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, BankAccount account, CancellationToken ct)
+    private static async Task RedirectAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant,
+        BankAccount account, CancellationToken ct)
     {
         var (payouts, runs) = (new List<Guid>(), new SortedSet<Guid>());
         await using (var waiting = new NpgsqlCommand(PayoutSettingsSql.LockWaiting, connection, transaction)
@@ -235,14 +255,17 @@ internal static class AccountCorrections
         {
             Parameters =
             {
-                new() { Value = merchant.Value }, new() { Value = payouts.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid }, new() { Value = account.Id.Value },
+                new() { Value = merchant.Value },
+                new() { Value = payouts.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid },
+                new() { Value = account.Id.Value },
             },
         };
         await redirect.ExecuteNonQueryAsync(ct);
     }
 
     private static async Task StopAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, Currency currency, BankAccount account, string code, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, Currency currency, BankAccount account,
+        string code, DateTimeOffset now, CancellationToken ct)
     {
         var stopped = account with { State = BankAccountState.Errored, FailureCode = code };
         await using var batch = new NpgsqlBatch(connection, transaction)
@@ -253,7 +276,8 @@ internal static class AccountCorrections
                 {
                     Parameters =
                     {
-                        new() { Value = new[] { merchant.Value } }, new() { Value = new[] { account.Id.Value } }, new() { Value = new[] { code } }, new() { Value = now },
+                        new() { Value = new[] { merchant.Value } }, new() { Value = new[] { account.Id.Value } },
+                        new() { Value = new[] { code } }, new() { Value = now },
                     },
                 },
                 EventLog.Append([Event("bank_account.correction_required", merchant, currency, stopped, now)]),

@@ -6,7 +6,8 @@ namespace Payments.Domain.Payouts;
 /// <summary>A merchant's bank account and whether it may be used.</summary>
 /// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change.</param>
 public sealed record BankAccount(
-    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom, BankAccountId? Corrects = null, string? CorrectionCode = null)
+    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom,
+    BankAccountId? Corrects = null, string? CorrectionCode = null)
 {
     internal static BankAccount Read(NpgsqlDataReader row, int at) => new(
         new BankAccountId(row.GetGuid(at)),

@@ -18,7 +18,8 @@ public sealed record BankReportSummary(string Id, int Results, int Applied, int 
 /// Applies what banks report in files: payment status, statements, NACHA returns. A file is applied once by its content, and each of its lines
 /// changes a payout at most once, so a crash in the middle, a repeat or another file that says the same change nothing twice.
 /// </summary>
-public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults results, PayoutsOptions options, OutboxSignal signal, TimeProvider time, ILogger<BankReports> logger)
+public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults results, PayoutsOptions options, OutboxSignal signal,
+    TimeProvider time, ILogger<BankReports> logger)
 {
     private const int Chunk = 1_000;
 
@@ -41,7 +42,7 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         var count = matched.Words.Count + matched.Corrections.Count + unmatched;
         foreach (var word in matched.Unmatched)
         {
-            PayoutLog.WordUnmatched(logger, name, word.Reference, word.Code, word.Reason);
+            PayoutLog.WordUnmatched(logger, name, word.Reference, word.Code, word.Detail);
         }
 
         foreach (var chunk in matched.Words.Chunk(Chunk))
@@ -133,7 +134,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         CommitAsync((connection, transaction) => results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct), ct);
 
     private Task<CorrectionResult> ApplyAsync(MerchantId merchant, PayoutId payout, BankCorrection correction, CancellationToken ct) =>
-        CommitAsync((connection, transaction) => AccountCorrections.ApplyAsync(connection, transaction, merchant, payout, correction, time.GetUtcNow(), ct), ct);
+        CommitAsync((connection, transaction) =>
+            AccountCorrections.ApplyAsync(connection, transaction, merchant, payout, correction, time.GetUtcNow(), ct), ct);
 
     private async Task<T> CommitAsync<T>(Func<NpgsqlConnection, NpgsqlTransaction, Task<T>> work, CancellationToken ct)
     {
@@ -156,7 +158,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
 
     private async Task<Matched> MatchAsync(BankReport report, CancellationToken ct)
     {
-        var merchants = await MerchantsAsync([.. report.Results.Where(r => r.Payout is not null).Select(r => r.Payout!.Value.Value).Distinct()], ct);
+        var merchants = await MerchantsAsync(
+            [.. report.Results.Where(r => r.Payout is not null).Select(r => r.Payout!.Value.Value).Distinct()], ct);
         var traces = await TracesAsync(
             [
                 .. report.Results.Where(r => r.Payout is null).Select(r => r.OriginalTrace)
@@ -176,7 +179,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
             }
             else
             {
-                matched.Add(Unmatched(found?.Payout ?? result.Payout, result.OriginalTrace, result.IndividualId, result.Code, result.Amount, result.Company));
+                matched.Add(Unmatched(found?.Payout ?? result.Payout, found?.Merchant, result.OriginalTrace, result.IndividualId,
+                    result.Code, result.Text, result.Amount, result.Company));
             }
         }
 
@@ -189,27 +193,53 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
             }
             else
             {
-                matched.Add(Unmatched(found?.Payout, correction.OriginalTrace, correction.IndividualId, correction.Code, null, correction.Company));
+                matched.Add(Unmatched(
+                    found?.Payout, found?.Merchant, correction.OriginalTrace, correction.IndividualId, correction.Code,
+                    correction.Data.Trim(), null, correction.Company));
             }
         }
 
         foreach (var word in report.Unmatched)
         {
-            var named = word.Payout ?? Traced(traces, word.OriginalTrace, word.IndividualId)?.Payout;
-            matched.Add(named is null && !IsOurs(word.Company) ? null : word with { Payout = named });
+            var named = Traced(traces, word.OriginalTrace, word.IndividualId);
+            matched.Add(named is null && word.Payout is null && !IsOurs(word.Company) ? null
+                : word with { Payout = named?.Payout ?? word.Payout, Merchant = named?.Merchant ?? word.Merchant });
         }
 
         return matched;
     }
 
     // A bank may send the returns of several companies in one file. Null: the word is about another company's payment.
-    private UnmatchedWord? Unmatched(PayoutId? payout, string? trace, string? individual, string? code, Money? amount, string? company) =>
-        IsOurs(company) ? new UnmatchedWord(
-            payout is null ? "No payout has this trace number and identification." : "There is no such payout.", payout, trace, individual, code, amount, company)
-        : payout is null ? null
-        : new UnmatchedWord($"The batch is of the company '{company}', not of '{options.NachaCompanyId}'.", payout, trace, individual, code, amount, company);
+    private UnmatchedWord? Unmatched(
+        PayoutId? payout, MerchantId? merchant, string? trace, string? individual, string? code, string? text, Money? amount,
+        string? company)
+    {
+        var ours = IsOurs(company);
+        if (payout is null && !ours)
+        {
+            return null;
+        }
 
-    private bool IsOurs(string? company) => company is null || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase);
+        return new UnmatchedWord(
+            ours ? UnmatchedReason.UnknownPayout : UnmatchedReason.AccountNotOurs,
+            payout?.ToString() ?? $"{trace} {individual}".Trim(),
+            !ours ? $"The batch is of the company '{company}', not of '{options.NachaCompanyId}'."
+                : payout is null ? "No payout has this trace number and identification."
+                : "There is no such payout.")
+        {
+            Payout = payout,
+            Merchant = merchant,
+            OriginalTrace = trace,
+            IndividualId = individual,
+            Company = company,
+            Code = code,
+            Text = text,
+            Amount = amount,
+        };
+    }
+
+    private bool IsOurs(string? company) =>
+        company is null || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase);
 
     // Running numbers start over; the identification in the entry tells which of several payouts it is.
     private static (MerchantId Merchant, PayoutId Payout)? Traced(
@@ -227,7 +257,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
     }
 
     /// <summary>The words of a report by what becomes of them.</summary>
-    private sealed record Matched(List<PayoutWord> Words, List<(MerchantId Merchant, PayoutId Payout, BankCorrection Correction)> Corrections, List<UnmatchedWord> Unmatched)
+    private sealed record Matched(List<PayoutWord> Words,
+        List<(MerchantId Merchant, PayoutId Payout, BankCorrection Correction)> Corrections, List<UnmatchedWord> Unmatched)
     {
         public void Add(UnmatchedWord? word)
         {

@@ -27,7 +27,8 @@ public static class Iban
     // Longer than any IBAN with a blank and a hyphen around each character.
     private const int MaxText = 136;
 
-    /// <summary>Reads an IBAN as people write and paste it: in groups divided by blanks of any kind or hyphens, in either case. Yields its electronic form.</summary>
+    /// <summary>Reads an IBAN as people write and paste it: in groups divided by blanks of any kind or hyphens, in either case. Yields
+    /// its electronic form.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out string? iban)
     {
         iban = null;

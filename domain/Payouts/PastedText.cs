@@ -41,7 +41,8 @@ internal static class PastedText
         return hyphen ? kept.Append('-').ToString() : kept.ToString();
     }
 
-    // Spaces, no-break spaces, tabs and line breaks; zero-width spaces, marks of the writing direction, the byte order mark, the soft hyphen.
+    // Spaces, no-break spaces, tabs and line breaks; zero-width spaces, marks of the writing direction, the byte order mark, the soft
+    // hyphen.
     private static bool IsBlank(char c) => char.IsWhiteSpace(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format;
 
     // Hyphen-minus, and from the hyphen (2010) over the no-break hyphen and the dashes to the horizontal bar (2015); the minus sign.

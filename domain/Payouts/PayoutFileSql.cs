@@ -27,10 +27,11 @@ internal static class PayoutFileSql
 
     public const string Insert =
         """
-        INSERT INTO payments.payout_files (id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, modifier,
-            created_on)
+        INSERT INTO payments.payout_files (id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date,
+            blob_name, created_at, modifier, created_on)
         SELECT id, $2, sequence, $4, first_merchant, last_merchant, payouts, amount, $9, blob_name, $11, modifier, $13
-        FROM unnest($1, $3, $5, $6, $7, $8, $10, $12) AS t (id, sequence, first_merchant, last_merchant, payouts, amount, blob_name, modifier)
+        FROM unnest($1, $3, $5, $6, $7, $8, $10, $12) AS t (id, sequence, first_merchant, last_merchant, payouts, amount, blob_name,
+            modifier)
         """;
 
     // The row that numbers NACHA entries: who holds it gives out numbers alone.
@@ -44,7 +45,8 @@ internal static class PayoutFileSql
             (SELECT count(*) FROM payments.payout_files WHERE format = 'nacha' AND created_at >= $2 AND created_at < $3))::integer
         """;
 
-    private const string Columns = "id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, uploaded_at, modifier";
+    private const string Columns =
+        "id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, uploaded_at, modifier";
 
     public const string OfRun = $"SELECT {Columns} FROM payments.payout_files WHERE run_id = $1 ORDER BY sequence";
 

@@ -11,12 +11,12 @@ namespace Payments.Domain.Payouts;
 
 /// <summary>A planned file of a run: which payouts are in it and all else that its bytes depend on.</summary>
 /// <param name="Modifier">
-/// Tells NACHA files of one day apart. Null in ISO 20022, and in NACHA files that were planned before modifiers were stored: these number the files of
-/// their run, and their entries are in the order of merchants instead of that of trace numbers.
+/// Tells NACHA files of one day apart. Null in ISO 20022, and in NACHA files that were planned before modifiers were stored: these number
+/// the files of their run, and their entries are in the order of merchants instead of that of trace numbers.
 /// </param>
 internal sealed record PayoutFile(
-    Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount, DateOnly ExecutionDate, string Name, DateTimeOffset CreatedAt, bool Uploaded,
-    int? Modifier = null)
+    Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount,
+    DateOnly ExecutionDate, string Name, DateTimeOffset CreatedAt, bool Uploaded, int? Modifier = null)
 {
     public static PayoutFile Read(NpgsqlDataReader row) => new(
         row.GetGuid(0), new PayoutRunId(row.GetGuid(1)), row.GetInt32(2), row.GetString(3), row.GetGuid(4), row.GetGuid(5), row.GetInt32(6), row.GetInt64(7), row.GetFieldValue<DateOnly>(8),
@@ -100,7 +100,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     internal Task<long> WriteContentAsync(PayoutFile file, Stream output, CancellationToken ct)
     {
         var currency = file.Format == Pain001 ? Currency.Eur : Currency.Usd;
-        var head = new BankFileHead(file.Id, file.CreatedAt, file.ExecutionDate, file.Payouts, new Money(file.Amount, currency), file.Modifier ?? Modifier(file.Sequence), file.Modifier is not null);
+        var head = new BankFileHead(file.Id, file.CreatedAt, file.ExecutionDate, file.Payouts, new Money(file.Amount, currency),
+            file.Modifier ?? Modifier(file.Sequence), file.Modifier is not null);
         var transfers = TransfersAsync(file, currency, ct);
         return file.Format == Pain001
             ? Pain001Writer.WriteAsync(output, head, new SepaOriginator(options.OriginatorName, options.OriginatorIban, options.OriginatorBic), transfers, ct)
@@ -178,7 +179,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     }
 
     // How many NACHA files bear the day already. Held until the commit, so that the plans of two runs do not take the same modifiers.
-    private static async Task<int> FilesOfTheDayAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, int more, CancellationToken ct)
+    private static async Task<int> FilesOfTheDayAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now,
+        int more, CancellationToken ct)
     {
         await using (var hold = new NpgsqlCommand(PayoutFileSql.HoldNumbers, connection, transaction))
         {
@@ -195,7 +197,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         return files + more <= Nacha.MaxFilesOfADay
             ? files
             : throw new InvalidOperationException(
-                $"The run needs {more} NACHA files, {files} were written on {day:yyyy-MM-dd}, and the format tells {Nacha.MaxFilesOfADay} of a day apart. " +
+                $"The run needs {more} NACHA files and {day:yyyy-MM-dd} has {files} already. The format tells {Nacha.MaxFilesOfADay} of a day apart. " +
                 "Raise Payouts:FilePayouts, or leave the run for tomorrow: the timer tries again.");
     }
 

@@ -49,6 +49,7 @@ internal static partial class PayoutLog
     [LoggerMessage(5040, LogLevel.Error, "Bank report {Name}: {Reference} of {Code} cannot be applied: {Reason}")]
     public static partial void WordUnmatched(ILogger logger, string name, string reference, string? code, string reason);
 
-    [LoggerMessage(5041, LogLevel.Warning, "The receiving bank of {Payout} of {Merchant} corrected the account by {Code}: the account is now {Account}")]
+    [LoggerMessage(5041, LogLevel.Warning,
+        "The receiving bank of {Payout} of {Merchant} corrected the account by {Code}: the account is now {Account}")]
     public static partial void AccountCorrected(ILogger logger, PayoutId payout, MerchantId merchant, string code, BankAccountId account);
 }

@@ -5,7 +5,8 @@ internal static class PayoutSettingsSql
     private const string Select =
         """
         SELECT s.currency, s.interval, s.weekday, s.month_day, s.next_on, s.delay_days, s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed, s.hold_reason,
-               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code, a.verified_at IS NOT NULL, a.usable_from,
+               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code,
+               a.verified_at IS NOT NULL, a.usable_from,
                a.corrects, a.correction_code
         FROM payments.payout_settings s
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
@@ -52,7 +53,8 @@ internal static class PayoutSettingsSql
 
     public const string GetAccount =
         """
-        SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code, verified_at IS NOT NULL, usable_from, corrects, correction_code
+        SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code,
+               verified_at IS NOT NULL, usable_from, corrects, correction_code
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
         """;
 
@@ -64,7 +66,8 @@ internal static class PayoutSettingsSql
     public const string InsertCorrection =
         """
         INSERT INTO payments.bank_accounts
-            (merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from, created_at, updated_at, corrects, correction_code)
+            (merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
+            created_at, updated_at, corrects, correction_code)
         SELECT merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
         """;

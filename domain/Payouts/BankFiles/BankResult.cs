@@ -8,7 +8,8 @@ namespace Payments.Domain.Payouts.BankFiles;
 /// <param name="Amount">What the bank says it is about, when it does; a payout of another amount is a break, not a match.</param>
 /// <param name="Company">The company identification of a NACHA batch: whose payment it was.</param>
 public sealed record BankResult(
-    PayoutId? Payout, string? OriginalTrace, string? IndividualId, PayoutStatus Said, string? Code, string? Text, Money? Amount, string? Company = null);
+    PayoutId? Payout, string? OriginalTrace, string? IndividualId, PayoutStatus Said, string? Code, string? Text, Money? Amount,
+    string? Company = null);
 
 /// <summary>What a bank says of all payouts of one of our files at once.</summary>
 public sealed record BankFileResult(Guid File, PayoutStatus Said, string? Code, string? Text, Money? Amount);
@@ -17,11 +18,42 @@ public sealed record BankFileResult(Guid File, PayoutStatus Said, string? Code, 
 /// <param name="Data">The corrected data; the code says which fields it has.</param>
 public sealed record BankCorrection(string OriginalTrace, string IndividualId, string Company, string Code, string Data);
 
-/// <summary>A word of a bank that names a payout of ours, or may name one, and cannot be applied. A person has to look.</summary>
-/// <param name="Reason">Why it cannot be applied, as a sentence.</param>
-public sealed record UnmatchedWord(string Reason, PayoutId? Payout, string? OriginalTrace, string? IndividualId, string? Code, Money? Amount, string? Company)
+/// <summary>Why something that a bank says was not applied.</summary>
+public enum UnmatchedReason
 {
-    public string Reference => Payout?.ToString() ?? $"trace {OriginalTrace} {IndividualId}";
+    /// <summary>There is no payout with the references that the bank repeats.</summary>
+    UnknownPayout,
+
+    /// <summary>The words contradict each other, or nobody here knows what they mean.</summary>
+    MeaningUnclear,
+
+    /// <summary>It names a payout of ours as the payment of another company.</summary>
+    AccountNotOurs,
+
+    /// <summary>The bank corrects something other than the receiver's account, or its data cannot be used.</summary>
+    CorrectionNotApplied,
+}
+
+/// <summary>Something a bank says of a payout, a file or an account of ours that cannot be applied: a person has to look.</summary>
+/// <param name="Reference">What the bank calls it.</param>
+/// <param name="Detail">What is wrong, as a sentence.</param>
+public sealed record UnmatchedWord(UnmatchedReason Reason, string Reference, string Detail)
+{
+    public PayoutId? Payout { get; init; }
+
+    public MerchantId? Merchant { get; init; }
+
+    public string? OriginalTrace { get; init; }
+
+    public string? IndividualId { get; init; }
+
+    public string? Company { get; init; }
+
+    public string? Code { get; init; }
+
+    public string? Text { get; init; }
+
+    public Money? Amount { get; init; }
 }
 
 /// <summary>All that a file from a bank says.</summary>

@@ -10,7 +10,8 @@ public sealed record NachaWord(string Code, string OriginalTrace, string Data);
 /// <summary>One entry of a NACHA file, with the bank's word where it is a return or a notification of change.</summary>
 /// <param name="Company">The company identification of the entry's batch.</param>
 public sealed record NachaEntry(
-    string Company, int TransactionCode, string RoutingNumber, string AccountNumber, long Amount, string IndividualId, string Name, string Trace, NachaWord? Word)
+    string Company, int TransactionCode, string RoutingNumber, string AccountNumber, long Amount, string IndividualId, string Name,
+    string Trace, NachaWord? Word)
 {
     /// <summary>Second digit of the transaction code: 0 to 4 are credits, 5 to 9 debits. The accounting codes 81 to 88 alternate.</summary>
     public bool IsDebit => TransactionCode / 10 == 8 ? TransactionCode % 2 == 0 : TransactionCode % 10 >= 5;
@@ -19,15 +20,18 @@ public sealed record NachaEntry(
     public bool IsReturnCode => TransactionCode / 10 is >= 2 and <= 5 && TransactionCode % 10 is 1 or 6;
 }
 
-/// <summary>A NACHA file whose counts, hashes and totals all agree. A transport may join several files: the head is that of the first.</summary>
-public sealed record NachaFile(string Destination, string Origin, string Created, char Modifier, IReadOnlyList<NachaEntry> Entries, long TotalDebit, long TotalCredit);
+/// <summary>A NACHA file whose counts, hashes and totals all agree. A transport may join several files: the head is that of the
+/// first.</summary>
+public sealed record NachaFile(string Destination, string Origin, string Created, char Modifier, IReadOnlyList<NachaEntry> Entries,
+    long TotalDebit, long TotalCredit);
 
 /// <summary>A file that cannot be trusted as a whole: cut short, altered, or of another format. Nothing of it may be applied.</summary>
 public sealed class BankFileException(string message) : Exception(message);
 
 /// <summary>
-/// Reads NACHA files: ours, to prove what we wrote, and the bank's return files. Damage that leaves the records unambiguous is read: trailing blanks
-/// that were cut, other or no line breaks, end-of-file marks, missing filler, several files in one. Every count, hash and total still has to agree.
+/// Reads NACHA files: ours, to prove what we wrote, and the bank's return files. Damage that leaves the records unambiguous is read:
+/// trailing blanks that were cut, other or no line breaks, end-of-file marks, missing filler, several files in one. Every count, hash and
+/// total still has to agree.
 /// </summary>
 public sealed class NachaReader
 {
@@ -76,7 +80,8 @@ public sealed class NachaReader
         }
     }
 
-    // Blanks at the end of a record carry nothing: transports cut them, or add more. Without line breaks the records follow each other, whole.
+    // Blanks at the end of a record carry nothing: transports cut them, or add more. Without line breaks the records follow each other,
+    // whole.
     private void ReadWhole(string text)
     {
         for (var at = 0; at < text.Length; at += Nacha.LineLength)
@@ -93,14 +98,17 @@ public sealed class NachaReader
 
     // Some banks count the characters of a name, not its bytes in UTF-8.
     private static string Characters(string text) =>
-        text.Length > Nacha.LineLength && !Ascii.IsValid(text) && Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(text)) is { Length: <= Nacha.LineLength } decoded ? decoded : text;
+        text.Length > Nacha.LineLength
+        && !Ascii.IsValid(text)
+        && Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(text)) is { Length: <= Nacha.LineLength } decoded ? decoded : text;
 
     private void ReadRecord(string record)
     {
         _lines++;
         if (_ended && record[0] != '1')
         {
-            Require(record.AsSpan().TrimEnd(' ').IndexOfAnyExcept('9') < 0, "only filler or another file may follow the file control; this record");
+            Require(record.AsSpan().TrimEnd(' ').IndexOfAnyExcept('9') < 0,
+                "only filler or another file may follow the file control; this record");
             return;
         }
 
@@ -133,7 +141,8 @@ public sealed class NachaReader
     {
         Require(_header is null || _ended, "a second file header");
 
-        // Some banks shift the names of the header by a column, and nothing in it is about a payment. The record size tells what file it is.
+        // Some banks shift the names of the header by a column, and nothing in it is about a payment. The record size tells what file it
+        // is.
         Require(record.AsSpan(0, 42).Contains("094101", StringComparison.Ordinal), "the record size, blocking factor or format code");
         _firstHeader ??= record;
         (_header, _ended, _advice, _linesBefore, _batches, _fileSums) = (record, false, false, _lines - 1, 0, default);
@@ -153,7 +162,8 @@ public sealed class NachaReader
     {
         Require(_batch is not null, "an entry outside a batch");
         var routing = record[3..12];
-        Require(routing.All(char.IsAsciiDigit) && AbaRoutingNumber.CheckDigit(routing[..8]) == routing[8] - '0', "the check digit of a routing number");
+        Require(routing.All(char.IsAsciiDigit) && AbaRoutingNumber.CheckDigit(routing[..8]) == routing[8] - '0',
+            "the check digit of a routing number");
         Require(record.AsSpan(79, 15).IndexOfAnyExceptInRange('0', '9') < 0, "a trace number");
         var entry = new NachaEntry(
             _batch![40..50].Trim(),
@@ -178,8 +188,9 @@ public sealed class NachaReader
             return;
         }
 
-        // A word is about the entry before it. Of two words nobody knows which one counts. Banks do not agree on the trace number of an addendum, so
-        // it is not compared: the payout is found by the original trace of the word and the identification of the entry together.
+        // A word is about the entry before it. Of two words nobody knows which one counts. Banks do not agree on the trace number of an
+        // addendum, so it is not compared: the payout is found by the original trace of the word and the identification of the entry
+        // together.
         var entry = _entries[^1];
         Require(entry.Word is null, "a second return of one entry");
         _entries[^1] = entry with { Word = new NachaWord(record[3..6], record[6..21], record[35..79]) };

@@ -1,6 +1,9 @@
+using System.Globalization;
+
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>What the entries of a NACHA return file say of payouts: returned, the account was corrected, or a word that a person has to read.</summary>
+/// <summary>What the entries of a NACHA return file say of payouts: returned, the account was corrected, or a word that a person has to
+/// read.</summary>
 internal static class NachaReturns
 {
     public static BankReport Of(NachaFile file)
@@ -33,7 +36,8 @@ internal static class NachaReturns
                 case { Code: ['R', ..] } word:
                     var text = word.Data.Trim() is { Length: > 0 } given ? given : null;
                     results.Add(new BankResult(
-                        null, word.OriginalTrace, entry.IndividualId, PayoutStatus.Returned, word.Code, text, new Money(entry.Amount, Currency.Usd), entry.Company));
+                        null, word.OriginalTrace, entry.IndividualId, PayoutStatus.Returned, word.Code, text,
+                        new Money(entry.Amount, Currency.Usd), entry.Company));
                     break;
                 case { } word:
                     unmatched.Add(Unmatched(entry, $"'{word.Code}' is neither the code of a return nor that of a notification of change."));
@@ -41,16 +45,28 @@ internal static class NachaReturns
             }
         }
 
-        return new BankReport($"{file.Origin}-{file.Created}-{file.Modifier}", results, [], foreign) { Corrections = corrections, Unmatched = unmatched };
+        return new BankReport($"{file.Origin}-{file.Created}-{file.Modifier}", results, [], foreign)
+        {
+            Corrections = corrections,
+            Unmatched = unmatched,
+        };
     }
 
     private static string? Refusal(NachaEntry entry, NachaWord word) =>
-        !int.TryParse(word.Code.AsSpan(1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+        !int.TryParse(word.Code.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? $"'{word.Code}' is no code of a return."
         : number is >= 61 and <= 77 ? $"{word.Code} disputes an earlier return between the banks."
         : entry.IsDebit ? "A debit was returned, and payouts are credits."
         : null;
 
-    private static UnmatchedWord Unmatched(NachaEntry entry, string reason) =>
-        new(reason, null, entry.Word?.OriginalTrace, entry.IndividualId, entry.Word?.Code, new Money(entry.Amount, Currency.Usd), entry.Company);
+    private static UnmatchedWord Unmatched(NachaEntry entry, string detail) =>
+        new(UnmatchedReason.MeaningUnclear, $"{entry.Word?.OriginalTrace} {entry.IndividualId}".Trim(), detail)
+        {
+            OriginalTrace = entry.Word?.OriginalTrace,
+            IndividualId = entry.IndividualId,
+            Company = entry.Company,
+            Code = entry.Word?.Code,
+            Text = entry.Word?.Data.Trim(),
+            Amount = new Money(entry.Amount, Currency.Usd),
+        };
 }

@@ -41,7 +41,8 @@ public sealed class NachaWriter
         {
             if (head.Ascending && transfer.Trace <= _lastTrace)
             {
-                throw new InvalidOperationException($"{transfer.Id} has trace {transfer.Trace} behind {_lastTrace}: the traces of a batch ascend.");
+                throw new InvalidOperationException(
+                    $"{transfer.Id} has trace {transfer.Trace} behind {_lastTrace}: the traces of a batch ascend.");
             }
 
             WriteEntry(transfer, originator);

@@ -61,7 +61,8 @@ public sealed class BankAccountTests
     [InlineData(2, "99")]
     public void TryParse_CheckDigitsThatNoBankComputes_IsRefused(int computed, string written)
     {
-        var bban = Enumerable.Range(0, 1_000).Select(i => $"37040044{i:0000000000}").First(b => int.Parse(Iban.CheckDigits("DE", b), null) == computed);
+        var bban = Enumerable.Range(0, 1_000).Select(i => $"37040044{i:0000000000}")
+            .First(b => int.Parse(Iban.CheckDigits("DE", b), null) == computed);
         Assert.True(Iban.TryParse($"DE{computed:00}{bban}", out _));
         Assert.False(Iban.TryParse($"DE{written}{bban}", out _));
     }

@@ -138,7 +138,8 @@ public sealed class BankFileTests
             "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "JPMORGAN CHASE".PadRight(23) + new string(' ', 8),
             "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
             .. entries,
-            "8220" + "000004" + "0004200004" + "000000000000" + "000000001234" + "1123456789" + new string(' ', 25) + "02100002" + "0000001",
+            "8220" + "000004" + "0004200004" + "000000000000" + "000000001234" + "1123456789" +
+                new string(' ', 25) + "02100002" + "0000001",
             "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001234" + new string(' ', 39),
             .. Enumerable.Repeat(new string('9', 94), 2),
         ];
@@ -146,7 +147,8 @@ public sealed class BankFileTests
         var result = Assert.Single(report.Results);
         Assert.Equal(("091000010000007", "PAYOUT000000001", PayoutStatus.Returned, "R03", "NO ACCOUNT"), (result.OriginalTrace, result.IndividualId, result.Said, result.Code, result.Text));
         Assert.Equal(new Money(1_234, Currency.Usd), result.Amount);
-        Assert.Equal(new BankCorrection("091000010000008", "PAYOUT000000002", "1123456789", "C01", "1918171614".PadRight(44)), Assert.Single(report.Corrections));
+        Assert.Equal(new BankCorrection("091000010000008", "PAYOUT000000002", "1123456789", "C01", "1918171614".PadRight(44)),
+            Assert.Single(report.Corrections));
         Assert.Equal(0, report.Foreign);
     }
 

@@ -62,7 +62,8 @@ public sealed class CalendarTests
     [InlineData("2028-06-19", false)]
     [InlineData("2033-06-17", true)]
     [InlineData("2033-06-20", false)]
-    public void IsBusinessDay_Juneteenth_IsKeptSince2022(string date, bool open) => Assert.Equal(open, BusinessCalendar.FederalReserve.IsBusinessDay(DateOnly.Parse(date, null)));
+    public void IsBusinessDay_Juneteenth_IsKeptSince2022(string date, bool open) =>
+        Assert.Equal(open, BusinessCalendar.FederalReserve.IsBusinessDay(DateOnly.Parse(date, null)));
 
     [Fact]
     public void Easter_TwoCenturies_IsTheSundayThatLiliusTablesGive()
@@ -71,11 +72,13 @@ public sealed class CalendarTests
         {
             var easter = BusinessCalendar.Easter(year);
             Assert.Equal(ByLilius(year), easter);
-            Assert.False(BusinessCalendar.Target.IsBusinessDay(easter.AddDays(-2)) || BusinessCalendar.Target.IsBusinessDay(easter.AddDays(1)));
+            Assert.False(BusinessCalendar.Target.IsBusinessDay(easter.AddDays(-2))
+                || BusinessCalendar.Target.IsBusinessDay(easter.AddDays(1)));
         }
     }
 
-    // Golden number, century, corrections of the sun and the moon, epact, full moon, and the Sunday after it: the calendar reform's own steps.
+    // Golden number, century, corrections of the sun and the moon, epact, full moon, and the Sunday after it: the calendar reform's own
+    // steps.
     private static DateOnly ByLilius(int year)
     {
         var (golden, century) = ((year % 19) + 1, (year / 100) + 1);

@@ -35,7 +35,8 @@ public sealed class NachaReaderTests
     [Fact]
     public async Task ReadAsync_FileWithoutLineBreaks_IsRead()
     {
-        var report = await ReadAsync(await System.IO.File.ReadAllBytesAsync(PathOf("return-no-line-breaks"), TestContext.Current.CancellationToken));
+        var report = await ReadAsync(await System.IO.File.ReadAllBytesAsync(PathOf("return-no-line-breaks"),
+            TestContext.Current.CancellationToken));
         Assert.Equal(("091000010000003", PayoutStatus.Returned), (Assert.Single(report.Results).OriginalTrace, report.Results[0].Said));
     }
 
@@ -104,7 +105,8 @@ public sealed class NachaReaderTests
     {
         var other = NachaText.Returns(new ReturnEntry("091000010000011", "PAYOUT000000005", 5, "R20"));
         var report = await ReadAsync(Latin(NachaText.Text([.. File, .. other])));
-        Assert.Equal([.. Entries.Where(e => e.Code[0] == 'R').Select(e => e.Trace), "091000010000011"], report.Results.Select(r => r.OriginalTrace));
+        Assert.Equal([.. Entries.Where(e => e.Code[0] == 'R').Select(e => e.Trace), "091000010000011"],
+            report.Results.Select(r => r.OriginalTrace));
         await Assert.ThrowsAsync<BankFileException>(() => ReadAsync(Latin(NachaText.Text([.. File, .. other[..^6]]))));
     }
 
@@ -156,7 +158,8 @@ public sealed class NachaReaderTests
             "the file control lost" => NachaText.Text(Without(First('9'))),
             "the file header lost" => NachaText.Text(Without(0)),
             "two returns of one entry" => NachaText.Text([.. File[..(First('7') + 1)], File[First('7')], .. File[(First('7') + 1)..]]),
-            "the batch of another company" => NachaText.Text(With(First('8'), File[First('8')].Replace("1000000000", "1000000001", StringComparison.Ordinal))),
+            "the batch of another company" =>
+                NachaText.Text(With(First('8'), File[First('8')].Replace("1000000000", "1000000001", StringComparison.Ordinal))),
             "another format code" => NachaText.Text(With(0, File[0].Replace("094101", "080101", StringComparison.Ordinal))),
             "text behind the end" => NachaText.Text(File) + "the end",
             "a record of no type" => NachaText.Text(With(First('6'), "2" + File[First('6')][1..])),
@@ -176,10 +179,12 @@ public sealed class NachaReaderTests
     [InlineData("C01", 21, 500, "moves no money")]
     public async Task ReadAsync_ReturnThatIsNoneOfACredit_IsKeptWithItsReason(string code, int transactionCode, long amount, string reason)
     {
-        var report = await ReadAsync(Latin(NachaText.Text(NachaText.Returns(new ReturnEntry("091000010000007", "PAYOUT000000001", amount, code, TransactionCode: transactionCode)))));
+        var report = await ReadAsync(new ReturnEntry("091000010000007", "PAYOUT000000001", amount, code, TransactionCode: transactionCode));
         var word = Assert.Single(report.Unmatched);
-        Assert.Contains(reason, word.Reason, StringComparison.Ordinal);
-        Assert.Equal(("091000010000007", "PAYOUT000000001", code, new Money(amount, Currency.Usd)), (word.OriginalTrace, word.IndividualId, word.Code, word.Amount));
+        Assert.Contains(reason, word.Detail, StringComparison.Ordinal);
+        Assert.Equal(UnmatchedReason.MeaningUnclear, word.Reason);
+        Assert.Equal(("091000010000007", "PAYOUT000000001", code, new Money(amount, Currency.Usd)),
+            (word.OriginalTrace, word.IndividualId, word.Code, word.Amount));
         Assert.Equal((0, 0, 0), (report.Results.Count, report.Corrections.Count, report.Foreign));
     }
 
@@ -188,7 +193,7 @@ public sealed class NachaReaderTests
     [InlineData("R78")]
     [InlineData("R85")]
     public async Task ReadAsync_ReturnBesideTheDisputes_IsAReturn(string code) =>
-        Assert.Equal(code, Assert.Single((await ReadAsync(Latin(NachaText.Text(NachaText.Returns(new ReturnEntry("091000010000007", "PAYOUT000000001", 1, code)))))).Results).Code);
+        Assert.Equal(code, Assert.Single((await ReadAsync(new ReturnEntry("091000010000007", "PAYOUT000000001", 1, code))).Results).Code);
 
     [Theory]
     [InlineData(21, 1, 0)]
@@ -214,7 +219,8 @@ public sealed class NachaReaderTests
     [InlineData("C05", "22", null, null, UsAccountType.Checking, null)]
     [InlineData("C06", "1918171614          37", null, "1918171614", UsAccountType.Savings, null)]
     [InlineData("C07", "1210428821918171614       22", "121042882", "1918171614", UsAccountType.Checking, null)]
-    public void TryRead_CorrectedData_HasTheFieldsOfTheCode(string code, string data, string? routing, string? account, UsAccountType? type, string? name)
+    public void TryRead_CorrectedData_HasTheFieldsOfTheCode(string code, string data, string? routing, string? account,
+        UsAccountType? type, string? name)
     {
         Assert.True(NotificationOfChange.TryRead(code, data, out var change));
         Assert.Equal(new AccountChange(routing, account, type, name), change);
@@ -232,14 +238,16 @@ public sealed class NachaReaderTests
     [InlineData("C07", "121042882         22")]
     [InlineData("C08", "121042882")]
     [InlineData("C13", "")]
-    public void TryRead_DataOfAnotherForm_IsRefused(string code, string data) => Assert.False(NotificationOfChange.TryRead(code, data, out _));
+    public void TryRead_DataOfAnotherForm_IsRefused(string code, string data) =>
+        Assert.False(NotificationOfChange.TryRead(code, data, out _));
 
     [Fact]
     public void Corrected_FieldCorrectedBefore_Stays()
     {
         var sent = Account("021000021", "111111", UsAccountType.Checking);
         var afterC01 = Account("021000021", "222222", UsAccountType.Checking);
-        Assert.Equal(Account("021000021", "222222", UsAccountType.Savings), AccountCorrections.Corrected(Correction("C05", "32"), sent, afterC01));
+        Assert.Equal(Account("021000021", "222222", UsAccountType.Savings),
+            AccountCorrections.Corrected(Correction("C05", "32"), sent, afterC01));
         Assert.Equal(afterC01, AccountCorrections.Corrected(Correction("C01", "333333"), sent, afterC01));
         Assert.Equal(afterC01, AccountCorrections.Corrected(Correction("C01", "222222"), sent, sent));
 
@@ -251,7 +259,8 @@ public sealed class NachaReaderTests
     }
 
     /// <summary>
-    /// Two thousand damaged files: each is refused whole, or every return in it is still there, as a result, a correction or a word that a person reads.
+    /// Two thousand damaged files: each is refused whole, or every return in it is still there, as a result, a correction or a word that a
+    /// person reads.
     /// The database's part, money once, has its own test.
     /// </summary>
     [Fact]
@@ -293,7 +302,8 @@ public sealed class NachaReaderTests
                 var report = await ReadAsync(await System.IO.File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
                 read++;
                 TestContext.Current.TestOutputHelper?.WriteLine(
-                    $"{path}: {report.Results.Count} returns, {report.Corrections.Count} corrections, {report.Unmatched.Count} unmatched, {report.Foreign} others");
+                    $"{path}: {report.Results.Count} returns, {report.Corrections.Count} corrections, "
+                    + $"{report.Unmatched.Count} unmatched, {report.Foreign} others");
             }
             catch (BankFileException e)
             {
@@ -311,14 +321,19 @@ public sealed class NachaReaderTests
 
     private static Task<BankReport> ReadAsync(byte[] bytes) => BankReportReader.ReadAsync(new MemoryStream(bytes), default);
 
+    private static Task<BankReport> ReadAsync(ReturnEntry entry) => ReadAsync(Latin(NachaText.Text(NachaText.Returns(entry))));
+
     private static string Said(BankReport report) => string.Join(
         '|',
-        report.Results.Select(r => $"{r.Code} {r.IndividualId} {r.Amount!.Value.MinorUnits}").Concat(report.Corrections.Select(c => $"{c.Code} {c.IndividualId} {c.Data.Trim()}")));
+        report.Results.Select(r => $"{r.Code} {r.IndividualId} {r.Amount!.Value.MinorUnits}")
+            .Concat(report.Corrections.Select(c => $"{c.Code} {c.IndividualId} {c.Data.Trim()}")));
 
     private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "Payouts", "Nacha", name + ".ach");
 
-    private static BankCorrection Correction(string code, string data) => new("091000010000007", "PAYOUT000000001", "1000000000", code, data);
+    private static BankCorrection Correction(string code, string data) =>
+        new("091000010000007", "PAYOUT000000001", "1000000000", code, data);
 
     private static BankAccountDetails Account(string routing, string number, UsAccountType type) =>
-        BankAccountDetails.TryCreateUs("A", routing, number, type, out var account, out _) ? account : throw new InvalidOperationException(routing);
+        BankAccountDetails.TryCreateUs("A", routing, number, type, out var account, out _) ? account
+            : throw new InvalidOperationException(routing);
 }

@@ -4,12 +4,14 @@ using System.Text;
 namespace Payments.Tests.Payouts;
 
 /// <summary>An entry of a return file: a return, or a notification of change.</summary>
-internal sealed record ReturnEntry(string Trace, string IndividualId, long Amount, string Code, string Data = "", int TransactionCode = 21, string Company = "1000000000");
+internal sealed record ReturnEntry(string Trace, string IndividualId, long Amount, string Code, string Data = "", int TransactionCode = 21,
+    string Company = "1000000000");
 
 /// <summary>Return files as a bank writes them, laid out field by field, and what transports and programs do to them.</summary>
 internal static class NachaText
 {
     private const int LineLength = 94;
+    private const string Name = "MUELLER + SOEHNE";
 
     /// <summary>One file with a batch for each company, in the order of the entries.</summary>
     public static string[] Returns(params ReturnEntry[] entries)
@@ -23,7 +25,8 @@ internal static class NachaText
             foreach (var e in batch)
             {
                 var trace = string.Create(CultureInfo.InvariantCulture, $"02100002{++all:0000000}");
-                lines.Add(string.Create(CultureInfo.InvariantCulture, $"6{e.TransactionCode:00}021000021{"00000001",-17}{e.Amount:0000000000}{e.IndividualId,-15}{"MUELLER + SOEHNE",-22}  1{trace}"));
+                lines.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"6{e.TransactionCode:00}021000021{"00000001",-17}{e.Amount:0000000000}{e.IndividualId,-15}{Name,-22}  1{trace}"));
                 lines.Add(e.Code.StartsWith('C')
                     ? $"798{e.Code}{e.Trace,-15}      02100002{e.Data,-29}{"",15}{trace}"
                     : $"799{e.Code}{e.Trace,-15}      02100002{e.Data,-44}{trace}");
@@ -40,7 +43,8 @@ internal static class NachaText
 
     public static string Text(IEnumerable<string> lines) => string.Concat(lines.Select(l => l + "\n"));
 
-    /// <summary>Damage of a file by a seed: one to three changes of bytes, fields, records or the whole. The same seed always does the same.</summary>
+    /// <summary>Damage of a file by a seed: one to three changes of bytes, fields, records or the whole. The same seed always does the
+    /// same.</summary>
     public static byte[] Damage(string[] file, int seed)
     {
         var random = new Random(seed);
@@ -107,7 +111,8 @@ internal static class NachaText
                 // A digit becomes another one: the damage that looks most like a file.
                 if (line.Length > 0)
                 {
-                    lines[at] = line[..column] + (char.IsAsciiDigit(line[column]) ? (char)('0' + random.Next(10)) : (char)('A' + random.Next(26))) + line[(column + 1)..];
+                    var written = char.IsAsciiDigit(line[column]) ? (char)('0' + random.Next(10)) : (char)('A' + random.Next(26));
+                    lines[at] = line[..column] + written + line[(column + 1)..];
                 }
 
                 break;
@@ -119,6 +124,7 @@ internal static class NachaText
         var all = entries.ToList();
         var debit = all.Where(e => e.TransactionCode % 10 >= 5).Sum(e => e.Amount);
         return ((2 * all.Count).ToString(CultureInfo.InvariantCulture).PadLeft(count, '0'))
-            + string.Create(CultureInfo.InvariantCulture, $"{all.Count * 2_100_002L:0000000000}{debit:000000000000}{all.Sum(e => e.Amount) - debit:000000000000}");
+            + string.Create(CultureInfo.InvariantCulture,
+                $"{all.Count * 2_100_002L:0000000000}{debit:000000000000}{all.Sum(e => e.Amount) - debit:000000000000}");
     }
 }

@@ -8,7 +8,8 @@ namespace Payments.Domain.Tests.Payouts;
 public sealed class NachaWriterTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 20, 22, 0, 0, TimeSpan.Zero);
-    private static readonly NachaOriginator Originator = new("091000019", "WELLS FARGO", "1123456789", "Payment Functions", "1123456789", "09100001");
+    private static readonly NachaOriginator Originator = new("091000019", "WELLS FARGO", "1123456789", "Payment Functions", "1123456789",
+        "09100001");
 
     // Traces as lanes and requests gave them.
     [Theory]
@@ -22,7 +23,8 @@ public sealed class NachaWriterTests
 
         // Only a file that was planned so may be written again so.
         Assert.NotEmpty(await WriteAsync(Head(transfers) with { Ascending = false }, transfers));
-        await WriteAsync(Head([.. transfers.DistinctBy(t => t.Trace).OrderBy(t => t.Trace)]), transfers.DistinctBy(t => t.Trace).OrderBy(t => t.Trace));
+        await WriteAsync(Head([.. transfers.DistinctBy(t => t.Trace).OrderBy(t => t.Trace)]),
+            transfers.DistinctBy(t => t.Trace).OrderBy(t => t.Trace));
     }
 
     [Theory]
@@ -45,7 +47,8 @@ public sealed class NachaWriterTests
         var transfers = Enumerable.Range(1, count).Select(i => Transfer(i, i)).ToList();
         var bytes = await WriteAsync(Head(transfers), transfers);
         var file = await NachaReader.ReadAsync(new StringReader(Encoding.ASCII.GetString(bytes)), default);
-        Assert.Equal(transfers.Select(t => (t.Trace, t.Amount.MinorUnits)), file.Entries.Select(e => (long.Parse(e.Trace.AsSpan(8), null), e.Amount)));
+        Assert.Equal(transfers.Select(t => (t.Trace, t.Amount.MinorUnits)),
+            file.Entries.Select(e => (long.Parse(e.Trace.AsSpan(8), null), e.Amount)));
         Assert.Equal(count, file.Entries.Select(e => e.IndividualId).Distinct().Count());
         Assert.Equal((count + 4 + 9) / 10 * 10 * 95, bytes.Length);
     }
@@ -55,8 +58,10 @@ public sealed class NachaWriterTests
     {
         var transfers = new[] { Transfer(1, 100), Transfer(2, 200) };
         var planned = Head(transfers);
-        await Assert.ThrowsAsync<InvalidOperationException>(() => WriteAsync(planned with { Total = planned.Total + new Money(1, Currency.Usd) }, transfers));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => WriteAsync(planned with { Total = planned.Total - new Money(1, Currency.Usd) }, transfers));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            WriteAsync(planned with { Total = planned.Total + new Money(1, Currency.Usd) }, transfers));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            WriteAsync(planned with { Total = planned.Total - new Money(1, Currency.Usd) }, transfers));
         Assert.NotEmpty(await WriteAsync(planned, transfers));
     }
 
@@ -77,7 +82,8 @@ public sealed class NachaWriterTests
             return;
         }
 
-        var entry = Assert.Single((await NachaReader.ReadAsync(new StringReader(Encoding.ASCII.GetString(await WriteAsync(Head([transfer]), [transfer]))), default)).Entries);
+        var entry = Assert.Single((await NachaReader.ReadAsync(new StringReader(Encoding.ASCII.GetString(await WriteAsync(Head([transfer]),
+            [transfer]))), default)).Entries);
         Assert.Equal((amount, $"09100001{trace:0000000}"), (entry.Amount, entry.Trace));
     }
 
@@ -92,7 +98,8 @@ public sealed class NachaWriterTests
     {
         var output = new MemoryStream();
         var head = Head([Transfer(1)]) with { Count = count, Total = new Money(total, Currency.Usd), Modifier = modifier };
-        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => NachaWriter.WriteAsync(output, head, Originator, StreamOf([Transfer(1, 5)]), default));
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            NachaWriter.WriteAsync(output, head, Originator, StreamOf([Transfer(1, 5)]), default));
         Assert.Equal(fits, refused.Message.Contains("was planned with", StringComparison.Ordinal));
         Assert.Equal(0, output.Length);
     }
@@ -116,7 +123,8 @@ public sealed class NachaWriterTests
             : throw new InvalidOperationException();
 
     private static BankFileHead Head(IReadOnlyList<CreditTransfer> transfers) =>
-        new(Guid.ParseExact("0123456789abcdef0123456789abcdef", "N"), Now, new DateOnly(2026, 11, 23), transfers.Count, new Money(transfers.Sum(t => t.Amount.MinorUnits), Currency.Usd), 0);
+        new(Guid.ParseExact("0123456789abcdef0123456789abcdef", "N"), Now, new DateOnly(2026, 11, 23), transfers.Count,
+            new Money(transfers.Sum(t => t.Amount.MinorUnits), Currency.Usd), 0);
 
     private static string[] Lines(byte[] bytes) => Encoding.ASCII.GetString(bytes).Split('\n');
 
@@ -128,7 +136,8 @@ public sealed class NachaWriterTests
         return output.ToArray();
     }
 
-    private static async IAsyncEnumerable<CreditTransfer> StreamOf(IEnumerable<CreditTransfer> transfers, [EnumeratorCancellation] CancellationToken ct = default)
+    private static async IAsyncEnumerable<CreditTransfer> StreamOf(IEnumerable<CreditTransfer> transfers,
+        [EnumeratorCancellation] CancellationToken ct = default)
     {
         foreach (var transfer in transfers)
         {

@@ -209,7 +209,8 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         var (_, payouts) = await RunAsync(world, Currency.Usd, 3);
         var returned = payouts[1];
         string Lines(string individual) => NachaText.Text(NachaText.Returns(
-            new ReturnEntry($"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}", individual, returned.Amount.MinorUnits, "R03", "NO ACCOUNT", Company: world.Options.NachaCompanyId)));
+            new ReturnEntry($"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}", individual, returned.Amount.MinorUnits, "R03",
+                "NO ACCOUNT", Company: world.Options.NachaCompanyId)));
         Assert.Equal((1, 0, 1, false), await ApplyAsync(world, Lines("SOMEBODYELSE")));
         Assert.Equal((1, 1, 0, false), await ApplyAsync(world, Lines(Nacha.IndividualId(returned.Id))));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Returned, PayoutStatus.InTransit);

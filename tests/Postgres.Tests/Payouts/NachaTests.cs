@@ -10,7 +10,8 @@ using Payments.Tests.Payouts;
 
 namespace Payments.Postgres.Tests.Payouts;
 
-/// <summary>Payouts by NACHA file: what is written, and what comes back. Each test has a day of its own, because the files of a day are numbered.</summary>
+/// <summary>Payouts by NACHA file: what is written, and what comes back. Each test has a day of its own, because the files of a day are
+/// numbered.</summary>
 public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
     private static int _weeks;
@@ -39,7 +40,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
 
         var payouts = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p).ToList();
         Assert.Equal(17, payouts.Count);
-        Assert.Equal(payouts.Select(p => (Nacha.IndividualId(p.Id), p.Amount.MinorUnits)).Order(), all.Select(e => (e.IndividualId, e.Amount)).Order());
+        Assert.Equal(payouts.Select(p => (Nacha.IndividualId(p.Id), p.Amount.MinorUnits)).Order(),
+            all.Select(e => (e.IndividualId, e.Amount)).Order());
         Assert.Equal(files.Count, files.Select(f => f.Modifier).Distinct().Count());
         await world.AssertSoundAsync();
     }
@@ -69,7 +71,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         using var world = World(filePayouts: 1);
         var merchants = await EarnAsync(world, 37);
         await Assert.ThrowsAsync<InvalidOperationException>(() => RunAsync(world));
-        Assert.All((await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p), p => Assert.Equal(PayoutStatus.Pending, p.Status));
+        var waiting = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p);
+        Assert.All(waiting, p => Assert.Equal(PayoutStatus.Pending, p.Status));
 
         // The operator takes longer files, and the run goes on.
         world.Options.FilePayouts = 30;
@@ -86,13 +89,15 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var file = Assert.Single(await RunAsync(world));
         await using (var connection = await database.Owner.OpenConnectionAsync(TestContext.Current.CancellationToken))
         {
-            await connection.ExecuteAsync("UPDATE payments.payout_files SET modifier = NULL, created_on = NULL WHERE id = @id", new { id = file.Id });
+            await connection.ExecuteAsync("UPDATE payments.payout_files SET modifier = NULL, created_on = NULL WHERE id = @id",
+                new { id = file.Id });
         }
 
         var output = new MemoryStream();
         await world.Files.RewriteAsync(file.Name, output, default);
         var entries = (await NachaReader.ReadAsync(new StringReader(Encoding.ASCII.GetString(output.ToArray())), default)).Entries;
-        var byMerchant = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p).OrderBy(p => p.Merchant.Value.ToString("N"), StringComparer.Ordinal).ThenBy(p => p.Entry);
+        var byMerchant = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).SelectMany(p => p)
+            .OrderBy(p => p.Merchant.Value.ToString("N"), StringComparer.Ordinal).ThenBy(p => p.Entry);
         Assert.Equal(byMerchant.Select(p => Nacha.IndividualId(p.Id)), entries.Select(e => e.IndividualId));
     }
 
@@ -110,18 +115,23 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var notification = NachaText.Returns(Word(world, payout, "C03", "091000019   987654321"));
         Assert.Equal((1, 1, 0, false), await ApplyAsync(world, notification));
         var account = await AccountAsync(world, merchant);
-        Assert.Equal(("091000019", "987654321", UsAccountType.Checking), (account.Details.RoutingNumber, account.Details.AccountNumber, account.Details.AccountType));
-        Assert.Equal((payout.BankAccount, "C03", BankAccountState.Active, true), (account.Corrects!.Value, account.CorrectionCode, account.State, account.Verified));
+        Assert.Equal(("091000019", "987654321", UsAccountType.Checking),
+            (account.Details.RoutingNumber, account.Details.AccountNumber, account.Details.AccountType));
+        Assert.Equal((payout.BankAccount, "C03", BankAccountState.Active, true),
+            (account.Corrects!.Value, account.CorrectionCode, account.State, account.Verified));
         Assert.True(account.UsableFrom <= world.Clock.Now);
 
         // The money arrived. The merchant is told, and the change is in the audit log.
         Assert.Equal(PayoutStatus.InTransit, (await world.Reads.GetAsync(merchant, payout.Id, default))!.Status);
         Assert.Equal(1, await EventsAsync(world, merchant, "bank_account.corrected", account.Id));
-        Assert.Equal(1, await world.CountAsync("SELECT count(*) FROM payments.audit_log WHERE merchant_id = @id AND action = 'payout_settings.bank_account_corrected'", new { id = merchant.Value }));
+        Assert.Equal(1, await world.CountAsync(
+            "SELECT count(*) FROM payments.audit_log WHERE merchant_id = @id AND action = 'payout_settings.bank_account_corrected'",
+            new { id = merchant.Value }));
 
         world.Clock.Now = world.Clock.Now.AddDays(3);
         var entries = (await ReadAsync(world, Assert.Single(await RunAsync(world)))).Entries;
-        Assert.Equal([("091000019", "987654321", 300L), ("091000019", "987654321", 400L)], entries.Select(e => (e.RoutingNumber, e.AccountNumber, e.Amount)).Order());
+        Assert.Equal([("091000019", "987654321", 300L), ("091000019", "987654321", 400L)],
+            entries.Select(e => (e.RoutingNumber, e.AccountNumber, e.Amount)).Order());
 
         // The same words in another file are no news.
         Assert.Equal((1, 0, 0, false), await ApplyAsync(world, [.. notification, new string('9', 94)]));
@@ -142,7 +152,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         Assert.Equal((1, 0, 0, false), await ApplyAsync(world, NachaText.Returns(Word(world, payouts[1], "C01", "987654321"))));
         var account = await AccountAsync(world, merchant);
         Assert.Equal(("987654321", UsAccountType.Savings), (account.Details.AccountNumber, account.Details.AccountType));
-        Assert.Equal(3, await world.CountAsync("SELECT count(*) FROM payments.bank_accounts WHERE merchant_id = @id", new { id = merchant.Value }));
+        Assert.Equal(3,
+            await world.CountAsync("SELECT count(*) FROM payments.bank_accounts WHERE merchant_id = @id", new { id = merchant.Value }));
     }
 
     [Fact]
@@ -176,7 +187,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         await RunAsync(world);
         var payout = Assert.Single(await world.PayoutsAsync(merchant));
         Assert.Equal((1, 0, 1, false), await ApplyAsync(world, NachaText.Returns(Word(world, payout, code, "1123456789"))));
-        Assert.Equal((payout.BankAccount, BankAccountState.Active), ((await AccountAsync(world, merchant)).Id, (await AccountAsync(world, merchant)).State));
+        Assert.Equal((payout.BankAccount, BankAccountState.Active),
+            ((await AccountAsync(world, merchant)).Id, (await AccountAsync(world, merchant)).State));
     }
 
     [Fact]
@@ -186,7 +198,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var merchant = Assert.Single(await EarnAsync(world, 1));
         await RunAsync(world);
         var payout = Assert.Single(await world.PayoutsAsync(merchant));
-        var (returned, corrected) = (Word(world, payout, "R03") with { Company = "1000000009" }, Word(world, payout, "C01", "987654321") with { Company = "1000000009" });
+        var (returned, corrected) = (Word(world, payout, "R03") with { Company = "1000000009" },
+            Word(world, payout, "C01", "987654321") with { Company = "1000000009" });
         var stranger = returned with { IndividualId = "SOMEBODYELSE" };
 
         // A word of another company that names our payout is for a person. One that names nothing of ours is that company's.
@@ -195,13 +208,15 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         Assert.Equal(payout.BankAccount, (await AccountAsync(world, merchant)).Id);
 
         // In our own batch, what names no payout is for a person too; so is a return that disputes another one.
-        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(stranger with { Company = world.Options.NachaCompanyId }, Word(world, payout, "R73"))));
+        var ours = stranger with { Company = world.Options.NachaCompanyId };
+        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(ours, Word(world, payout, "R73"))));
         Assert.Equal((1, 1, 0, false), await ApplyAsync(world, NachaText.Returns(Word(world, payout, "R03"))));
         await world.AssertSoundAsync();
     }
 
     /// <summary>
-    /// Two thousand damaged return files about the same payouts, one after the other: money comes back at most once for each payout, and whatever is read
+    /// Two thousand damaged return files about the same payouts, one after the other: money comes back at most once for each payout, and
+    /// whatever is read
     /// and names a payout is applied, known already or unmatched.
     /// </summary>
     [Fact]
@@ -212,7 +227,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         await RunAsync(world);
         var payouts = (await Task.WhenAll(merchants.Select(world.PayoutsAsync))).Select(p => p.Single()).ToList();
         var file = NachaText.Returns(
-            Word(world, payouts[0], "R03"), Word(world, payouts[1], "C01", "987654321"), Word(world, payouts[2], "R02"), Word(world, payouts[3], "R01") with { Company = "OTHER" });
+            Word(world, payouts[0], "R03"), Word(world, payouts[1], "C01", "987654321"), Word(world, payouts[2], "R02"),
+            Word(world, payouts[3], "R01") with { Company = "OTHER" });
         var (applied, unmatched, read) = (0, 0, 0);
         for (var seed = 0; seed < 2_000; seed++)
         {
@@ -240,7 +256,8 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         {
             var status = (await world.Reads.GetAsync(payout.Merchant, payout.Id, default))!.Status;
             Assert.Contains(status, new[] { PayoutStatus.InTransit, PayoutStatus.Returned });
-            Assert.Equal(status == PayoutStatus.Returned ? payout.Amount.MinorUnits : 0, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(payout.Merchant, Currency.Usd)));
+            Assert.Equal(status == PayoutStatus.Returned ? payout.Amount.MinorUnits : 0,
+                await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(payout.Merchant, Currency.Usd)));
         }
 
         Assert.Equal(PayoutStatus.Returned, (await world.Reads.GetAsync(payouts[0].Merchant, payouts[0].Id, default))!.Status);
@@ -284,12 +301,15 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
     private static async Task<NachaFile> ReadAsync(PayoutWorld world, PayoutFile file)
     {
         var bytes = await File.ReadAllBytesAsync(Path.Combine(world.Options.FileFolder!, file.Name));
-        Assert.Equal(1, await world.CountAsync("SELECT count(*) FROM payments.payout_files WHERE id = @id AND sha256 = @hash", new { id = file.Id, hash = SHA256.HashData(bytes) }));
+        Assert.Equal(1, await world.CountAsync(
+            "SELECT count(*) FROM payments.payout_files WHERE id = @id AND sha256 = @hash",
+            new { id = file.Id, hash = SHA256.HashData(bytes) }));
         return await NachaReader.ReadAsync(new StringReader(Encoding.ASCII.GetString(bytes)), default);
     }
 
     private static ReturnEntry Word(PayoutWorld world, Payout payout, string code, string data = "") => new(
-        $"{world.Options.NachaOdfi}{payout.Trace!.Value:0000000}", Nacha.IndividualId(payout.Id), code[0] == 'C' ? 0 : payout.Amount.MinorUnits, code, data, Company: world.Options.NachaCompanyId);
+        $"{world.Options.NachaOdfi}{payout.Trace!.Value:0000000}", Nacha.IndividualId(payout.Id),
+        code[0] == 'C' ? 0 : payout.Amount.MinorUnits, code, data, Company: world.Options.NachaCompanyId);
 
     private static async Task<(int Results, int Applied, int Unmatched, bool Repeated)> ApplyAsync(PayoutWorld world, string[] lines)
     {
@@ -297,14 +317,17 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         return (summary.Results, summary.Applied, summary.Unmatched, summary.Repeated);
     }
 
-    private static async Task<BankAccount> AccountAsync(PayoutWorld world, MerchantId merchant) => Assert.Single(await world.Settings.ListAsync(merchant, default)).Account!;
+    private static async Task<BankAccount> AccountAsync(PayoutWorld world, MerchantId merchant) =>
+        Assert.Single(await world.Settings.ListAsync(merchant, default)).Account!;
 
     private static Task<long> EventsAsync(PayoutWorld world, MerchantId merchant, string type, BankAccountId account) =>
-        world.CountAsync("SELECT count(*) FROM payments.events WHERE merchant_id = @merchant AND type = @type AND object_id = @account", new { merchant = merchant.Value, type, account = account.Value });
+        world.CountAsync("SELECT count(*) FROM payments.events WHERE merchant_id = @merchant AND type = @type AND object_id = @account",
+            new { merchant = merchant.Value, type, account = account.Value });
 
     private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, long amount) =>
         world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, "USD", null), "test", default);
 
     private static IdempotentRequest Request(MerchantId merchant, string key) =>
-        IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);
+        IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32])
+            : throw new InvalidOperationException(key);
 }
