@@ -173,73 +173,66 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
             (MerchantId Merchant, PayoutId Payout)? found = result.Payout is { } id
                 ? merchants.TryGetValue(id.Value, out var merchant) ? (merchant, id) : null
                 : Traced(traces, result.OriginalTrace, result.IndividualId);
-            if (found is var (m, p) && IsOurs(result.Company))
+            if (found is var (m, p))
             {
                 matched.Words.Add(new PayoutWord(m, p, result.Said, result.Code, result.Text, Amount: result.Amount));
             }
             else
             {
-                matched.Add(Unmatched(found?.Payout ?? result.Payout, found?.Merchant, result.OriginalTrace, result.IndividualId,
-                    result.Code, result.Text, result.Amount, result.Company));
+                matched.Add(Unmatched(
+                    result.Payout, result.OriginalTrace, result.IndividualId, result.Code, result.Text, result.Amount, result.Company));
             }
         }
 
         foreach (var correction in report.Corrections)
         {
             var found = Traced(traces, correction.OriginalTrace, correction.IndividualId);
-            if (found is var (m, p) && IsOurs(correction.Company))
+            if (found is var (m, p))
             {
                 matched.Corrections.Add((m, p, correction));
             }
             else
             {
                 matched.Add(Unmatched(
-                    found?.Payout, found?.Merchant, correction.OriginalTrace, correction.IndividualId, correction.Code,
-                    correction.Data.Trim(), null, correction.Company));
+                    null, correction.OriginalTrace, correction.IndividualId, correction.Code, correction.Data.Trim(), null,
+                    correction.Company));
             }
         }
 
         foreach (var word in report.Unmatched)
         {
             var named = Traced(traces, word.OriginalTrace, word.IndividualId);
-            matched.Add(named is null && word.Payout is null && !IsOurs(word.Company) ? null
+            matched.Add(named is null && word.Payout is null && !IsOurs(word.Company, word.OriginalTrace) ? null
                 : word with { Payout = named?.Payout ?? word.Payout, Merchant = named?.Merchant ?? word.Merchant });
         }
 
         return matched;
     }
 
-    // A bank may send the returns of several companies in one file. Null: the word is about another company's payment.
+    // Null: the word is about another company's payment.
     private UnmatchedWord? Unmatched(
-        PayoutId? payout, MerchantId? merchant, string? trace, string? individual, string? code, string? text, Money? amount,
-        string? company)
-    {
-        var ours = IsOurs(company);
-        if (payout is null && !ours)
-        {
-            return null;
-        }
-
-        return new UnmatchedWord(
-            ours ? UnmatchedReason.UnknownPayout : UnmatchedReason.AccountNotOurs,
+        PayoutId? payout, string? trace, string? individual, string? code, string? text, Money? amount, string? company) =>
+        IsOurs(company, trace) ? new UnmatchedWord(
+            UnmatchedReason.UnknownPayout,
             payout?.ToString() ?? $"{trace} {individual}".Trim(),
-            !ours ? $"The batch is of the company '{company}', not of '{options.NachaCompanyId}'."
-                : payout is null ? "No payout has this trace number and identification."
-                : "There is no such payout.")
+            payout is null ? "No payout has this trace number and identification." : "There is no such payout.")
         {
             Payout = payout,
-            Merchant = merchant,
             OriginalTrace = trace,
             IndividualId = individual,
             Company = company,
             Code = code,
             Text = text,
             Amount = amount,
-        };
-    }
+        }
+        : null;
 
-    private bool IsOurs(string? company) =>
-        company is null || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase);
+    // A bank may send the returns of several companies in one file. What names a payout of ours is ours whatever the batch says: trace number
+    // and identification prove it, and the company's number may have changed since. Else the company, or the bank of the trace number, tells.
+    private bool IsOurs(string? company, string? trace) =>
+        company is null
+        || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase)
+        || trace?.StartsWith(options.NachaOdfi, StringComparison.Ordinal) == true;
 
     // Running numbers start over; the identification in the entry tells which of several payouts it is.
     private static (MerchantId Merchant, PayoutId Payout)? Traced(

@@ -27,9 +27,6 @@ public enum UnmatchedReason
     /// <summary>The words contradict each other, or nobody here knows what they mean.</summary>
     MeaningUnclear,
 
-    /// <summary>It names a payout of ours as the payment of another company.</summary>
-    AccountNotOurs,
-
     /// <summary>The bank corrects something other than the receiver's account, or its data cannot be used.</summary>
     CorrectionNotApplied,
 }

@@ -192,25 +192,26 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
     }
 
     [Fact]
-    public async Task ApplyAsync_BatchOfAnotherCompany_AppliesNothing()
+    public async Task ApplyAsync_WordsOfSeveralCompanies_FindsOurs()
     {
         using var world = World();
         var merchant = Assert.Single(await EarnAsync(world, 1));
         await RunAsync(world);
         var payout = Assert.Single(await world.PayoutsAsync(merchant));
-        var (returned, corrected) = (Word(world, payout, "R03") with { Company = "1000000009" },
-            Word(world, payout, "C01", "987654321") with { Company = "1000000009" });
-        var stranger = returned with { IndividualId = "SOMEBODYELSE" };
 
-        // A word of another company that names our payout is for a person. One that names nothing of ours is that company's.
-        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(returned, corrected, stranger)));
+        // A trace number of ours with another identification is for a person; so is a return that disputes another one.
+        var returned = Word(world, payout, "R03");
+        var unknown = returned with { IndividualId = "SOMEBODYELSE" };
+        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(unknown, Word(world, payout, "R73"))));
         Assert.Equal(PayoutStatus.InTransit, (await world.Reads.GetAsync(merchant, payout.Id, default))!.Status);
-        Assert.Equal(payout.BankAccount, (await AccountAsync(world, merchant)).Id);
 
-        // In our own batch, what names no payout is for a person too; so is a return that disputes another one.
-        var ours = stranger with { Company = world.Options.NachaCompanyId };
-        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(ours, Word(world, payout, "R73"))));
-        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, NachaText.Returns(Word(world, payout, "R03"))));
+        // Another company's payment by another bank is not ours. Our payout is, even if our company had another number when it was sent.
+        var stranger = new ReturnEntry("121042880000001", "SOMEBODYELSE", 500, "R03", Company: "9999999999");
+        var correction = stranger with { Code = "C01", Amount = 0, Data = "12345" };
+        var dispute = stranger with { Code = "R61" };
+        Assert.Equal((0, 0, 0, false), await ApplyAsync(world, NachaText.Returns(stranger, correction, dispute)));
+        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, NachaText.Returns(stranger, returned with { Company = "9999999999" })));
+        Assert.Equal(PayoutStatus.Returned, (await world.Reads.GetAsync(merchant, payout.Id, default))!.Status);
         await world.AssertSoundAsync();
     }
 
