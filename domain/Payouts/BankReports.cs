@@ -38,13 +38,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         buffer.Position = 0;
         var report = await BankReportReader.ReadAsync(buffer, ct);
         var matched = await MatchAsync(report, ct);
-        var (applied, unmatched) = (0, matched.Unmatched.Count);
-        var count = matched.Words.Count + matched.Corrections.Count + unmatched;
-        foreach (var word in matched.Unmatched)
-        {
-            PayoutLog.WordUnmatched(logger, name, word.Reference, word.Code, word.Detail);
-        }
-
+        var (applied, unmatched) = (0, 0);
+        var count = matched.Words.Count + matched.Corrections.Count + matched.Unmatched.Count;
         foreach (var chunk in matched.Words.Chunk(Chunk))
         {
             var effects = await ApplyAsync(chunk, ct);
@@ -64,10 +59,24 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
                 case CorrectionEffect.NothingNew:
                     break;
                 case CorrectionEffect.Unmatched:
-                    PayoutLog.WordUnmatched(logger, name, payout.ToString(), correction.Code, result.Reason!);
-                    unmatched++;
+                    matched.Add(new UnmatchedWord(UnmatchedReason.CorrectionNotApplied, payout.ToString(), result.Reason!)
+                    {
+                        Payout = payout,
+                        Merchant = merchant,
+                        OriginalTrace = correction.OriginalTrace,
+                        IndividualId = correction.IndividualId,
+                        Company = correction.Company,
+                        Code = correction.Code,
+                        Text = correction.Data.Trim(),
+                    });
                     break;
             }
+        }
+
+        unmatched += matched.Unmatched.Count;
+        foreach (var word in matched.Unmatched)
+        {
+            PayoutLog.WordUnmatched(logger, name, word.Reference, word.Code, word.Detail);
         }
 
         foreach (var file in report.Files)
