@@ -191,7 +191,12 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         var day = cutOff.LocalDate(now);
         await using var command = new NpgsqlCommand(PayoutFileSql.OfTheDay, connection, transaction)
         {
-            Parameters = { new() { Value = day }, new() { Value = cutOff.EndOf(day.AddDays(-1)) }, new() { Value = cutOff.EndOf(day) } },
+            Parameters =
+            {
+                new() { Value = day },
+                new() { Value = cutOff.EndOf(day.AddDays(-1)).ToUniversalTime() },
+                new() { Value = cutOff.EndOf(day).ToUniversalTime() },
+            },
         };
         var files = (int)(await command.ExecuteScalarAsync(ct))!;
         return files + more <= Nacha.MaxFilesOfADay
