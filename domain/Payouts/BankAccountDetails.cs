@@ -77,7 +77,7 @@ public sealed record BankAccountDetails
             return false;
         }
 
-        var code = string.IsNullOrWhiteSpace(bic) ? null : bic.Trim().ToUpperInvariant();
+        var code = bic is not null && PastedText.WithoutBlanks(bic) is { Length: > 0 } given ? given.ToUpperInvariant() : null;
         if (code is not null && !IsBic(code))
         {
             problem = BankAccountProblem.BicInvalid;
@@ -97,6 +97,8 @@ public sealed record BankAccountDetails
         out BankAccountProblem? problem)
     {
         details = null;
+        routingNumber = routingNumber is null ? null : PastedText.WithoutBlanks(routingNumber);
+        accountNumber = accountNumber is null ? null : PastedText.WithoutBlanks(accountNumber);
         problem = HolderProblem(holderName)
             ?? (!AbaRoutingNumber.IsValid(routingNumber) ? BankAccountProblem.RoutingNumberInvalid
                 : !IsUsAccountNumber(accountNumber) ? BankAccountProblem.AccountNumberInvalid

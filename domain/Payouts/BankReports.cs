@@ -18,7 +18,8 @@ public sealed record BankReportSummary(string Id, int Results, int Applied, int 
 /// Applies what banks report in files: payment status, statements, NACHA returns. A file is applied once by its content, and each of its lines
 /// changes a payout at most once, so a crash in the middle, a repeat or another file that says the same change nothing twice.
 /// </summary>
-public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults results, OutboxSignal signal, TimeProvider time, ILogger<BankReports> logger)
+public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults results, PayoutsOptions options, OutboxSignal signal,
+    TimeProvider time, ILogger<BankReports> logger)
 {
     private const int Chunk = 1_000;
 
@@ -36,13 +37,46 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
 
         buffer.Position = 0;
         var report = await BankReportReader.ReadAsync(buffer, ct);
-        var (words, unmatched) = await MatchAsync(report.Results, ct);
-        var (applied, count) = (0, report.Results.Count);
-        foreach (var chunk in words.Chunk(Chunk))
+        var matched = await MatchAsync(report, ct);
+        var (applied, unmatched) = (0, 0);
+        var count = matched.Words.Count + matched.Corrections.Count + matched.Unmatched.Count;
+        foreach (var chunk in matched.Words.Chunk(Chunk))
         {
             var effects = await ApplyAsync(chunk, ct);
             applied += effects.Count(e => e == PayoutWordEffect.Applied);
             unmatched += effects.Count(e => e is PayoutWordEffect.UnknownPayout or PayoutWordEffect.AmountDiffers);
+        }
+
+        foreach (var (merchant, payout, correction) in matched.Corrections)
+        {
+            var result = await ApplyAsync(merchant, payout, correction, ct);
+            switch (result.Effect)
+            {
+                case CorrectionEffect.Applied:
+                    PayoutLog.AccountCorrected(logger, payout, merchant, correction.Code, result.Account!.Value);
+                    applied++;
+                    break;
+                case CorrectionEffect.NothingNew:
+                    break;
+                case CorrectionEffect.Unmatched:
+                    matched.Add(new UnmatchedWord(UnmatchedReason.CorrectionNotApplied, payout.ToString(), result.Reason!)
+                    {
+                        Payout = payout,
+                        Merchant = merchant,
+                        OriginalTrace = correction.OriginalTrace,
+                        IndividualId = correction.IndividualId,
+                        Company = correction.Company,
+                        Code = correction.Code,
+                        Text = correction.Data.Trim(),
+                    });
+                    break;
+            }
+        }
+
+        unmatched += matched.Unmatched.Count;
+        foreach (var word in matched.Unmatched)
+        {
+            PayoutLog.WordUnmatched(logger, name, word.Reference, word.Code, word.Detail);
         }
 
         foreach (var file in report.Files)
@@ -105,7 +139,14 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         }
     }
 
-    private async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(IReadOnlyList<PayoutWord> words, CancellationToken ct)
+    private Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(IReadOnlyList<PayoutWord> words, CancellationToken ct) =>
+        CommitAsync((connection, transaction) => results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct), ct);
+
+    private Task<CorrectionResult> ApplyAsync(MerchantId merchant, PayoutId payout, BankCorrection correction, CancellationToken ct) =>
+        CommitAsync((connection, transaction) =>
+            AccountCorrections.ApplyAsync(connection, transaction, merchant, payout, correction, time.GetUtcNow(), ct), ct);
+
+    private async Task<T> CommitAsync<T>(Func<NpgsqlConnection, NpgsqlTransaction, Task<T>> work, CancellationToken ct)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -113,9 +154,9 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
             {
                 await using var connection = await dataSource.OpenConnectionAsync(ct);
                 await using var transaction = await connection.BeginTransactionAsync(ct);
-                var effects = await results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct);
+                var done = await work(connection, transaction);
                 await transaction.CommitAsync(ct);
-                return effects;
+                return done;
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
@@ -124,31 +165,110 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         }
     }
 
-    private async Task<(List<PayoutWord> Words, int Unmatched)> MatchAsync(IReadOnlyList<BankResult> said, CancellationToken ct)
+    private async Task<Matched> MatchAsync(BankReport report, CancellationToken ct)
     {
-        var merchants = await MerchantsAsync([.. said.Where(r => r.Payout is not null).Select(r => r.Payout!.Value.Value).Distinct()], ct);
-        var traces = await TracesAsync([.. said.Where(r => r.Payout is null).Select(r => TraceOf(r.OriginalTrace)).Distinct()], ct);
-        var words = new List<PayoutWord>(said.Count);
-        var unmatched = 0;
-        foreach (var result in said)
+        var merchants = await MerchantsAsync(
+            [.. report.Results.Where(r => r.Payout is not null).Select(r => r.Payout!.Value.Value).Distinct()], ct);
+        var traces = await TracesAsync(
+            [
+                .. report.Results.Where(r => r.Payout is null).Select(r => r.OriginalTrace)
+                    .Concat(report.Corrections.Select(c => c.OriginalTrace))
+                    .Concat(report.Unmatched.Select(u => u.OriginalTrace))
+                    .Select(TraceOf).Distinct(),
+            ], ct);
+        var matched = new Matched([], [], []);
+        foreach (var result in report.Results)
         {
             (MerchantId Merchant, PayoutId Payout)? found = result.Payout is { } id
                 ? merchants.TryGetValue(id.Value, out var merchant) ? (merchant, id) : null
-
-                // Running numbers start over; the id in the entry tells which of several payouts it is.
-                : traces.GetValueOrDefault(TraceOf(result.OriginalTrace))?.LastOrDefault(p => Nacha.IndividualId(p.Payout) == result.IndividualId);
+                : Traced(traces, result.OriginalTrace, result.IndividualId);
             if (found is var (m, p))
             {
-                words.Add(new PayoutWord(m, p, result.Said, result.Code, result.Text, Amount: result.Amount));
+                matched.Words.Add(new PayoutWord(m, p, result.Said, result.Code, result.Text, Amount: result.Amount));
             }
             else
             {
-                PayoutLog.UnknownPayout(logger, result.Payout?.ToString() ?? $"trace {result.OriginalTrace} {result.IndividualId}");
-                unmatched++;
+                matched.Add(Unmatched(
+                    result.Payout, result.OriginalTrace, result.IndividualId, result.Code, result.Text, result.Amount, result.Company));
             }
         }
 
-        return (words, unmatched);
+        foreach (var correction in report.Corrections)
+        {
+            var found = Traced(traces, correction.OriginalTrace, correction.IndividualId);
+            if (found is var (m, p))
+            {
+                matched.Corrections.Add((m, p, correction));
+            }
+            else
+            {
+                matched.Add(Unmatched(
+                    null, correction.OriginalTrace, correction.IndividualId, correction.Code, correction.Data.Trim(), null,
+                    correction.Company));
+            }
+        }
+
+        foreach (var word in report.Unmatched)
+        {
+            var named = Traced(traces, word.OriginalTrace, word.IndividualId);
+            matched.Add(named is null && word.Payout is null && !IsOurs(word.Company, word.OriginalTrace) ? null
+                : word with { Payout = named?.Payout ?? word.Payout, Merchant = named?.Merchant ?? word.Merchant });
+        }
+
+        return matched;
+    }
+
+    // Null: the word is about another company's payment.
+    private UnmatchedWord? Unmatched(
+        PayoutId? payout, string? trace, string? individual, string? code, string? text, Money? amount, string? company) =>
+        IsOurs(company, trace) ? new UnmatchedWord(
+            UnmatchedReason.UnknownPayout,
+            payout?.ToString() ?? $"{trace} {individual}".Trim(),
+            payout is null ? "No payout has this trace number and identification." : "There is no such payout.")
+        {
+            Payout = payout,
+            OriginalTrace = trace,
+            IndividualId = individual,
+            Company = company,
+            Code = code,
+            Text = text,
+            Amount = amount,
+        }
+        : null;
+
+    // A bank may send the returns of several companies in one file. What names a payout of ours is ours whatever the batch says: trace number
+    // and identification prove it, and the company's number may have changed since. Else the company, or the bank of the trace number, tells.
+    private bool IsOurs(string? company, string? trace) =>
+        company is null
+        || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase)
+        || trace?.StartsWith(options.NachaOdfi, StringComparison.Ordinal) == true;
+
+    // Running numbers start over; the identification in the entry tells which of several payouts it is.
+    private static (MerchantId Merchant, PayoutId Payout)? Traced(
+        Dictionary<int, List<(MerchantId Merchant, PayoutId Payout)>> traces, string? trace, string? individual)
+    {
+        foreach (var (merchant, payout) in traces.GetValueOrDefault(TraceOf(trace)) ?? [])
+        {
+            if (string.Equals(Nacha.IndividualId(payout), individual, StringComparison.OrdinalIgnoreCase))
+            {
+                return (merchant, payout);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The words of a report by what becomes of them.</summary>
+    private sealed record Matched(List<PayoutWord> Words,
+        List<(MerchantId Merchant, PayoutId Payout, BankCorrection Correction)> Corrections, List<UnmatchedWord> Unmatched)
+    {
+        public void Add(UnmatchedWord? word)
+        {
+            if (word is not null)
+            {
+                Unmatched.Add(word);
+            }
+        }
     }
 
     private async Task<Dictionary<Guid, MerchantId>> MerchantsAsync(Guid[] payouts, CancellationToken ct)

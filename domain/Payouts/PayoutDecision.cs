@@ -172,7 +172,7 @@ public static class PayoutRules
             return Refuse(PayoutRefusal.KeptInReserve, position);
         }
 
-        var amount = Math.Min(payable, position.Maximum ?? long.MaxValue);
+        var amount = Math.Min(payable, Math.Min(position.Maximum ?? long.MaxValue, Largest(position.Currency)));
         if (requested is { } exactly)
         {
             if (exactly > amount)
@@ -187,6 +187,17 @@ public static class PayoutRules
             ? Refuse(PayoutRefusal.BelowMinimum, position)
             : new PayoutDecision(null, amount, rolling, position.Available - rolling - amount);
     }
+
+    /// <summary>
+    /// The most that one payout can be of, in minor units: what the amount of a NACHA entry (ten digits) and of a SEPA credit transfer (eleven) holds.
+    /// One larger payout would keep all others of its file from being written.
+    /// </summary>
+    public static long Largest(Currency currency) => currency.Code switch
+    {
+        "USD" => BankFiles.Nacha.MaxAmount,
+        "EUR" => 99_999_999_999,
+        _ => long.MaxValue,
+    };
 
     private static PayoutDecision Refuse(PayoutRefusal reason, PayoutPosition position) => new(reason, 0, 0, position.Available);
 }

@@ -83,9 +83,23 @@ public sealed record BankReportResource(string Object, string Id, int Results, i
     public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
 }
 
+/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change (NACHA
+/// <c>C01</c>).</param>
 public sealed record BankAccountResource(
     string Id, string Object, string Currency, string Kind, string HolderName, string Last4, string? Bic, string? RoutingNumber, string? AccountType, string Status, string? FailureCode, bool Verified,
-    DateTimeOffset UsableFrom, PostalAddress? Address, PayeeCheckResource? PayeeCheck, bool? InstantReachable);
+    DateTimeOffset UsableFrom, PostalAddress? Address, PayeeCheckResource? PayeeCheck, bool? InstantReachable, string? Corrects,
+    string? CorrectionCode)
+{
+    public static BankAccountResource Of(BankAccount account, Currency currency) => new(
+        account.Id.ToString(), "bank_account", currency.Code, DbText.Of(account.Details.Kind), account.Details.HolderName,
+        account.Details.Last4, account.Details.Bic, account.Details.RoutingNumber,
+        account.Details.Kind == BankAccountKind.Us ? DbText.Of(account.Details.AccountType) : null, DbText.Of(account.State),
+        account.FailureCode, account.Verified, account.UsableFrom, account.Details.Address,
+        account.Payee is { } payee
+            ? new PayeeCheckResource(DbText.Of(payee.Result), payee.CheckedAt, payee.SuggestedName, payee.Accepted)
+            : null,
+        account.InstantReachable, account.Corrects?.ToString(), account.CorrectionCode);
+}
 
 /// <summary>What the bank answered about the holder of an account.</summary>
 /// <param name="SuggestedName">How the bank calls the holder, after a close match.</param>
@@ -107,6 +121,7 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(PayoutRunResource))]
 [JsonSerializable(typeof(PayoutRunPreviewResource))]
 [JsonSerializable(typeof(PayoutSettingsResource))]
+[JsonSerializable(typeof(BankAccountResource))]
 [JsonSerializable(typeof(PayoutSubmission))]
 [JsonSerializable(typeof(PostalAddress))]
 [JsonSerializable(typeof(PayoutSettingsRequest))]

@@ -45,4 +45,11 @@ internal static partial class PayoutLog
 
     [LoggerMessage(5010, LogLevel.Error, "The bank speaks of {Said} for the file {Name}, which is of {Amount} minor units")]
     public static partial void FileAmountDiffers(ILogger logger, string name, Money said, long amount);
+
+    [LoggerMessage(5040, LogLevel.Error, "Bank report {Name}: {Reference} of {Code} cannot be applied: {Reason}")]
+    public static partial void WordUnmatched(ILogger logger, string name, string reference, string? code, string reason);
+
+    [LoggerMessage(5041, LogLevel.Warning,
+        "The receiving bank of {Payout} of {Merchant} corrected the account by {Code}: the account is now {Account}")]
+    public static partial void AccountCorrected(ILogger logger, PayoutId payout, MerchantId merchant, string code, BankAccountId account);
 }

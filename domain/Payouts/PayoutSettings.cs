@@ -27,14 +27,7 @@ public sealed record PayoutSettings(
     public PayoutSettingsResource ToResource() => new(
         "payout_settings", Currency.Code, new PayoutScheduleResource(DbText.Of(Schedule.Interval), Schedule.Weekday is { } day ? DbText.Of(day) : null, Schedule.MonthDay), DelayDays, Minimum, Maximum,
         new PayoutReserveResource(Reserve.BasisPoints, Reserve.Days, Reserve.Fixed), HoldReason, NextOn,
-        Account is { } a
-            ? new BankAccountResource(
-                a.Id.ToString(), "bank_account", Currency.Code, DbText.Of(a.Details.Kind), a.Details.HolderName, a.Details.Last4, a.Details.Bic, a.Details.RoutingNumber,
-                a.Details.Kind == BankAccountKind.Us ? DbText.Of(a.Details.AccountType) : null, DbText.Of(a.State), a.FailureCode,
-                    a.Verified, a.UsableFrom, a.Details.Address,
-                a.Payee is { } payee ? new PayeeCheckResource(DbText.Of(payee.Result), payee.CheckedAt, payee.SuggestedName, payee.Accepted)
-                    : null, a.InstantReachable)
-            : null);
+        Account is { } account ? BankAccountResource.Of(account, Currency) : null);
 }
 
 /// <summary>What a request changes; what it leaves out stays.</summary>

@@ -7,7 +7,7 @@ internal static class PayoutSettingsSql
         SELECT s.currency, s.interval, s.weekday, s.month_day, s.next_on, s.delay_days, s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed, s.hold_reason,
                a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code,
                a.verified_at IS NOT NULL, a.usable_from, a.holder_address, a.payee_result, a.payee_checked_at, a.payee_suggested_name,
-               a.payee_accepted_at IS NOT NULL, a.instant_reachable
+               a.payee_accepted_at IS NOT NULL, a.instant_reachable, a.corrects, a.correction_code
         FROM payments.payout_settings s
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
         """;
@@ -71,7 +71,48 @@ internal static class PayoutSettingsSql
         """
         SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code,
                verified_at IS NOT NULL, usable_from,
-               holder_address, payee_result, payee_checked_at, payee_suggested_name, payee_accepted_at IS NOT NULL, instant_reachable
+               holder_address, payee_result, payee_checked_at, payee_suggested_name, payee_accepted_at IS NOT NULL, instant_reachable,
+               corrects, correction_code
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+        """;
+
+    public const string AccountOfPayout = "SELECT currency, bank_account_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2";
+
+    public const string LockAlone = "SELECT FROM payments.payout_settings WHERE merchant_id = $1 AND currency = $2 FOR UPDATE";
+
+    // Verified and usable as the account before it: a correction is the bank's, not a change by somebody with a key.
+    public const string InsertCorrection =
+        """
+        INSERT INTO payments.bank_accounts
+            (merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
+            created_at, updated_at, corrects, correction_code, holder_address)
+        SELECT merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8, holder_address
+        FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+        """;
+
+    // Whether an account came from another by corrections alone.
+    public const string Descends =
+        """
+        WITH RECURSIVE line AS (
+            SELECT corrects FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+            UNION
+            SELECT a.corrects FROM payments.bank_accounts a JOIN line ON a.merchant_id = $1 AND a.id = line.corrects
+        )
+        SELECT EXISTS (SELECT FROM line WHERE corrects = $3)
+        """;
+
+    public const string LockWaiting =
+        """
+        SELECT id, run_id FROM payments.payouts
+        WHERE merchant_id = $1 AND bank_account_id = $2 AND status = 'pending' AND rail = 'file'
+        ORDER BY id FOR UPDATE
+        """;
+
+    public const string LockRuns = "SELECT FROM payments.payout_runs WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+
+    public const string Redirect =
+        """
+        UPDATE payments.payouts p SET bank_account_id = $3
+        WHERE p.merchant_id = $1 AND p.id = ANY($2) AND NOT EXISTS (SELECT FROM payments.payout_files f WHERE f.run_id = p.run_id)
         """;
 }

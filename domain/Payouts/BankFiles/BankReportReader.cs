@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 
@@ -11,15 +12,18 @@ public static class BankReportReader
     /// Reads a report of any of the formats. Elements are found by their local names, because banks differ in the version of the schema but not in
     /// these names.
     /// </summary>
+    /// <param name="input">A stream that can seek.</param>
     /// <exception cref="BankFileException">The file is of no known format, cut short, or wrong in itself.</exception>
     public static async Task<BankReport> ReadAsync(Stream input, CancellationToken ct)
     {
-        using var reader = new StreamReader(input, leaveOpen: true);
-        if (reader.Peek() == '1')
+        if (IsNacha(input))
         {
-            return OfReturns(await NachaReader.ReadAsync(reader, ct));
+            // Columns are bytes, unless a byte order mark says otherwise.
+            using var records = new StreamReader(input, Encoding.Latin1, detectEncodingFromByteOrderMarks: true, leaveOpen: true);
+            return NachaReturns.Of(await NachaReader.ReadAsync(records, ct));
         }
 
+        using var reader = new StreamReader(input, leaveOpen: true);
         try
         {
             using var xml = XmlReader.Create(reader, new XmlReaderSettings { Async = true, DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreWhitespace = true, IgnoreComments = true });
@@ -44,14 +48,18 @@ public static class BankReportReader
         throw new BankFileException("The file is neither a payment status report, a statement nor a NACHA file.");
     }
 
-    /// <summary>The returns of a NACHA file. Corrections are not returns: the money arrived.</summary>
-    public static BankReport OfReturns(NachaFile file)
+    // The first character of a NACHA file is the digit 1, behind a byte order mark and blanks that a transport may have put there.
+    private static bool IsNacha(Stream input)
     {
-        var results = file.Entries
-            .Where(entry => entry.IsReturn)
-            .Select(entry => new BankResult(null, entry.OriginalTrace, entry.IndividualId, PayoutStatus.Returned, entry.ReturnCode, entry.ReturnText, new Money(entry.Amount, Currency.Usd)))
-            .ToList();
-        return new BankReport($"{file.Origin}-{file.Created}-{file.Modifier}", results, [], file.Entries.Count - results.Count);
+        var start = input.Position;
+        int first;
+        do
+        {
+            first = input.ReadByte();
+        }
+        while (first is 0 or ' ' or '\t' or '\r' or '\n' or '\f' or 0xEF or 0xBB or 0xBF or 0xFE or 0xFF);
+        input.Position = start;
+        return first == '1';
     }
 
     // Status codes of the ISO external code sets. The word on a transaction decides: banks have sent reports whose group says

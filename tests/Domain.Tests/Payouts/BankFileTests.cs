@@ -166,13 +166,13 @@ public sealed class BankFileTests
     }
 
     [Fact]
-    public async Task ReadAsync_NachaReturns_NamesTheOriginalAndIgnoresCorrections()
+    public async Task ReadAsync_NachaReturns_NamesTheOriginalAndTheCorrection()
     {
         string[] entries =
         [
             "621021000021123456789        0000001234PAYOUT000000001MUELLER TOOLS           1021000020000001",
             "799R03091000010000007      02100002NO ACCOUNT                                  021000020000001",
-            "621021000021123456789        0000000500PAYOUT000000002MUELLER TOOLS           1021000020000002",
+            "621021000021123456789        0000000000PAYOUT000000002MUELLER TOOLS           1021000020000002",
             "798C01091000010000008      021000021918171614                                  021000020000002",
         ];
         string[] lines =
@@ -180,15 +180,18 @@ public sealed class BankFileTests
             "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "JPMORGAN CHASE".PadRight(23) + new string(' ', 8),
             "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
             .. entries,
-            "8220" + "000004" + "0004200004" + "000000000000" + "000000001734" + "1123456789" + new string(' ', 25) + "02100002" + "0000001",
-            "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001734" + new string(' ', 39),
+            "8220" + "000004" + "0004200004" + "000000000000" + "000000001234" + "1123456789" +
+                new string(' ', 25) + "02100002" + "0000001",
+            "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001234" + new string(' ', 39),
             .. Enumerable.Repeat(new string('9', 94), 2),
         ];
         var report = await BankReportReader.ReadAsync(new MemoryStream(Encoding.ASCII.GetBytes(string.Join("\r\n", lines))), default);
         var result = Assert.Single(report.Results);
         Assert.Equal(("091000010000007", "PAYOUT000000001", PayoutStatus.Returned, "R03", "NO ACCOUNT"), (result.OriginalTrace, result.IndividualId, result.Said, result.Code, result.Text));
         Assert.Equal(new Money(1_234, Currency.Usd), result.Amount);
-        Assert.Equal(1, report.Foreign);
+        Assert.Equal(new BankCorrection("091000010000008", "PAYOUT000000002", "1123456789", "C01", "1918171614".PadRight(44)),
+            Assert.Single(report.Corrections));
+        Assert.Equal(0, report.Foreign);
     }
 
     [Fact]

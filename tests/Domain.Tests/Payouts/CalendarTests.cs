@@ -24,7 +24,13 @@ public sealed class CalendarTests
     [InlineData(2025, 4, 20)]
     [InlineData(2026, 4, 5)]
     [InlineData(2027, 3, 28)]
+    [InlineData(2033, 4, 17)]
     [InlineData(2038, 4, 25)]
+    [InlineData(2049, 4, 18)]
+    [InlineData(2052, 4, 21)]
+    [InlineData(2071, 4, 19)]
+    [InlineData(2076, 4, 19)]
+    [InlineData(2106, 4, 18)]
     [InlineData(2285, 3, 22)]
     public void Easter_Year_IsTheAlmanacs(int year, int month, int day) => Assert.Equal(new DateOnly(year, month, day), BusinessCalendar.Easter(year));
 
@@ -41,6 +47,49 @@ public sealed class CalendarTests
     [InlineData("2027-01-01 2027-01-18 2027-02-15 2027-05-31 2027-07-05 2027-09-06 2027-10-11 2027-11-11 2027-11-25")]
     [InlineData("2023-01-02 2023-01-16 2023-02-20 2023-05-29 2023-06-19 2023-07-04 2023-09-04 2023-10-09 2023-11-23 2023-12-25")]
     public void IsBusinessDay_FederalReserveYear_ClosesOnThePublishedDays(string closed) => AssertClosed(BusinessCalendar.FederalReserve, closed);
+
+    // Juneteenth is kept since 2022. On a Sunday it moves to Monday (2022, 2033), on a Saturday it is not observed (2021, 2027).
+    [Theory]
+    [InlineData("2020-06-19", true)]
+    [InlineData("2021-06-18", true)]
+    [InlineData("2021-06-21", true)]
+    [InlineData("2022-06-17", true)]
+    [InlineData("2022-06-20", false)]
+    [InlineData("2023-06-19", false)]
+    [InlineData("2023-06-20", true)]
+    [InlineData("2027-06-18", true)]
+    [InlineData("2027-06-21", true)]
+    [InlineData("2028-06-19", false)]
+    [InlineData("2033-06-17", true)]
+    [InlineData("2033-06-20", false)]
+    public void IsBusinessDay_Juneteenth_IsKeptSince2022(string date, bool open) =>
+        Assert.Equal(open, BusinessCalendar.FederalReserve.IsBusinessDay(DateOnly.Parse(date, null)));
+
+    [Fact]
+    public void Easter_TwoCenturies_IsTheSundayThatLiliusTablesGive()
+    {
+        for (var year = 1900; year <= 2300; year++)
+        {
+            var easter = BusinessCalendar.Easter(year);
+            Assert.Equal(ByLilius(year), easter);
+            Assert.False(BusinessCalendar.Target.IsBusinessDay(easter.AddDays(-2))
+                || BusinessCalendar.Target.IsBusinessDay(easter.AddDays(1)));
+        }
+    }
+
+    // Golden number, century, corrections of the sun and the moon, epact, full moon, and the Sunday after it: the calendar reform's own
+    // steps.
+    private static DateOnly ByLilius(int year)
+    {
+        var (golden, century) = ((year % 19) + 1, (year / 100) + 1);
+        var (sun, moon) = ((3 * century / 4) - 12, (((8 * century) + 5) / 25) - 5);
+        var epact = ((11 * golden) + 20 + moon - sun) % 30;
+        epact += epact == 24 || (epact == 25 && golden > 11) ? 1 : 0;
+        var fullMoon = 44 - epact;
+        fullMoon += fullMoon < 21 ? 30 : 0;
+        var sunday = fullMoon + 7 - (((5 * year / 4) - sun - 10 + fullMoon) % 7);
+        return new DateOnly(year, 3, 1).AddDays(sunday - 1);
+    }
 
     [Fact]
     public void Add_BusinessDays_CountsExactlyThem()

@@ -125,6 +125,20 @@ public sealed class PayoutDecisionTests
         }).QuickCheckThrowOnFailure();
     }
 
+    // An entry of a bank file holds no more, and one larger payout would keep the others of its file from being written.
+    [Theory]
+    [InlineData("USD", 9_999_999_999)]
+    [InlineData("EUR", 99_999_999_999)]
+    public void Decide_MoreThanAnEntryHolds_CarriesTheRestOver(string currency, long largest)
+    {
+        var position = Ready(largest + 5) with { Currency = Currency.Of(currency), Reserve = PayoutReserve.None, Minimum = 1, Maximum = null };
+        Assert.Equal(new PayoutDecision(null, largest, 0, 5), PayoutRules.Decide(position, Today, Now));
+        Assert.Equal(largest, PayoutRules.Decide(position with { Available = largest }, Today, Now).Amount);
+        Assert.Equal(largest, PayoutRules.Decide(position with { Maximum = largest + 1 }, Today, Now).Amount);
+        Assert.Equal(PayoutRefusal.AmountTooLarge, PayoutRules.DecideManual(position, largest + 1, Now).Refusal);
+        Assert.Equal(largest, PayoutRules.DecideManual(position, largest, Now).Amount);
+    }
+
     public static TheoryData<PayoutStatus, PayoutStatus> Pairs
     {
         get

@@ -6,6 +6,7 @@ using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Payouts;
 using Payments.Domain.Payouts.BankFiles;
+using Payments.Tests.Payouts;
 
 namespace Payments.Postgres.Tests.Payouts;
 
@@ -207,19 +208,11 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         using var world = World(Currency.Usd);
         var (_, payouts) = await RunAsync(world, Currency.Usd, 3);
         var returned = payouts[1];
-        var trace = $"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}";
-        string[] Lines(string individual) =>
-        [
-            "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "RETURNING BANK".PadRight(23) + new string(' ', 8),
-            "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
-            $"621021000021{"00000001",-17}{returned.Amount.MinorUnits:0000000000}{individual,-15}{"MUELLER + SOEHNE",-22}  1021000020000001",
-            $"799R03{trace}      02100002{"NO ACCOUNT",-44}021000020000001",
-            $"8220{2:000000}0002100002{0:000000000000}{returned.Amount.MinorUnits:000000000000}1123456789{"",25}02100002{1:0000000}",
-            $"9{1:000000}{1:000000}{2:00000000}0002100002{0:000000000000}{returned.Amount.MinorUnits:000000000000}{"",39}",
-            .. Enumerable.Repeat(new string('9', 94), 4),
-        ];
-        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, string.Join('\n', Lines("SOMEBODYELSE"))));
-        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, string.Join('\n', Lines(Nacha.IndividualId(returned.Id)))));
+        string Lines(string individual) => NachaText.Text(NachaText.Returns(
+            new ReturnEntry($"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}", individual, returned.Amount.MinorUnits, "R03",
+                "NO ACCOUNT", Company: world.Options.NachaCompanyId)));
+        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, Lines("SOMEBODYELSE")));
+        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, Lines(Nacha.IndividualId(returned.Id))));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Returned, PayoutStatus.InTransit);
         Assert.Equal("R03", (await world.Reads.GetAsync(returned.Merchant, returned.Id, default))!.FailureCode);
         await world.AssertSoundAsync();

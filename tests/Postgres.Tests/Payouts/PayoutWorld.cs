@@ -161,7 +161,7 @@ internal sealed class PayoutWorld : IDisposable
         Manual = new ManualPayouts(new IdempotencyStore(dataSource,
             new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), Release, new PayoutWriter(Ledger),
             Results, Options, Signal, Clock);
-        Reports = new BankReports(dataSource, Results, Signal, Clock, NullLogger<BankReports>.Instance);
+        Reports = new BankReports(dataSource, Results, Options, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
     public NpgsqlDataSource Database { get; }
