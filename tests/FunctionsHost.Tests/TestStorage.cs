@@ -8,12 +8,16 @@ using Payments.Kit;
 namespace FunctionsHost.Tests;
 
 /// <summary>The storage of the test run: Azurite, started when a test first needs it, unless <c>PAYMENTS_TEST_STORAGE</c> names another.</summary>
-public sealed class StorageServer : IAsyncDisposable
+public sealed class StorageServer : IAsyncLifetime
 {
     private readonly Lazy<Task<Azurite>> _azurite;
     private readonly string _logs = Directory.CreateTempSubdirectory("functionshost-storage").FullName;
+    private MachineTurn? _turn;
 
     public StorageServer() => _azurite = new Lazy<Task<Azurite>>(() => Azurite.StartAsync(_logs));
+
+    /// <summary>Test assemblies that start processes take turns.</summary>
+    public async ValueTask InitializeAsync() => _turn = await MachineTurn.WaitAsync("tests");
 
     public async Task<string> ConnectionAsync() => Environment.GetEnvironmentVariable("PAYMENTS_TEST_STORAGE") is { Length: > 0 } named
         ? named
@@ -24,6 +28,7 @@ public sealed class StorageServer : IAsyncDisposable
         if (_azurite.IsValueCreated)
             await (await _azurite.Value).DisposeAsync();
         Directory.Delete(_logs, recursive: true);
+        _turn?.Dispose();
     }
 }
 

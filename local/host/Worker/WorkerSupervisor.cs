@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using FunctionsHost.Hosting;
 using FunctionsHost.Protocol;
 using Microsoft.Extensions.Configuration;
@@ -113,6 +114,26 @@ internal sealed class WorkerSupervisor : IDisposable
         _stopping.Dispose();
     }
 
+    /// <summary>The worker opens its stream before its web server listens.</summary>
+    private async Task UntilListeningAsync(Uri address, WorkerProcess process, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                using var client = new TcpClient();
+                await client.ConnectAsync(address.Host, address.Port, cancellation);
+                return;
+            }
+            catch (SocketException)
+            {
+                if (process.Ended.IsCompleted)
+                    throw new WorkerLostException($"The worker ended with code {await process.Ended}.");
+                await Task.Delay(TimeSpan.FromMilliseconds(10), _time, cancellation);
+            }
+        }
+    }
+
     private static async Task LoseAtEndAsync(WorkerChannel channel, WorkerProcess process) =>
         channel.Lose($"The worker ended with code {await process.Ended}.");
 
@@ -146,6 +167,8 @@ internal sealed class WorkerSupervisor : IDisposable
             var channel = await connected;
             _ = LoseAtEndAsync(channel, process);
             var functions = await channel.InitialiseAsync(_settings.Folder, patience.Token);
+            if (channel.HttpAddress is { } address)
+                await UntilListeningAsync(new Uri(address), process, patience.Token);
             lock (_lock)
             {
                 _channel = channel;
