@@ -240,8 +240,8 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
     // and identification prove it, and the company's number may have changed since. Else the company, or the bank of the trace number, tells.
     private bool IsOurs(string? company, string? trace) =>
         company is null
-        || string.Equals(company, options.NachaCompanyId.Trim(), StringComparison.OrdinalIgnoreCase)
-        || trace?.StartsWith(options.NachaOdfi, StringComparison.Ordinal) == true;
+        || string.Equals(company, options.NachaCompanyId?.Trim(), StringComparison.OrdinalIgnoreCase)
+        || (options.NachaOdfi is { Length: > 0 } odfi && trace?.StartsWith(odfi, StringComparison.Ordinal) == true);
 
     // Running numbers start over; the identification in the entry tells which of several payouts it is.
     private static (MerchantId Merchant, PayoutId Payout)? Traced(
