@@ -16,8 +16,12 @@ public sealed class ShapeTests
     {
         var types = Assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => !type.IsDefined(typeof(CompilerGeneratedAttribute), false)).ToList();
         var bases = types.Select(type => type.BaseType).OfType<Type>().Select(type => type.IsGenericType ? type.GetGenericTypeDefinition() : type).ToHashSet();
+
+        // The worker's SDK generates classes of its own into the app.
+        var source = string.Concat(RepositorySource.CSharpFiles("domain").Concat(RepositorySource.CSharpFiles("functions")).Select(File.ReadAllText));
         var offenders = types
             .Where(type => type is { IsClass: true, IsAbstract: false, IsSealed: false } && !bases.Contains(type) && type.Name != "Program" && !type.Name.StartsWith('<'))
+            .Where(type => source.Contains($"class {type.Name.Split('`')[0]}", StringComparison.Ordinal) || source.Contains($"record {type.Name.Split('`')[0]}", StringComparison.Ordinal))
             .Select(type => type.FullName);
 
         Assert.Empty(offenders);
