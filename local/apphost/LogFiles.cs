@@ -32,7 +32,10 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
     }
 
     /// <summary>Not a frame of a stack, and not one of the lines that Aspire adds to a log.</summary>
-    private static bool IsWords(string line) => !line.StartsWith("at ", StringComparison.Ordinal) && !line.StartsWith("[sys] ", StringComparison.Ordinal);
+    private static bool IsWords(string line) =>
+        !line.StartsWith("at ", StringComparison.Ordinal)
+        && !line.StartsWith("[sys] ", StringComparison.Ordinal)
+        && !line.StartsWith("No custom certificate authorities ", StringComparison.Ordinal);
 
     private string PathOf(string name) => Path.Combine(folder, name + ".log");
 

@@ -92,7 +92,7 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
         var command = options.OnCoreTools ? Programs.CoreTools(instance.App, port.Number) : Programs.Host(instance.App, port.Number);
         var (name, title) = index == 0 ? ("app", "The app") : ($"app-{index + 1}", $"Instance {index + 1} of the app");
         return Server(
-            new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}") { Patience = TimeSpan.FromSeconds(120) },
+            new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}"),
             port,
             "http",
             token => AnswersAsync(port, "/health/ready", token));
