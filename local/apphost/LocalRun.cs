@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -139,7 +138,7 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
     private static string? ProcessOf(CustomResourceSnapshot snapshot) =>
         snapshot.Properties.FirstOrDefault(property => property.Name == "executable.pid")?.Value?.ToString();
 
-    private async Task SignalAsync(string signal, string process, CancellationToken cancellation)
+    private static async Task SignalAsync(string signal, string process, CancellationToken cancellation)
     {
         using var kill = Process.Start("kill", [$"-{signal}", process]);
         await kill.WaitForExitAsync(cancellation);
