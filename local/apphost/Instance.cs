@@ -23,14 +23,15 @@ internal sealed record Instance(string Data, Secrets Secrets, DatabaseLogins Log
         await Tools.RequireNodeAsync();
         await Tools.InstallAsync();
         var secrets = Secrets.LoadOrCreate(Path.Combine(DataFolder, "secrets.env"));
+        var owner = Given("ConnectionStrings__PostgresOwner");
         var instance = HasOwnPostgres
             ? await WithOwnPostgresAsync(options, secrets, logs)
             : new Instance(
                 DataFolder,
                 secrets,
-                new DatabaseLogins(Given("ConnectionStrings__Postgres")!, Given("ConnectionStrings__PostgresOwner") ?? "", Given("ConnectionStrings__PostgresAdmin")),
+                new DatabaseLogins(Given("ConnectionStrings__Postgres")!, owner ?? "", Given("ConnectionStrings__PostgresAdmin")),
                 Postgres: null,
-                PsqlOf(new NpgsqlConnectionStringBuilder(Given("ConnectionStrings__PostgresOwner") ?? Given("ConnectionStrings__Postgres"))));
+                PsqlOf(new NpgsqlConnectionStringBuilder(owner ?? Given("ConnectionStrings__Postgres"))));
         var ports = options.Ports;
         var surroundings = new AppSurroundings(
             Azurite.ConnectionStringOf(ports.Azurite), instance.Logins.App, new Uri($"http://127.0.0.1:{ports.Acquirer}"), secrets)
@@ -40,7 +41,8 @@ internal sealed record Instance(string Data, Secrets Secrets, DatabaseLogins Log
         };
 
         // EUR goes to the bank by file, so that a run shows both rails: all other currencies go by the sandbox bank's API.
-        Programs.CopyApp(instance.App, AppSettings.Compose(surroundings, [new("Payouts__Rails__EUR", Given("Payouts__Rails__EUR") ?? "file")]));
+        var settings = AppSettings.Compose(surroundings, [new("Payouts__Rails__EUR", Given("Payouts__Rails__EUR") ?? "file")]);
+        Programs.CopyApp(instance.App, settings);
         return instance;
     }
 
@@ -54,7 +56,8 @@ internal sealed record Instance(string Data, Secrets Secrets, DatabaseLogins Log
 
     private static async Task<Instance> WithOwnPostgresAsync(RunOptions options, Secrets secrets, string logs)
     {
-        var postgres = await EmbeddedPostgres.PrepareAsync(Path.Combine(DataFolder, "postgres"), options.Ports.Postgres.Number, secrets.PostgresPassword, logs);
+        var postgres = await EmbeddedPostgres.PrepareAsync(
+            Path.Combine(DataFolder, "postgres"), options.Ports.Postgres.Number, secrets.PostgresPassword, logs);
         options.Ports.Postgres.RequireFree();
         var logins = DatabaseLogins.On(postgres.Admin, "payments", "local", secrets);
         return new Instance(DataFolder, secrets, logins, postgres, PsqlOf(new NpgsqlConnectionStringBuilder(logins.Owner)));

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -12,15 +11,15 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
 {
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(40);
 
-    private readonly ResourceNotificationService notifications = app.Services.GetRequiredService<ResourceNotificationService>();
-    private readonly CancellationTokenSource ended = new();
-    private Task following = Task.CompletedTask;
+    private readonly ResourceNotificationService _notifications = app.Services.GetRequiredService<ResourceNotificationService>();
+    private readonly CancellationTokenSource _ended = new();
+    private Task _following = Task.CompletedTask;
 
     /// <summary>Starts everything and waits until the last resource is ready.</summary>
     /// <exception cref="KitException">A resource ended or did not get ready.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        following = FollowAsync(ended.Token);
+        _following = FollowAsync(_ended.Token);
 
         // Aspire ends this call when the last resource has started, which is after those it waits for are ready.
         var starting = app.StartAsync(cancellation);
@@ -40,26 +39,32 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
     public async Task WatchAsync(CancellationToken cancellation)
     {
         var gone = new HashSet<string>();
-        await foreach (var change in notifications.WatchAsync(cancellation))
+        await foreach (var change in _notifications.WatchAsync(cancellation))
         {
             if (stack.Parts.FirstOrDefault(part => part.Resource == change.Resource) is not { IsServer: true } part)
                 continue;
             if (HasEnded(change.Snapshot) && gone.Add(part.Name))
-                Terminal.Say($"{part.Title} ended ({HowOf(change.Snapshot)}): {await LastWordsAsync(part)} All others stay up; start it again at {dashboard}");
+            {
+                Terminal.Say($"{part.Title} ended ({HowOf(change.Snapshot)}): {await LastWordsAsync(part)}");
+                Terminal.Say($"All others stay up. Start it again at {dashboard}");
+            }
             else if (IsReady(change.Snapshot) && gone.Remove(part.Name))
+            {
                 Terminal.Say($"{part.Title} is ready again.");
+            }
         }
     }
 
     /// <summary>
-    /// Stops the resources in the opposite order of their start: the app finishes its requests and commits while Postgres still answers. Then stops Aspire.
+    /// Stops the resources in the opposite order of their start, then Aspire. The app finishes its requests and commits while Postgres still answers.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
         var commands = app.Services.GetRequiredService<ResourceCommandService>();
         foreach (var part in stack.Parts.Reverse())
         {
-            if (!notifications.TryGetCurrentState(part.Name, out var current) || current.Snapshot.State?.Text != KnownResourceStates.Running)
+            if (!_notifications.TryGetCurrentState(part.Name, out var current)
+                || current.Snapshot.State?.Text != KnownResourceStates.Running)
                 continue;
             using var patience = new CancellationTokenSource(StopPatience);
             try
@@ -69,7 +74,7 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
                 else
                     await commands.ExecuteCommandAsync(part.Resource, KnownResourceCommands.StopCommand, patience.Token);
 
-                await notifications.WaitForResourceAsync(part.Name, change => HasEnded(change.Snapshot), patience.Token);
+                await _notifications.WaitForResourceAsync(part.Name, change => HasEnded(change.Snapshot), patience.Token);
             }
             catch (OperationCanceledException)
             {
@@ -77,11 +82,11 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
             }
         }
 
-        await ended.CancelAsync();
+        await _ended.CancelAsync();
         await app.StopAsync();
         await app.DisposeAsync();
-        await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        ended.Dispose();
+        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _ended.Dispose();
     }
 
     private async Task ReadyAsync(Part part, CancellationToken cancellation)
@@ -91,7 +96,7 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
         CustomResourceSnapshot snapshot;
         try
         {
-            var reached = await notifications.WaitForResourceAsync(
+            var reached = await _notifications.WaitForResourceAsync(
                 part.Name, change => HasEnded(change.Snapshot) || (part.IsServer && IsReady(change.Snapshot)), patience.Token);
             snapshot = reached.Snapshot;
         }
@@ -109,7 +114,7 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
     {
         var output = app.Services.GetRequiredService<ResourceLoggerService>();
         var known = new HashSet<string>();
-        await foreach (var change in notifications.WatchAsync(cancellation))
+        await foreach (var change in _notifications.WatchAsync(cancellation))
         {
             if (stack.Parts.FirstOrDefault(part => part.Resource == change.Resource) is { } part && known.Add(change.ResourceId))
                 _ = CopyAsync(output, change.ResourceId, part.Name, cancellation);
@@ -139,7 +144,7 @@ internal sealed class LocalRun(DistributedApplication app, Stack stack, LogFiles
     private static string? ProcessOf(CustomResourceSnapshot snapshot) =>
         snapshot.Properties.FirstOrDefault(property => property.Name == "executable.pid")?.Value?.ToString();
 
-    private async Task SignalAsync(string signal, string process, CancellationToken cancellation)
+    private static async Task SignalAsync(string signal, string process, CancellationToken cancellation)
     {
         using var kill = Process.Start("kill", [$"-{signal}", process]);
         await kill.WaitForExitAsync(cancellation);

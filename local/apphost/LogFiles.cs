@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Payments.AppHost;
 
-/// <summary>One text file for each resource, and <c>apphost.log</c> for what Aspire says about itself: the terminal belongs to the user.</summary>
+/// <summary>One text file for each resource, and <c>apphost.log</c> for Aspire itself: the terminal belongs to the user.</summary>
 internal sealed class LogFiles(string folder) : ILoggerProvider
 {
     private const int LongestLastWords = 400;
 
-    private readonly ConcurrentDictionary<string, TextWriter> files = new();
+    private readonly ConcurrentDictionary<string, TextWriter> _files = new();
 
     public void Append(string name, string line) => FileOf(name).WriteLine(line);
 
@@ -27,18 +27,21 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
 
     public void Dispose()
     {
-        foreach (var file in files.Values)
+        foreach (var file in _files.Values)
             file.Dispose();
     }
 
     /// <summary>Not a frame of a stack, and not one of the lines that Aspire adds to a log.</summary>
-    private static bool IsWords(string line) => !line.StartsWith("at ", StringComparison.Ordinal) && !line.StartsWith("[sys] ", StringComparison.Ordinal);
+    private static bool IsWords(string line) =>
+        !line.StartsWith("at ", StringComparison.Ordinal)
+        && !line.StartsWith("[sys] ", StringComparison.Ordinal)
+        && !line.StartsWith("No custom certificate authorities ", StringComparison.Ordinal);
 
     private string PathOf(string name) => Path.Combine(folder, name + ".log");
 
-    private TextWriter FileOf(string name) => files.GetOrAdd(
+    private TextWriter FileOf(string name) => _files.GetOrAdd(
         name,
-        each => TextWriter.Synchronized(new StreamWriter(PathOf(each), new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite })
+        each => TextWriter.Synchronized(new StreamWriter(new FileStream(PathOf(each), FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
         {
             AutoFlush = true,
         }));
@@ -49,7 +52,8 @@ internal sealed class LogFiles(string folder) : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => logLevel is not LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             var time = TimeProvider.System.GetUtcNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
             files.Append("apphost", $"{time} {logLevel} {category}: {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}");

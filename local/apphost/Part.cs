@@ -15,7 +15,8 @@ internal sealed record Part(IResourceBuilder<ExecutableResource> Builder, string
     /// <summary>The start of the line that the user reads if the resource fails while the run starts.</summary>
     public string Failure { get; init; } = $"{Title} ended while it started";
 
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>Generous, since a busy machine is slow. A process that fails ends, and ends the wait.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(180);
 
     /// <summary>The signal that asks the process to end, where it is not SIGTERM.</summary>
     public string? StopSignal { get; init; }

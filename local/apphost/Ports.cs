@@ -51,7 +51,8 @@ internal sealed record Ports(
     }
 
     /// <summary>
-    /// Refuses a run for which another program holds a port. Postgres' port is checked later: a server that a killed run left behind still listens there.
+    /// Refuses a run for which another program holds a port. Postgres' port is checked later: a server that a killed run left behind still
+    /// listens there.
     /// </summary>
     /// <exception cref="KitException">Names the first such port.</exception>
     public void RequireFree(string transport)

@@ -5,11 +5,11 @@ using Payments.Kit;
 namespace Payments.AppHost;
 
 /// <summary>
-/// The files of a run that its user and other commands read. One run at a time holds <c>lock</c>, which the system releases however that run ends.
+/// The files of a run that its user and other commands read. One run at a time holds <c>lock</c>. The system releases it however that run ends.
 /// </summary>
 internal sealed class RunFiles(string data) : IDisposable
 {
-    private FileStream? held;
+    private FileStream? _held;
 
     public string Logs { get; } = Path.Combine(data, "logs");
 
@@ -29,7 +29,7 @@ internal sealed class RunFiles(string data) : IDisposable
         Directory.CreateDirectory(Logs);
         try
         {
-            held = new FileStream(Path.Combine(data, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _held = new FileStream(Path.Combine(data, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException)
         {
@@ -57,7 +57,7 @@ internal sealed class RunFiles(string data) : IDisposable
 
     public void Dispose()
     {
-        if (held is null)
+        if (_held is null)
             return;
 
         // Not after a reset.
@@ -67,6 +67,6 @@ internal sealed class RunFiles(string data) : IDisposable
             File.Delete(ProcessId);
         }
 
-        held.Dispose();
+        _held.Dispose();
     }
 }

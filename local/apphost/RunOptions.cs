@@ -36,7 +36,8 @@ internal sealed record RunOptions(RunCommand Command, Ports Ports, string Transp
             }
         }
 
-        transport = Transports.Parse(transport ?? (Environment.GetEnvironmentVariable("Messaging__Transport") is { Length: > 0 } set ? set : Transports.Storage));
+        var setting = Environment.GetEnvironmentVariable("Messaging__Transport") is { Length: > 0 } set ? set : Transports.Storage;
+        transport = Transports.Parse(transport ?? setting);
         return new(command, Ports.Choose(appPort, basePort, instances), transport, onCoreTools);
     }
 

@@ -8,17 +8,17 @@ using Payments.Kit;
 namespace Payments.AppHost;
 
 /// <summary>
-/// The resources of a run. Each is a process of its own with fixed ports, so Aspire's proxies stay out of the way and addresses are the same at each start.
+/// The resources of a run. Each is a process of its own with fixed ports: Aspire's proxies are off, and addresses are the same at each start.
 /// </summary>
 internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions options, Instance instance, string demoMerchant)
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(10) };
 
-    private readonly List<Part> parts = [];
-    private readonly Ports ports = options.Ports;
+    private readonly List<Part> _parts = [];
+    private readonly Ports _ports = options.Ports;
 
     /// <summary>In the order of their start.</summary>
-    public IReadOnlyList<Part> Parts => parts;
+    public IReadOnlyList<Part> Parts => _parts;
 
     /// <summary>Adds everything to Aspire's model.</summary>
     public void Add()
@@ -32,7 +32,7 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
         if (options.Transport == Transports.ServiceBus)
             servers.Add(AddServiceBus());
         servers.Add(AddAcquirer());
-        var apps = ports.Apps.Select(AddApp).ToArray();
+        var apps = _ports.Apps.Select(AddApp).ToArray();
         foreach (var app in apps)
         {
             servers.ForEach(server => app.WaitFor(server));
@@ -46,45 +46,48 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
     }
 
     private IResourceBuilder<ExecutableResource> AddPostgres(EmbeddedPostgres postgres) => Server(
-        new(Executable("postgres", postgres.Command), "Postgres", $"Starting Postgres on port {ports.Postgres}")
+        new(Executable("postgres", postgres.Command), "Postgres", $"Starting Postgres on port {_ports.Postgres}")
         {
             // The fast shutdown. SIGTERM would wait for sessions that the user has open.
             StopSignal = "INT",
         },
-        ports.Postgres,
+        _ports.Postgres,
         "tcp",
         token => TakesConnectionsAsync(postgres.Admin, token));
 
     private IResourceBuilder<ExecutableResource> AddMigration() => Step(
-        new(Executable("migrate", Programs.Migrate(instance.Logins)), "The migration", "Migrating the database") { Failure = "the database could not be migrated" });
+        new(Executable("migrate", Programs.Migrate(instance.Logins)), "The migration", "Migrating the database")
+        {
+            Failure = "the database could not be migrated",
+        });
 
     private IResourceBuilder<ExecutableResource> AddAzurite() => Server(
         new(
-            Executable("azurite", Azurite.CommandOf(ports.Azurite, Path.Combine(instance.Data, "azurite"))),
+            Executable("azurite", Azurite.CommandOf(_ports.Azurite, Path.Combine(instance.Data, "azurite"))),
             "Azurite",
-            $"Starting Azurite on ports {ports.Blobs}, {ports.Queues} and {ports.Tables}"),
-        ports.Blobs,
+            $"Starting Azurite on ports {_ports.Blobs}, {_ports.Queues} and {_ports.Tables}"),
+        _ports.Blobs,
         "http",
-        async token => await ListensAsync(ports.Blobs, token) && await ListensAsync(ports.Queues, token));
+        async token => await ListensAsync(_ports.Blobs, token) && await ListensAsync(_ports.Queues, token));
 
     private IResourceBuilder<ExecutableResource> AddServiceBus() => Server(
         new(
-            Executable("servicebus", Programs.ServiceBus(ports.ServiceBus.Number, Path.Combine(instance.Data, "servicebus.log"))),
+            Executable("servicebus", Programs.ServiceBus(_ports.ServiceBus.Number, Path.Combine(instance.Data, "servicebus.log"))),
             "The Service Bus double",
-            $"Starting the Service Bus double on port {ports.ServiceBus}"),
-        ports.ServiceBus,
+            $"Starting the Service Bus double on port {_ports.ServiceBus}"),
+        _ports.ServiceBus,
         "tcp",
-        token => ListensAsync(ports.ServiceBus, token));
+        token => ListensAsync(_ports.ServiceBus, token));
 
     private IResourceBuilder<ExecutableResource> AddAcquirer()
     {
         var command = Programs.Acquirer(
-            ports.Acquirer.Number, instance.Secrets, Path.Combine(instance.Data, "acquirer"), new Uri(options.AppUrl + "/webhooks/sandbox"));
+            _ports.Acquirer.Number, instance.Secrets, Path.Combine(instance.Data, "acquirer"), new Uri(options.AppUrl + "/webhooks/sandbox"));
         return Server(
-            new(Observed(Executable("acquirer", command)), "The sandbox acquirer", $"Starting the sandbox acquirer on port {ports.Acquirer}"),
-            ports.Acquirer,
+            new(Observed(Executable("acquirer", command)), "The sandbox acquirer", $"Starting the sandbox acquirer on port {_ports.Acquirer}"),
+            _ports.Acquirer,
             "http",
-            token => AnswersAsync(ports.Acquirer, "/health", token));
+            token => AnswersAsync(_ports.Acquirer, "/health", token));
     }
 
     private IResourceBuilder<ExecutableResource> AddApp(Port port, int index)
@@ -92,7 +95,7 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
         var command = options.OnCoreTools ? Programs.CoreTools(instance.App, port.Number) : Programs.Host(instance.App, port.Number);
         var (name, title) = index == 0 ? ("app", "The app") : ($"app-{index + 1}", $"Instance {index + 1} of the app");
         return Server(
-            new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}") { Patience = TimeSpan.FromSeconds(120) },
+            new(Observed(Executable(name, command)), title, $"Starting {port.Owner} on port {port}"),
             port,
             "http",
             token => AnswersAsync(port, "/health/ready", token));
@@ -102,23 +105,28 @@ internal sealed class Stack(IDistributedApplicationBuilder builder, RunOptions o
     {
         var command = new Command("node", [Path.Combine(Repository.Root, "local", "merchant.mjs"), demoMerchant])
             .With([new("PAYMENTS_URL", options.AppUrl), new("PAYMENTS_PLATFORM_KEY", instance.Secrets.PlatformKey)]);
-        return Step(new(Executable("merchant", command), "The demo merchant", "Making the demo merchant") { Failure = "the demo merchant could not be made" });
+        return Step(new(Executable("merchant", command), "The demo merchant", "Making the demo merchant")
+        {
+            Failure = "the demo merchant could not be made",
+        });
     }
 
     /// <summary>Sends the resource's logs, traces and metrics to the dashboard, unless the user has named a collector.</summary>
     private static IResourceBuilder<ExecutableResource> Observed(IResourceBuilder<ExecutableResource> resource) =>
-        Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 } ? resource : resource.WithOtlpExporter(OtlpProtocol.HttpProtobuf);
+        Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 }
+            ? resource
+            : resource.WithOtlpExporter(OtlpProtocol.HttpProtobuf);
 
     private IResourceBuilder<ExecutableResource> Server(Part part, Port port, string scheme, Func<CancellationToken, Task<bool>> ready)
     {
         builder.Services.AddHealthChecks().AddAsyncCheck(part.Name, token => UntilReadyAsync(ready, token));
-        parts.Add(part);
+        _parts.Add(part);
         return part.Builder.WithEndpoint(port.Number, port.Number, scheme, scheme, isProxied: false).WithHealthCheck(part.Name);
     }
 
     private IResourceBuilder<ExecutableResource> Step(Part part)
     {
-        parts.Add(part with { IsServer = false });
+        _parts.Add(part with { IsServer = false });
         return part.Builder;
     }
 
