@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Payments.Domain;
-using Payments.Domain.Charges;
 using Payments.Domain.Providers;
 
 namespace Payments.TestHooks.Bugs;
