@@ -37,7 +37,7 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
     private async Task<bool> WaitAsync(Function function, WorkerChannel worker, PendingInvocation pending, CancellationToken abandoning)
     {
         using var deadline = timeout > TimeSpan.Zero ? new InvocationDeadline(time, timeout, grace, worker, pending, workers, console) : null;
-        using var abandoned = abandoning.Register(() => worker.Cancel(pending.Id));
+        using var abandoned = abandoning.Register(pending.Cancel);
         try
         {
             var result = (await pending.Task).Result;
@@ -90,7 +90,7 @@ internal sealed class InvocationDeadline : IDisposable
         {
             _tripped = true;
             _console.Line($"Function '{_pending.Function.Name}' did not end within {_timeout} (invocation {_pending.Id}). Its token is cancelled.");
-            _worker.Cancel(_pending.Id);
+            _pending.Cancel();
             return;
         }
         _console.Line($"Function '{_pending.Function.Name}' did not heed its token for {_grace} (invocation {_pending.Id}). Its worker is ended.");

@@ -108,13 +108,7 @@ internal sealed class HttpFunctions : IDisposable
         }
         while (pending is null);
         var address = worker.HttpAddress;
-        using var gone = context.RequestAborted.UnsafeRegister(
-            static state =>
-            {
-                var (channel, id) = ((WorkerChannel, string))state!;
-                channel.Cancel(id);
-            },
-            (worker, pending.Id));
+        using var gone = context.RequestAborted.UnsafeRegister(static state => ((PendingInvocation)state!).Cancel(), pending);
         if (_timeout <= TimeSpan.Zero)
         {
             await ForwardAsync(context, function, worker, address, pending);
@@ -130,7 +124,7 @@ internal sealed class HttpFunctions : IDisposable
         if (error is not null && !context.RequestAborted.IsCancellationRequested)
         {
             // The function may wait for a request that will not come.
-            worker.Cancel(pending.Id);
+            pending.Cancel();
         }
         StatusResult? result = null;
         string? lost = null;

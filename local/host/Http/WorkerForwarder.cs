@@ -10,8 +10,6 @@ internal sealed class WorkerForwarder(IHttpForwarder forwarder) : IDisposable
 {
     private const string InvocationIdHeader = "x-ms-invocation-id";
 
-    private static readonly object InvocationIdKey = new();
-
     private static readonly ForwarderRequestConfig Config = new()
     {
         // The function's own time limit decides.
@@ -41,7 +39,8 @@ internal sealed class WorkerForwarder(IHttpForwarder forwarder) : IDisposable
     /// <summary>Why the request or its answer could not be passed on; null where both were.</summary>
     public async Task<string?> SendAsync(HttpContext context, string address, string invocationId)
     {
-        context.Items[InvocationIdKey] = invocationId;
+        // Where the transformer finds it, without a dictionary for each request.
+        context.TraceIdentifier = invocationId;
         var error = await forwarder.SendAsync(context, address, _client, Config, _transformer);
         if (error == ForwarderError.None)
             return null;
@@ -78,7 +77,7 @@ internal sealed class WorkerForwarder(IHttpForwarder forwarder) : IDisposable
             if (request.Host.HasValue)
                 headers.TryAddWithoutValidation("X-Forwarded-Host", request.Host.Value);
             headers.TryAddWithoutValidation("X-Forwarded-Proto", request.Scheme);
-            headers.TryAddWithoutValidation(InvocationIdHeader, (string)httpContext.Items[InvocationIdKey]!);
+            headers.TryAddWithoutValidation(InvocationIdHeader, httpContext.TraceIdentifier);
         }
     }
 }

@@ -7,12 +7,15 @@ using Grpc.Core;
 namespace FunctionsHost.Worker;
 
 /// <summary>A run of a function that the worker has not answered yet.</summary>
-internal sealed class PendingInvocation(Function function, string id)
+internal sealed class PendingInvocation(WorkerChannel worker, Function function, string id)
     : TaskCompletionSource<InvocationResponse>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     public Function Function => function;
 
     public string Id => id;
+
+    /// <summary>Trips the token of the run. The run goes on until the function heeds it.</summary>
+    public void Cancel() => worker.Cancel(id);
 }
 
 /// <summary>The worker ended, or its stream did, while a function ran.</summary>
@@ -107,7 +110,7 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     /// <exception cref="WorkerLostException">The worker has gone, and has seen nothing of the run.</exception>
     public PendingInvocation Begin(Function function, InvocationRequest request)
     {
-        var pending = new PendingInvocation(function, request.InvocationId);
+        var pending = new PendingInvocation(this, function, request.InvocationId);
         _running[request.InvocationId] = pending;
         // Lose closes the queue before it looks for what runs, so it fails each run that was sent.
         if (Send(new StreamingMessage { InvocationRequest = request }))
