@@ -42,6 +42,9 @@ public sealed class PayoutsOptions
 
     public string? OriginatorBic { get; set; }
 
+    /// <summary>What else the bank calls the accounts that payouts are paid from: statements of any other account are not applied.</summary>
+    public List<string> StatementAccounts { get; } = [];
+
     /// <summary>The bank that takes NACHA files.</summary>
     public string NachaDestination { get; set; } = "091000019";
 
