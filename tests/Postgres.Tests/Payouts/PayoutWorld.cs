@@ -90,8 +90,10 @@ internal sealed class PayoutWorld : IDisposable
         Reads = new PayoutReads(dataSource, Clock);
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
-        Manual = new ManualPayouts(new IdempotencyStore(dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), new PayoutWriter(Ledger), Results, Options, Signal, Clock);
-        Reports = new BankReports(dataSource, Results, Signal, Clock, NullLogger<BankReports>.Instance);
+        var idempotency = new IdempotencyStore(dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock);
+        Manual = new ManualPayouts(idempotency, new PayoutWriter(Ledger), Results, Options, Signal, Clock);
+        Unmatched = new UnmatchedBankItems(dataSource, idempotency, Clock);
+        Reports = new BankReports(dataSource, Results, Unmatched, Options, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
     public NpgsqlDataSource Database { get; }
@@ -121,6 +123,8 @@ internal sealed class PayoutWorld : IDisposable
     public ManualPayouts Manual { get; }
 
     public BankReports Reports { get; }
+
+    public UnmatchedBankItems Unmatched { get; }
 
     public PayoutFiles Files => new(Database, Store, Options, Clock, NullLogger<PayoutFiles>.Instance);
 
