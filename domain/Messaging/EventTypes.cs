@@ -11,6 +11,8 @@ public static class EventTypes
     [
         "attempt.overdue",
         "balance.available",
+        "bank_account.corrected",
+        "bank_account.correction_required",
         "charge.authorized",
         "charge.cancel_failed",
         "charge.canceled",
@@ -29,6 +31,7 @@ public static class EventTypes
         "payout.canceled",
         "payout.created",
         "payout.failed",
+        "payout.held",
         "payout.paid",
         "payout.returned",
         "refund.created",
@@ -41,7 +44,13 @@ public static class EventTypes
     ];
 
     /// <summary>What only the platform hears of: they belong to no merchant.</summary>
-    public static IReadOnlyList<string> OfThePlatform { get; } = ["dispute_file.completed", "dispute_file.rejected"];
+    public static IReadOnlyList<string> OfThePlatform { get; } =
+    [
+        "dispute_file.completed",
+        "dispute_file.rejected",
+        "unmatched_bank_item.acknowledged",
+        "unmatched_bank_item.created",
+    ];
 
     /// <summary>What a webhook endpoint may ask for: <c>*</c>, families such as <c>charge.*</c>, and types.</summary>
     public static IReadOnlyList<string> Filters { get; } =

@@ -88,9 +88,16 @@ internal static class PayoutFileSql
 
     public const string Members =
         """
-        SELECT merchant_id, id, entry FROM payments.payouts
+        SELECT merchant_id, id, entry, status FROM payments.payouts
         WHERE run_id = $1 AND (merchant_id, entry) > ($2, $5::smallint) AND merchant_id <= $3 AND status <> 'canceled'
         ORDER BY merchant_id, entry LIMIT $4
+        """;
+
+    /// <summary>What of a file the bank refused before it moved money: such payouts are not in what it books.</summary>
+    public const string Failed =
+        """
+        SELECT count(*), COALESCE(sum(amount), 0)::bigint FROM payments.payouts
+        WHERE run_id = $1 AND merchant_id >= $2 AND merchant_id <= $3 AND status = 'failed'
         """;
 
     public const string ReportIsKnown = "SELECT report_id, results, applied, unmatched FROM payments.bank_reports WHERE sha256 = $1";

@@ -18,6 +18,8 @@ internal sealed record PayoutFile(
     Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount,
     DateOnly ExecutionDate, string Name, DateTimeOffset CreatedAt, bool Uploaded, int? Modifier = null)
 {
+    public Currency Currency => Format == "pain001" ? Currency.Eur : Currency.Usd;
+
     public static PayoutFile Read(NpgsqlDataReader row) => new(
         row.GetGuid(0), new PayoutRunId(row.GetGuid(1)), row.GetInt32(2), row.GetString(3), row.GetGuid(4), row.GetGuid(5), row.GetInt32(6), row.GetInt64(7), row.GetFieldValue<DateOnly>(8),
         row.GetString(9), row.GetFieldValue<DateTimeOffset>(10), !row.IsDBNull(11), row.IsDBNull(12) ? null : row.GetInt16(12));

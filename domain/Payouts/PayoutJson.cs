@@ -22,12 +22,15 @@ public sealed record PayoutResource(
     string? ProviderReference,
     string? FailureCode,
     string? FailureMessage,
+    string? HoldCode,
+    string? HoldMessage,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt)
 {
     public static PayoutResource Of(Payout payout) => new(
         payout.Id.ToString(), "payout", payout.Merchant.ToString(), DbText.Of(payout.Status), payout.Amount.MinorUnits, payout.Amount.Currency.Code, DbText.Of(payout.Method),
-        payout.IsAutomatic, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.CreatedAt, payout.UpdatedAt);
+        payout.IsAutomatic, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.HoldCode, payout.HoldMessage,
+        payout.CreatedAt, payout.UpdatedAt);
 
     public static string Json(Payout payout) => JsonSerializer.Serialize(Of(payout), PayoutJson.Default.PayoutResource);
 }
@@ -83,6 +86,16 @@ public sealed record BankReportResource(string Object, string Id, int Results, i
     public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
 }
 
+/// <summary>Something a bank said that was not applied, or a file of a bank that was rejected.</summary>
+/// <param name="Reason">An <c>UnmatchedReason</c>.</param>
+/// <param name="Reference">What the bank calls it; of a rejected file its name.</param>
+public sealed record UnmatchedBankItemResource(
+    string Id, string Object, string Reason, string Reference, string Detail, string File, string FileHash, string? Report, string? Payout, string? Merchant, string? PayoutFile, string? Said,
+    string? Code, string? Text, long? Amount, string? Currency, int Times, DateTimeOffset CreatedAt, DateTimeOffset? AcknowledgedAt, string? AcknowledgedBy, string? AcknowledgedReason);
+
+/// <param name="Reason">What was found out and done about it, 10 to 1000 characters; kept in the audit.</param>
+public sealed record AcknowledgeBankItemRequest(string? Reason);
+
 /// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change (NACHA
 /// <c>C01</c>).</param>
 public sealed record BankAccountResource(
@@ -132,4 +145,6 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(StartPayoutRunRequest))]
 [JsonSerializable(typeof(BankReportResource))]
 [JsonSerializable(typeof(PayoutFileResource))]
+[JsonSerializable(typeof(UnmatchedBankItemResource))]
+[JsonSerializable(typeof(AcknowledgeBankItemRequest))]
 public sealed partial class PayoutJson : JsonSerializerContext;

@@ -3,7 +3,7 @@ namespace Payments.Domain.Payouts;
 internal static class PayoutSql
 {
     private const string Columns =
-        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at, entry";
+        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at, entry, hold_code, hold_message";
 
     // Only these are income that no payout has touched before.
     private const string NewIncome = "('charge', 'refund', 'refund_failure', 'dispute', 'dispute_fee', 'dispute_reversal', 'dispute_fee_refund')";
@@ -228,15 +228,16 @@ internal static class PayoutSql
         ORDER BY merchant_id, id FOR UPDATE
         """;
 
-    public const string FindByIds = "SELECT merchant_id, id FROM payments.payouts WHERE id = ANY($1)";
+    public const string FindByIds = "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE id = ANY($1)";
 
     public const string FindByTraces = "SELECT merchant_id, id, trace FROM payments.payouts WHERE trace = ANY($1) ORDER BY id";
 
     public const string Apply =
         """
         UPDATE payments.payouts p
-        SET status = t.status, provider_reference = COALESCE(t.provider_reference, p.provider_reference), failure_code = t.failure_code, failure_message = t.failure_message, updated_at = $8
-        FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (merchant_id, id, before, status, provider_reference, failure_code, failure_message)
+        SET status = t.status, provider_reference = COALESCE(t.provider_reference, p.provider_reference), failure_code = t.failure_code, failure_message = t.failure_message, updated_at = $8,
+            hold_code = t.hold_code, hold_message = t.hold_message
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10) AS t (merchant_id, id, before, status, provider_reference, failure_code, failure_message, hold_code, hold_message)
         WHERE p.merchant_id = t.merchant_id AND p.id = t.id AND p.status = t.before
         """;
 

@@ -49,6 +49,9 @@ public sealed class PayoutsOptions
     /// carry it.</summary>
     public PostalAddressRequest? OriginatorAddress { get; set; }
 
+    /// <summary>What else the bank calls the accounts that payouts are paid from: statements of any other account are not applied.</summary>
+    public List<string> StatementAccounts { get; } = [];
+
     /// <summary>The routing number of the bank that takes NACHA files (immediate destination).</summary>
     public string? NachaDestination { get; set; }
 

@@ -54,6 +54,7 @@ public static class PayoutsRegistration
         services.AddProviderEvents<SandboxPayoutEvents>();
         services.AddProviderEventApplier<ApplyPayoutNews>();
         services.AddSingleton<BankReports>();
+        services.AddSingleton<UnmatchedBankItems>();
         services.AddSingleton<BankInbox>();
         services.AddSingleton<PayoutChecks>();
         services.AddSingleton<PayoutReads>();

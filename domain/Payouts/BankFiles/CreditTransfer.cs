@@ -24,6 +24,8 @@ public sealed record BankFileHead(Guid Id, DateTimeOffset CreatedAt, DateOnly Ex
 /// <summary>The reference of a payout in bank files: characters that both formats allow, no more than 35.</summary>
 public static class EndToEndId
 {
+    public const int Length = 34;
+
     private const string Prefix = "PO";
 
     public static string Of(PayoutId payout) => Prefix + payout.Value.ToString("N");

@@ -38,4 +38,7 @@ internal static class Nacha
 
         return new string(text);
     }
+
+    /// <summary>What a bank calls an entry of ours.</summary>
+    public static string Reference(string? trace, string? individualId) => $"{trace} {individualId}".Trim();
 }

@@ -60,7 +60,7 @@ internal static class NachaReturns
         : null;
 
     private static UnmatchedWord Unmatched(NachaEntry entry, string detail) =>
-        new(UnmatchedReason.MeaningUnclear, $"{entry.Word?.OriginalTrace} {entry.IndividualId}".Trim(), detail)
+        new(UnmatchedReason.MeaningUnclear, Nacha.Reference(entry.Word?.OriginalTrace, entry.IndividualId), detail)
         {
             OriginalTrace = entry.Word?.OriginalTrace,
             IndividualId = entry.IndividualId,

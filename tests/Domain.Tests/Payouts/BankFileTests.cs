@@ -13,6 +13,7 @@ namespace Payments.Domain.Tests.Payouts;
 public sealed class BankFileTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 20, 22, 0, 0, TimeSpan.Zero);
+    private static readonly string[] Ours = ["DE89370400440532013000"];
     private static readonly SepaOriginator Sepa = new(
         "Zahlungen & Söhne GmbH", "DE89370400440532013000", "COBADEFFXXX",
             new PostalAddress("Große Straße", "1a", "10117", "Berlin", "DE"));
@@ -104,6 +105,20 @@ public sealed class BankFileTests
         var dollars = Transfers(Currency.Usd, 3);
         await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(euros), Sepa, StreamOf(euros.Take(2)), default));
         await Assert.ThrowsAsync<InvalidOperationException>(() => NachaWriter.WriteAsync(new MemoryStream(), Head(dollars), Ach, StreamOf(dollars.Take(2)), default));
+
+        // The right number with a wrong sum, and entries that are no payments.
+        var one = new Money(1, Currency.Eur);
+        foreach (var head in new[] { Head(euros) with { Total = Head(euros).Total + one }, Head(euros) with { Total = Head(euros).Total - one } })
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), head, Sepa, StreamOf(euros), default));
+        }
+
+        foreach (var amount in new[] { 0, -1 })
+        {
+            List<CreditTransfer> none = [euros[0] with { Amount = new Money(amount, Currency.Eur) }];
+            await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(none), Sepa, StreamOf(none), default));
+        }
+
         await Assert.ThrowsAsync<InvalidOperationException>(() => NachaWriter.WriteAsync(new MemoryStream(), Head(euros), Ach, StreamOf(euros), default));
         await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(dollars), Sepa, StreamOf(dollars), default));
     }
@@ -185,7 +200,7 @@ public sealed class BankFileTests
             "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001234" + new string(' ', 39),
             .. Enumerable.Repeat(new string('9', 94), 2),
         ];
-        var report = await BankReportReader.ReadAsync(new MemoryStream(Encoding.ASCII.GetBytes(string.Join("\r\n", lines))), default);
+        var report = await BankReportReader.ReadAsync(new MemoryStream(Encoding.ASCII.GetBytes(string.Join("\r\n", lines))), Ours, default);
         var result = Assert.Single(report.Results);
         Assert.Equal(("091000010000007", "PAYOUT000000001", PayoutStatus.Returned, "R03", "NO ACCOUNT"), (result.OriginalTrace, result.IndividualId, result.Said, result.Code, result.Text));
         Assert.Equal(new Money(1_234, Currency.Usd), result.Amount);
@@ -215,7 +230,11 @@ public sealed class BankFileTests
         Assert.Equal(
             [(first, PayoutStatus.Paid, null, null), (second, PayoutStatus.Failed, "AC04", "Account closed"), (third, PayoutStatus.InTransit, null, null)],
             report.Results.Select(r => (r.Payout!.Value, r.Said, r.Code, r.Text)));
-        Assert.Equal((0, 1), (report.Files.Count, report.Foreign));
+
+        // The group's status holds for whatever else is in the file.
+        var whole = Assert.Single(report.Files);
+        Assert.Equal((Guid.Empty, PayoutStatus.Failed, 1), (whole.File, whole.Said, report.Foreign));
+        Assert.Equal([first, second, third], whole.Except.OrderBy(p => p.Value));
     }
 
     [Fact]
@@ -228,7 +247,7 @@ public sealed class BankFileTests
               <OrgnlGrpInfAndSts><OrgnlMsgId>{file:N}</OrgnlMsgId><GrpSts>RJCT</GrpSts><StsRsnInf><Rsn><Cd>AM05</Cd></Rsn></StsRsnInf></OrgnlGrpInfAndSts>
             </CstmrPmtStsRpt></Document>
             """);
-        Assert.Equal(new BankFileResult(file, PayoutStatus.Failed, "AM05", null, null), Assert.Single(report.Files));
+        Assert.Equal(new BankFileResult(file, PayoutStatus.Failed, "AM05", null, null), Assert.Single(report.Files) with { Except = new BankFileResult(file, default, null, null, null).Except });
     }
 
     [Fact]
@@ -255,10 +274,14 @@ public sealed class BankFileTests
             """;
         var report = await ReadXmlAsync(xml);
         Assert.Equal(
-            [(paid, PayoutStatus.Paid, null, new Money(1_234, Currency.Eur)), (returned, PayoutStatus.Returned, "AC01", new Money(5_678, Currency.Eur))],
+            [
+                (paid, PayoutStatus.Paid, null, new Money(1_234, Currency.Eur)),
+                (returned, PayoutStatus.Returned, "AC01", new Money(5_678, Currency.Eur)),
+                (returned, PayoutStatus.InTransit, null, new Money(90_000, Currency.Eur)),
+            ],
             report.Results.Select(r => (r.Payout!.Value, r.Said, r.Code, r.Amount!.Value)));
         Assert.Equal(new BankFileResult(file, PayoutStatus.Paid, null, null, new Money(90_000, Currency.Eur)), Assert.Single(report.Files));
-        Assert.Equal(2, report.Foreign);
+        Assert.Equal((1, 0), (report.Foreign, report.Unmatched.Count));
         if (SchemaPath("camt.053.001.08.xsd") is { } schema)
         {
             Validate(schema, Encoding.UTF8.GetBytes(xml));
@@ -342,7 +365,7 @@ public sealed class BankFileTests
         }
     }
 
-    private static Task<BankReport> ReadXmlAsync(string xml) => BankReportReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(xml)), default);
+    private static Task<BankReport> ReadXmlAsync(string xml) => BankReportReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(xml)), Ours, default);
 
     private static void Validate(string schema, byte[] document)
     {

@@ -319,7 +319,7 @@ public sealed class NachaReaderTests
 
     private static byte[] Latin(string text) => Encoding.Latin1.GetBytes(text);
 
-    private static Task<BankReport> ReadAsync(byte[] bytes) => BankReportReader.ReadAsync(new MemoryStream(bytes), default);
+    private static Task<BankReport> ReadAsync(byte[] bytes) => BankReportReader.ReadAsync(new MemoryStream(bytes), [], default);
 
     private static Task<BankReport> ReadAsync(ReturnEntry entry) => ReadAsync(Latin(NachaText.Text(NachaText.Returns(entry))));
 

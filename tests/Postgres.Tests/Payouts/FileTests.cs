@@ -171,7 +171,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
               <NtryDtls><TxDtls><Refs><EndToEndId>{EndToEndId.Of(payout.Id)}</EndToEndId></Refs>{extra}</TxDtls></NtryDtls></Ntry>
             """;
         string Statement(string id, string entries) => $"""
-            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id>{entries}</Stmt></BkToCstmrStmt></Document>
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>
             """;
         Assert.Equal((3, 2, 1, false), await ApplyAsync(world, Statement("S1", Entry(payouts[0], payouts[0].Amount.MinorUnits, "DBIT") + Entry(payouts[2], payouts[2].Amount.MinorUnits, "DBIT")
             + Entry(payouts[3], payouts[3].Amount.MinorUnits + 1, "DBIT"))));
@@ -192,7 +192,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         var file = Assert.Single(await world.Files.FilesAsync(payouts[0].Run!.Value, default));
         var total = payouts.Sum(p => p.Amount.MinorUnits);
         string Statement(long amount) => $"""
-            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>B</MsgId></GrpHdr><Stmt><Id>1</Id>
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>B</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>
               <Ntry><Amt Ccy="EUR">{amount / 100}.{amount % 100:00}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BkTxCd/>
                 <NtryDtls><Btch><PmtInfId>{file.Id:N}-1</PmtInfId></Btch></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>
             """;

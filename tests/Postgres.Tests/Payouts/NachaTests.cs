@@ -167,7 +167,7 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var account = await AccountAsync(world, merchant);
         Assert.Equal((payout.BankAccount, BankAccountState.Errored, "C02"), (account.Id, account.State, account.FailureCode));
         Assert.Equal(1, await EventsAsync(world, merchant, "bank_account.correction_required", account.Id));
-        Assert.Equal("bank_account_errored", (await world.Reads.PreviewAsync(merchant, Currency.Usd, default)).Reason);
+        Assert.Equal("bank_account_errored", (await world.PreviewAsync(merchant, Currency.Usd)).Reason);
 
         // The merchant gives the account anew: the old notification is about another one.
         await world.AccountAsync(merchant, Currency.Usd, number: 2);
@@ -237,7 +237,7 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
             BankReport report;
             try
             {
-                report = await BankReportReader.ReadAsync(new MemoryStream(bytes), default);
+                report = await BankReportReader.ReadAsync(new MemoryStream(bytes), [], default);
             }
             catch (BankFileException)
             {

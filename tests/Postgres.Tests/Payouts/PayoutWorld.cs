@@ -158,10 +158,11 @@ internal sealed class PayoutWorld : IDisposable
         Previews = new PayoutPreviews(dataSource, Options, Clock);
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
-        Manual = new ManualPayouts(new IdempotencyStore(dataSource,
-            new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), Release, new PayoutWriter(Ledger),
-            Results, Options, Signal, Clock);
-        Reports = new BankReports(dataSource, Results, Options, Signal, Clock, NullLogger<BankReports>.Instance);
+        var idempotency = new IdempotencyStore(
+            dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock);
+        Manual = new ManualPayouts(idempotency, Release, new PayoutWriter(Ledger), Results, Options, Signal, Clock);
+        Unmatched = new UnmatchedBankItems(dataSource, idempotency, Clock);
+        Reports = new BankReports(dataSource, Results, Unmatched, Options, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
     public NpgsqlDataSource Database { get; }
@@ -193,6 +194,8 @@ internal sealed class PayoutWorld : IDisposable
     public ManualPayouts Manual { get; }
 
     public BankReports Reports { get; }
+
+    public UnmatchedBankItems Unmatched { get; }
 
     public PayoutFiles Files => new(Database, Store, Options, Clock, NullLogger<PayoutFiles>.Instance);
 
