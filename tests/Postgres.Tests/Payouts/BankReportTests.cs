@@ -59,7 +59,8 @@ public sealed class BankReportTests(TestDatabase database) : IClassFixture<TestD
         var balances = await BalancesAsync(world, payouts);
         Assert.True((await ApplyAsync(world, text)).Repeated);
         Assert.Equal(0, (await ApplyAsync(world, text + "\n")).Applied);
-        Assert.Equal((expected, balances), (await StatusesAsync(world, payouts), await BalancesAsync(world, payouts)));
+        Assert.Equal(expected, await StatusesAsync(world, payouts));
+        Assert.Equal(balances, await BalancesAsync(world, payouts));
         await world.AssertSoundAsync();
     }
 
