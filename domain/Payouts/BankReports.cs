@@ -105,7 +105,6 @@ public sealed class BankReports(
             }
         }
 
-        unmatched = await WithMerchantsAsync(unmatched, ct);
         foreach (var item in unmatched)
         {
             PayoutLog.Unmatched(logger, name, DbText.Of(item.Reason), item.Reference, item.Detail);
@@ -232,18 +231,6 @@ public sealed class BankReports(
                 // Another transaction was in the way and this one was rolled back whole.
             }
         }
-    }
-
-    private async Task<List<UnmatchedWord>> WithMerchantsAsync(List<UnmatchedWord> unmatched, CancellationToken ct)
-    {
-        var ids = unmatched.Where(u => u is { Payout: not null, Merchant: null }).Select(u => u.Payout!.Value.Value).Distinct().ToArray();
-        if (ids.Length == 0)
-        {
-            return unmatched;
-        }
-
-        var payouts = await PayoutsAsync(ids, ct);
-        return [.. unmatched.Select(u => u is { Payout: { } id, Merchant: null } && payouts.TryGetValue(id.Value, out var payout) ? u with { Merchant = payout.Merchant } : u)];
     }
 
     private async Task<(int Count, long Amount)> FailedAsync(PayoutFile file, CancellationToken ct)

@@ -210,7 +210,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         var returned = payouts[1];
         string Lines(string individual) => NachaText.Text(NachaText.Returns(
             new ReturnEntry($"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}", individual, returned.Amount.MinorUnits, "R03",
-                "NO ACCOUNT", Company: world.Options.NachaCompanyId)));
+                "NO ACCOUNT", Company: world.Options.NachaCompanyId!)));
         Assert.Equal((1, 0, 1, false), await ApplyAsync(world, Lines("SOMEBODYELSE")));
         Assert.Equal((1, 1, 0, false), await ApplyAsync(world, Lines(Nacha.IndividualId(returned.Id))));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Returned, PayoutStatus.InTransit);

@@ -163,7 +163,11 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var merchant = Assert.Single(await EarnAsync(world, 1));
         await RunAsync(world);
         var payout = Assert.Single(await world.PayoutsAsync(merchant));
-        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, NachaText.Returns(Word(world, payout, "C02", "091000018"))));
+        var unusable = NachaText.Returns(Word(world, payout, "C02", "091000018"));
+        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, unusable));
+        var item = Assert.Single(await ItemsAsync(world, unusable));
+        Assert.Equal(("correction_not_applied", "C02", "091000018", payout.Id.ToString(), merchant.ToString()),
+            (item.Reason, item.Code, item.Text, item.Payout, item.Merchant));
         var account = await AccountAsync(world, merchant);
         Assert.Equal((payout.BankAccount, BankAccountState.Errored, "C02"), (account.Id, account.State, account.FailureCode));
         Assert.Equal(1, await EventsAsync(world, merchant, "bank_account.correction_required", account.Id));
@@ -186,7 +190,10 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         var merchant = Assert.Single(await EarnAsync(world, 1));
         await RunAsync(world);
         var payout = Assert.Single(await world.PayoutsAsync(merchant));
-        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, NachaText.Returns(Word(world, payout, code, "1123456789"))));
+        var notification = NachaText.Returns(Word(world, payout, code, "1123456789"));
+        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, notification));
+        var item = Assert.Single(await ItemsAsync(world, notification));
+        Assert.Equal(("correction_not_applied", code, payout.Id.ToString()), (item.Reason, item.Code, item.Payout));
         Assert.Equal((payout.BankAccount, BankAccountState.Active),
             ((await AccountAsync(world, merchant)).Id, (await AccountAsync(world, merchant)).State));
     }
@@ -202,14 +209,20 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
         // A trace number of ours with another identification is for a person; so is a return that disputes another one.
         var returned = Word(world, payout, "R03");
         var unknown = returned with { IndividualId = "SOMEBODYELSE" };
-        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, NachaText.Returns(unknown, Word(world, payout, "R73"))));
+        var unclear = NachaText.Returns(unknown, Word(world, payout, "R73"));
+        Assert.Equal((2, 0, 2, false), await ApplyAsync(world, unclear));
+        Assert.Equal(
+            [("meaning_unclear", "R73", payout.Id.ToString(), merchant.ToString()), ("unknown_payout", "R03", null, null)],
+            (await ItemsAsync(world, unclear)).Select(i => (i.Reason, i.Code, i.Payout, i.Merchant)).Order());
         Assert.Equal(PayoutStatus.InTransit, (await world.Reads.GetAsync(merchant, payout.Id, default))!.Status);
 
         // Another company's payment by another bank is not ours. Our payout is, even if our company had another number when it was sent.
         var stranger = new ReturnEntry("121042880000001", "SOMEBODYELSE", 500, "R03", Company: "9999999999");
         var correction = stranger with { Code = "C01", Amount = 0, Data = "12345" };
         var dispute = stranger with { Code = "R61" };
-        Assert.Equal((0, 0, 0, false), await ApplyAsync(world, NachaText.Returns(stranger, correction, dispute)));
+        var strangers = NachaText.Returns(stranger, correction, dispute);
+        Assert.Equal((0, 0, 0, false), await ApplyAsync(world, strangers));
+        Assert.Empty(await ItemsAsync(world, strangers));
         Assert.Equal((1, 1, 0, false), await ApplyAsync(world, NachaText.Returns(stranger, returned with { Company = "9999999999" })));
         Assert.Equal(PayoutStatus.Returned, (await world.Reads.GetAsync(merchant, payout.Id, default))!.Status);
         await world.AssertSoundAsync();
@@ -310,12 +323,18 @@ public sealed class NachaTests(TestDatabase database) : IClassFixture<TestDataba
 
     private static ReturnEntry Word(PayoutWorld world, Payout payout, string code, string data = "") => new(
         $"{world.Options.NachaOdfi}{payout.Trace!.Value:0000000}", Nacha.IndividualId(payout.Id),
-        code[0] == 'C' ? 0 : payout.Amount.MinorUnits, code, data, Company: world.Options.NachaCompanyId);
+        code[0] == 'C' ? 0 : payout.Amount.MinorUnits, code, data, Company: world.Options.NachaCompanyId!);
 
     private static async Task<(int Results, int Applied, int Unmatched, bool Repeated)> ApplyAsync(PayoutWorld world, string[] lines)
     {
         var summary = await world.Reports.ApplyAsync("test", new MemoryStream(Encoding.Latin1.GetBytes(NachaText.Text(lines))), default);
         return (summary.Results, summary.Applied, summary.Unmatched, summary.Repeated);
+    }
+
+    private static async Task<IReadOnlyList<UnmatchedBankItemResource>> ItemsAsync(PayoutWorld world, string[] lines)
+    {
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.Latin1.GetBytes(NachaText.Text(lines))));
+        return [.. (await world.Unmatched.ListAsync(false, null, null, 10_000, default)).Where(i => i.FileHash == hash)];
     }
 
     private static async Task<BankAccount> AccountAsync(PayoutWorld world, MerchantId merchant) =>
