@@ -205,7 +205,7 @@ public sealed class BankReports(
         && (amount == expected
             || amount.MinorUnits - (said.Said == PayoutStatus.Returned ? -said.Charges : said.Charges) == expected.MinorUnits);
 
-    private async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(IReadOnlyList<PayoutWord> words, CancellationToken ct) =>
+    private async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(List<PayoutWord> words, CancellationToken ct) =>
         words.Count == 0
             ? []
             : await CommitAsync((connection, transaction) => results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct), ct);
@@ -263,7 +263,7 @@ public sealed class BankReports(
     }
 
     private async Task KeepAsync(
-        byte[] hash, string name, string id, int count, int applied, IReadOnlyList<UnmatchedWord> unmatched, CancellationToken ct)
+        byte[] hash, string name, string id, int count, int applied, List<UnmatchedWord> unmatched, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);

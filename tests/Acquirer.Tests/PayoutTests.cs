@@ -48,14 +48,14 @@ public sealed class PayoutTests
     public async Task PayOut_ValidUntil_IsTakenBeforeAndRefusedAfter()
     {
         await using var sandbox = await Sandbox.StartAsync();
-        var late = DateTime.UtcNow.AddSeconds(-1).ToString("O");
+        var late = TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(-1).ToString("O");
         Assert.Equal((400, "instant_too_late"), await PayOutAsync(sandbox, "p1", "\"token\":\"ba_paid\"",
             $",\"method\":\"instant\",\"valid_until\":\"{late}\"") is var refused ? (refused.Status, refused.Error) : default);
         var missing = await sandbox.GetAsync("/v1/payouts?reference=p1");
         Assert.Equal((404, "payout_not_found"), (missing.Status, missing.Error));
-        Assert.True(missing.Json.GetProperty("error").GetProperty("as_of").GetDateTime() > DateTime.UtcNow.AddMinutes(-1));
+        Assert.True(missing.Json.GetProperty("error").GetProperty("as_of").GetDateTime() > TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(-1));
         Assert.Equal(200, (await PayOutAsync(sandbox, "p2", "\"token\":\"ba_paid\"",
-            $",\"method\":\"instant\",\"valid_until\":\"{DateTime.UtcNow.AddMinutes(5):O}\"")).Status);
+            $",\"method\":\"instant\",\"valid_until\":\"{TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(5):O}\"")).Status);
     }
 
     [Fact]

@@ -108,7 +108,7 @@ public static class BankReportReader
         return content[begin..end];
     }
 
-    private static Stream Stream(ReadOnlyMemory<byte> content) =>
+    private static MemoryStream Stream(ReadOnlyMemory<byte> content) =>
         System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var bytes)
             ? new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
             : throw new InvalidOperationException("The content is an array.");
