@@ -144,8 +144,13 @@ public sealed class PayoutTests(RunningApp app)
         var body = new { type = "iban", holder_name = "Test Händler", iban = "CH9300762011623852957", address };
         var set = await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", body);
         Assert.Equal((200, "Genève"), (set.Status, set.Json["bank_account"]!["address"]!["town_name"]!.GetValue<string>()));
-        var lines = new { type = "iban", holder_name = "A", iban = "CH9300762011623852957",
-            address = new { country = "CH", line1 = "Rue du Rhône 1, 1204 Genève" } };
+        var lines = new
+        {
+            type = "iban",
+            holder_name = "A",
+            iban = "CH9300762011623852957",
+            address = new { country = "CH", line1 = "Rue du Rhône 1, 1204 Genève" }
+        };
         Assert.Equal((400, "address.town_name"), await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account",
             lines) is var refused ? (refused.Status, refused.Param) : default);
     }

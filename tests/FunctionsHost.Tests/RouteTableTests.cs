@@ -21,7 +21,8 @@ public sealed class RouteTableTests
             return Function.From(
                 new RpcFunctionMetadata
                 {
-                    Name = parts[0], FunctionId = parts[0],
+                    Name = parts[0],
+                    FunctionId = parts[0],
                     RawBindings = { $$"""{ "name": "request", "type": "httpTrigger", "direction": "In", "route": "{{parts[2]}}"{{methods}} }""" },
                 },
                 new ConfigurationBuilder().Build());

@@ -54,7 +54,11 @@ public static class BankReportReader
     {
         var settings = new XmlReaderSettings
         {
-            Async = true, DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreWhitespace = true, IgnoreComments = true,
+            Async = true,
+            DtdProcessing = DtdProcessing.Prohibit,
+            XmlResolver = null,
+            IgnoreWhitespace = true,
+            IgnoreComments = true,
         };
 
         // The XML reader takes the encoding that the file declares. A declaration of UTF-16 in bytes that are not is a known mistake of programs that

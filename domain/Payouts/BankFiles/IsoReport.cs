@@ -200,7 +200,8 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         foreach (var payout in _named)
         {
             _unmatched.Add(new UnmatchedWord(
-                UnmatchedReason.NamedElsewhere, EndToEndId.Of(payout), "The file names the payout outside of the fields for references.") { Payout = payout });
+                UnmatchedReason.NamedElsewhere, EndToEndId.Of(payout), "The file names the payout outside of the fields for references.")
+            { Payout = payout });
         }
     }
 

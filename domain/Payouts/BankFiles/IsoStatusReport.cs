@@ -129,7 +129,10 @@ internal sealed class IsoStatusReport
         var (said, hold) = Meaning(level.Status)!.Value;
         return new BankFileResult(file, said, hold is null ? level.Code : level.Status, hold is null ? level.Text : level.Text ?? hold, null)
         {
-            Held = hold is not null, Count = level.Count, ControlSum = level.Sum, Except = named,
+            Held = hold is not null,
+            Count = level.Count,
+            ControlSum = level.Sum,
+            Except = named,
         };
     }
 
@@ -144,7 +147,9 @@ internal sealed class IsoStatusReport
                 // It is a payment of our file, and nobody can tell which.
                 Unmatched.Add(new UnmatchedWord(UnmatchedReason.UnknownPayout, transaction.Reference ?? level.Reference, "The report names no payout of the file.")
                 {
-                    File = file, Code = transaction.Code ?? status, Text = transaction.Text,
+                    File = file,
+                    Code = transaction.Code ?? status,
+                    Text = transaction.Text,
                 });
             }
 

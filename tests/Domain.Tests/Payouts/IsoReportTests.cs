@@ -267,7 +267,10 @@ public sealed class IsoReportTests
 
         static PayoutStatus? Said(string? status) => status switch
         {
-            "RJCT" => PayoutStatus.Failed, "ACSC" => PayoutStatus.Paid, "ACSP" or "RVNM" => PayoutStatus.InTransit, _ => null,
+            "RJCT" => PayoutStatus.Failed,
+            "ACSC" => PayoutStatus.Paid,
+            "ACSP" or "RVNM" => PayoutStatus.InTransit,
+            _ => null,
         };
     }
 

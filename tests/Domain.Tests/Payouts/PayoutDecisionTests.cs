@@ -46,8 +46,11 @@ public sealed class PayoutDecisionTests
     [MemberData(nameof(Refused))]
     public void DecideManual_Obstacle_IsTheReasonUnlessItIsTheSchedules(PayoutPosition position, PayoutRefusal refusal)
     {
-        var decision = PayoutRules.DecideManual(position with { HasBankAccount = position.HasBankAccount
-            || refusal == PayoutRefusal.NotDue }, null, Now);
+        var decision = PayoutRules.DecideManual(position with
+        {
+            HasBankAccount = position.HasBankAccount
+            || refusal == PayoutRefusal.NotDue
+        }, null, Now);
         if (refusal is PayoutRefusal.ManualSchedule or PayoutRefusal.NotDue)
         {
             Assert.Equal(new PayoutDecision(null, position.Available, 0, 0), decision);

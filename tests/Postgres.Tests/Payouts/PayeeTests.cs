@@ -97,8 +97,14 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         using var world = new PayoutWorld(database.App);
         var merchant = await world.MerchantAsync();
         var request = world.AccountRequest(Currency.Eur, 1, verified: null);
-        var address = new PostalAddressRequest { StreetName = "Hauptstraße", BuildingNumber = "1", PostCode = "10117", TownName = "Berlin",
-            Country = "DE" };
+        var address = new PostalAddressRequest
+        {
+            StreetName = "Hauptstraße",
+            BuildingNumber = "1",
+            PostCode = "10117",
+            TownName = "Berlin",
+            Country = "DE"
+        };
         Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { Address = address }, false, "test",
             default)).TryGet(out var settings, out _));
         Assert.Equal((true, world.Clock.Now), (settings.Account!.Verified, settings.Account.UsableFrom));

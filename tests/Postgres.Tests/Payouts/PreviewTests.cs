@@ -1,6 +1,5 @@
 using Dapper;
 using Payments.Domain;
-using Payments.Domain.Balances;
 using Payments.Domain.Payouts;
 
 namespace Payments.Postgres.Tests.Payouts;
