@@ -223,8 +223,8 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         Assert.Equal(0, await world.CountAsync("SELECT count(*) FROM payments.bank_reports WHERE name = 'cut'"));
     }
 
-    private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, string currency, long amount, string? method = null) =>
-        world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, currency, method), "test", default);
+    private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, string currency, long amount) =>
+        world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, currency, null), "test", default);
 
     private static IdempotentRequest Request(MerchantId merchant, string key) =>
         IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);
