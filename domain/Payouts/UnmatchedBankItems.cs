@@ -127,7 +127,9 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
     private static async Task InsertAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, byte[] hash, string name, string? report, IReadOnlyList<UnmatchedWord> words, int first, DateTimeOffset now, CancellationToken ct)
     {
-        var rows = words.Select((word, i) => (Id: Guid.CreateVersion7(now), Position: first + i, Word: word)).ToList();
+        // Ids ascend with the positions, so that lists have the items of a file in its order.
+        var ids = words.Select(_ => Guid.CreateVersion7(now)).Order().ToList();
+        var rows = words.Select((word, i) => (Id: ids[i], Position: first + i, Word: word)).ToList();
         await using var insert = new NpgsqlCommand(UnmatchedBankItemSql.Insert, connection, transaction)
         {
             Parameters =

@@ -130,7 +130,13 @@ public sealed class InstantTests(TestDatabase database) : IClassFixture<TestData
         using var world = new PayoutWorld(database.App);
         var payout = await InstantAsync(world);
         Assert.Equal(1, await world.CountAsync(
-            "WITH begun AS (UPDATE payments.payouts SET submission_started_at = @now, valid_until = @now WHERE id = @id RETURNING 1) SELECT count(*) FROM begun", new { id = payout.Id.Value, now = world.Clock.Now }));
+            """
+            WITH begun AS (
+                UPDATE payments.payouts SET submission_started_at = @now, valid_until = @until WHERE id = @id RETURNING 1
+            )
+            SELECT count(*) FROM begun
+            """,
+            new { id = payout.Id.Value, now = world.Clock.Now, until = world.Clock.Now + world.Options.InstantWindow }));
         await Assert.ThrowsAsync<BankAnswerUnknownException>(() => HandleAsync(world, payout));
         Assert.Equal((0, 1), (world.Bank.Calls, world.Bank.Questions));
         world.Clock.Now += world.Options.ResubmitAfter + TimeSpan.FromSeconds(1);
