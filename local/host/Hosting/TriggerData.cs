@@ -93,7 +93,10 @@ internal sealed class TriggerData
     /// <summary>Something that the worker itself makes the parameter from.</summary>
     public static ModelBindingData Model(string source, string contentType, ReadOnlyMemory<byte> content) => new()
     {
-        Version = "1.0", Source = source, ContentType = contentType, Content = UnsafeByteOperations.UnsafeWrap(content),
+        Version = "1.0",
+        Source = source,
+        ContentType = contentType,
+        Content = UnsafeByteOperations.UnsafeWrap(content),
     };
 
     public InvocationRequest ToRequest(Function function)

@@ -1,7 +1,7 @@
 using Azure.Messaging.ServiceBus;
-using Microsoft.Extensions.Configuration;
 using FunctionsHost.Hosting;
 using FunctionsHost.Storage;
+using Microsoft.Extensions.Configuration;
 
 namespace FunctionsHost.ServiceBus;
 

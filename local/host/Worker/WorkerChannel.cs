@@ -94,7 +94,10 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
         {
             var metadata = new RpcFunctionMetadata
             {
-                Name = function.Name, Directory = function.Directory, EntryPoint = function.EntryPoint, ScriptFile = function.ScriptFile,
+                Name = function.Name,
+                Directory = function.Directory,
+                EntryPoint = function.EntryPoint,
+                ScriptFile = function.ScriptFile,
             };
             metadata.Bindings.Add(function.Bindings);
             metadata.Properties.Add(function.Properties);

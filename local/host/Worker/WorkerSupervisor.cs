@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using FunctionsHost.Hosting;
 using FunctionsHost.Protocol;
-using Microsoft.Extensions.Configuration;
 
 namespace FunctionsHost.Worker;
 
