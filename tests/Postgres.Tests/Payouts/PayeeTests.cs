@@ -96,7 +96,7 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
     {
         using var world = new PayoutWorld(database.App);
         var merchant = await world.MerchantAsync();
-        var request = world.AccountRequest(Currency.Eur, 1, verified: null);
+        var request = PayoutWorld.AccountRequest(Currency.Eur, 1, verified: null);
         var address = new PostalAddressRequest
         {
             StreetName = "Hauptstraße",
@@ -114,7 +114,7 @@ public sealed class PayeeTests(TestDatabase database) : IClassFixture<TestDataba
         Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, request with { HolderName = "Müller Ltd" }, false, "test",
             default)).TryGet(out settings, out _));
         Assert.Equal((false, world.Clock.Now), (settings.Account!.Verified, settings.Account.UsableFrom));
-        var other = world.AccountRequest(Currency.Eur, 2, verified: null);
+        var other = PayoutWorld.AccountRequest(Currency.Eur, 2, verified: null);
         Assert.True((await world.Settings.SetAccountAsync(merchant, Currency.Eur, other, false, "test", default)).TryGet(out settings,
             out _));
         Assert.Equal((false, world.Clock.Now + world.Options.CoolingPeriod), (settings.Account!.Verified, settings.Account.UsableFrom));

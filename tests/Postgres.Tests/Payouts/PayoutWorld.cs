@@ -232,7 +232,7 @@ internal sealed class PayoutWorld : IDisposable
         Assert.True(set.TryGet(out _, out var refusal), refusal?.Detail);
     }
 
-    public BankAccountRequest AccountRequest(Currency currency, int number, bool? verified)
+    public static BankAccountRequest AccountRequest(Currency currency, int number, bool? verified)
     {
         var bban = $"37040044{number:0000000000}";
         return currency == Currency.Usd

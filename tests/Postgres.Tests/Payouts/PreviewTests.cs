@@ -240,7 +240,7 @@ public sealed class PreviewTests(TestDatabase database) : IClassFixture<TestData
 
         if (random.Next(8) == 0)
         {
-            await world.Settings.SetAccountAsync(merchant, currency, world.AccountRequest(currency, 3, verified: null), platform: false,
+            await world.Settings.SetAccountAsync(merchant, currency, PayoutWorld.AccountRequest(currency, 3, verified: null), platform: false,
                 "test", default);
         }
 

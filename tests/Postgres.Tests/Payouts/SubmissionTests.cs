@@ -145,7 +145,7 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         switch (state)
         {
             case "unverified":
-                await world.Settings.SetAccountAsync(merchant, Currency.Eur, world.AccountRequest(Currency.Eur, 1, verified: null),
+                await world.Settings.SetAccountAsync(merchant, Currency.Eur, PayoutWorld.AccountRequest(Currency.Eur, 1, verified: null),
                     platform: false, "test", default);
                 break;
             case "cooling":
