@@ -157,6 +157,56 @@ run_UnknownServer_SaysWhatPostgresSaid() {
 # Its first call builds what it runs.
 run "$root/run" reset >/dev/null 2>&1
 
+package_WithTheExtension_IsAccepted() {
+    mkdir -p "$work/app"
+    touch "$work/app/Microsoft.Azure.Functions.Worker.Extensions.ServiceBus.dll"
+    "$root/infra/check-package.sh" "$work/app" || fail "refused"
+}
+
+package_WithTheStandIn_IsRefused() {
+    mkdir -p "$work/marked"
+    touch "$work/marked/Microsoft.Azure.Functions.Worker.Extensions.ServiceBus.dll"
+    cp "$root"/local/servicebus-extension/LOCAL-ONLY-* "$work/marked"
+    refuses 'Publish with -p:ServiceBusExtension=package' "$root/infra/check-package.sh" "$work/marked" || return
+    # The second of two counts as well.
+    mkdir -p "$work/app"
+    touch "$work/app/Microsoft.Azure.Functions.Worker.Extensions.ServiceBus.dll"
+    refuses "$work/marked holds the local stand-in" "$root/infra/check-package.sh" "$work/app" "$work/marked"
+}
+
+package_AsAZipFile_IsReadToo() {
+    command -v zip >/dev/null && command -v unzip >/dev/null || return 0
+    mkdir -p "$work/zipped"
+    cp "$root"/local/servicebus-extension/LOCAL-ONLY-* "$work/zipped"
+    touch "$work/zipped/Microsoft.Azure.Functions.Worker.Extensions.ServiceBus.dll"
+    (cd "$work/zipped" && zip -qr "$work/marked.zip" . && rm LOCAL-ONLY-* && zip -qr "$work/clean.zip" .)
+    "$root/infra/check-package.sh" "$work/clean.zip" || { fail "refused a clean one"; return; }
+    refuses 'holds the local stand-in' "$root/infra/check-package.sh" "$work/marked.zip"
+}
+
+package_ThatIsNone_IsRefused() {
+    mkdir -p "$work/empty"
+    refuses 'is missing, so this is no publish of the app' "$root/infra/check-package.sh" "$work/empty" || return
+    refuses 'not a folder or a zip file' "$root/infra/check-package.sh" "$work/nowhere.zip"
+}
+
+# Every place that deploys refuses a marked package before it does so.
+package_WhereverItIsDeployed_IsChecked() {
+    local each
+    for each in .github/workflows/deploy.yml .github/workflows/deploy-release.yml docs/deploy.md; do
+        awk '
+            /infra\/check-package\.sh/ { checked = 1 }
+            /source config-zip|gh release create/ { if (!checked) bad = 1; sent = 1 }
+            END { exit bad || !sent }' "$root/$each" || { fail "$each"; return; }
+        ! grep -F 'dotnet publish' "$root/$each" | grep -E '/?functions"? ' | grep -vqF -e '-p:ServiceBusExtension=package' || { fail "$each publishes the stand-in"; return; }
+    done
+    # azd: the hook's own lines, run as azd runs them.
+    awk '/^            / { print }' "$root/azure.yaml" >"$work/hook.sh"
+    (export ServiceBusExtension=package && sh "$work/hook.sh") || { fail "azd: refuses the package"; return; }
+    (unset ServiceBusExtension && ! sh "$work/hook.sh" 2>/dev/null) || { fail "azd: takes the stand-in"; return; }
+    (export ServiceBusExtension=stand-in && ! sh "$work/hook.sh" 2>/dev/null) || fail "azd: takes the stand-in"
+}
+
 passed=0 failed=0
 for name in $(compgen -A function | grep -E '^(run|test|start|stop|postgres|package)_[A-Z]'); do
     if "$name"; then
