@@ -116,7 +116,7 @@ internal sealed class ChargeWorld : IAsyncDisposable
         Get<ChargeOperations>().RefundAsync(Request(charge.Merchant), new CreateRefundRequest(charge.Id.ToString(), amount, null, null), default);
 
     public async Task<IReadOnlyList<string>> EventsAsync(MerchantId merchant, Guid objectId) =>
-        [.. (await Get<Events>().ListAsync(merchant, null, null, objectId, default, 100, default)).Reverse().Select(e => e.Type)];
+        [.. (await Get<Events>().ListAsync(merchant, null, null, objectId, default, 100, default)).OrderBy(e => e.Sequence).Select(e => e.Type)];
 
     /// <summary>What the merchant's available balance says in the ledger.</summary>
     public async Task<long> AvailableAsync(MerchantId merchant)
