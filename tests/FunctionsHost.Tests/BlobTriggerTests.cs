@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Queues;
 using FunctionsHost.Blobs;
 
@@ -94,6 +96,12 @@ public sealed class BlobTriggerTests(StorageServer server) : StorageTests(server
 
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync(host, "EventBlob", "Notification", EventOf("visa/february.csv")));
         await host.RunsAsync(1);
+        await host.UntilAsync(
+            async () => await new BlobContainerClient(Storage.Connection, "azure-webjobs-hosts")
+                .GetBlobsAsync(BlobTraits.None, BlobStates.None, "blobreceipts/", CancellationToken.None)
+                .AnyAsync(receipt => receipt.Name.EndsWith($"{Storage.Name}/visa/february.csv", StringComparison.Ordinal)),
+            "the version that ran has its receipt");
+
         // The same event again, as Event Grid delivers at least once, then that of the other blob.
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync(host, "eventblob", "Notification", EventOf("visa/february.csv"), EventOf("visa/january.csv")));
         await host.RunsAsync(2);
