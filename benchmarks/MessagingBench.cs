@@ -43,7 +43,7 @@ internal static class MessagingBench
         using (var bus = await BusProcess.StartAsync(Queue))
         {
             await using var client = new ServiceBusClient(bus.ConnectionString);
-            await using var sender = new ServiceBusMessageSender(client, TimeProvider.System);
+            await using var sender = new ServiceBusMessageSender(client);
             await MeasureAsync(run, "service bus", sender, count, seconds, plain, one, bus.ProcessorTime, (consumer, stop) => ReceiveBatchesAsync(client, consumer, stop));
         }
 

@@ -144,7 +144,7 @@ internal static class PayoutsBench
         {
             var (id, amount) = (reader.GetString(0), reader.GetInt64(1));
             statements.Add(string.Create(CultureInfo.InvariantCulture, $"""
-                <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id>
+                <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>
                   <Ntry><Amt Ccy="EUR">{amount / 100}.{amount % 100:00}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BkTxCd/>
                     <NtryDtls><Btch><PmtInfId>{id}-1</PmtInfId></Btch></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>
                 """));
@@ -159,6 +159,10 @@ internal static class PayoutsBench
         {
             ["Payouts:FileFolder"] = folder,
             ["Payouts:Rails:EUR"] = "File",
+            ["Payouts:OriginatorName"] = "Payment Functions",
+            ["Payouts:OriginatorIban"] = "DE89370400440532013000",
+            ["Payouts:OriginatorAddress:TownName"] = "Berlin",
+            ["Payouts:OriginatorAddress:Country"] = "DE",
         }).Build();
         var services = new ServiceCollection();
         services.AddLogging();

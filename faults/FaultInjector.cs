@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Payments.Kit;
 
 namespace Payments.Faults;
 
@@ -16,10 +17,13 @@ internal sealed class FaultInjector(World world, Tally tally)
         switch (fault.Kind)
         {
             case FaultKind.KillInstance:
-                var instance = fault.Choice % World.Instances;
-                await world.KillAsync(instance);
-                await Task.Delay(fault.Length);
-                await world.StartInstanceAsync(instance);
+                await world.CrashAsync(fault.Choice % World.Instances, InstanceProcesses.All, fault.Length);
+                break;
+            case FaultKind.KillHost:
+                await world.CrashAsync(fault.Choice % World.Instances, InstanceProcesses.Host, fault.Length);
+                break;
+            case FaultKind.KillWorker:
+                await world.CrashAsync(fault.Choice % World.Instances, InstanceProcesses.Worker, fault.Length);
                 break;
             case FaultKind.RestartPostgresFast:
                 await world.RestartPostgresAsync(immediate: false, fault.Length / 3);

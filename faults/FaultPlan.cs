@@ -4,6 +4,8 @@ namespace Payments.Faults;
 internal enum FaultKind
 {
     KillInstance,
+    KillHost,
+    KillWorker,
     RestartPostgresFast,
     RestartPostgresImmediate,
     DropConnections,
@@ -42,8 +44,8 @@ internal static class FaultPlan
     {
         var deck = Kinds.ToArray();
         var perDeck = Math.Max(1, deck.Length / faults);
-        new Random(unchecked((seed * 524_287) + (round / perDeck))).Shuffle(deck);
-        var random = new Random(unchecked((seed * 8_191) + round));
+        new Random(Seeds.Of(seed, 524_287, round / perDeck)).Shuffle(deck);
+        var random = new Random(Seeds.Of(seed, 8_191, round));
         return
         [
             .. deck.Skip(round % perDeck * faults).Take(faults).Select(kind => new PlannedFault(

@@ -8,7 +8,7 @@ namespace Payments.Faults;
 
 /// <summary>What a run is to do. Everything else follows from the seed.</summary>
 /// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of so many rounds.</param>
-/// <param name="Mutation">A bug to be found, of <c>Mutations</c>; null is none.</param>
+/// <param name="Mutation">The deliberate bug of <c>Mutations</c> that the app is to have; null is none.</param>
 /// <param name="Rounds">The rounds of a short run; every second one ends with a night.</param>
 internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null, int Rounds = FaultRunOptions.DefaultRounds)
 {
@@ -72,7 +72,7 @@ internal sealed class FaultRun
     }
 
     /// <summary>Runs a seed. A world with a violation is left in its database and folder.</summary>
-    public static async Task<FaultRunResult> RunAsync(WorldPaths paths, PostgresServer postgres, FaultRunOptions options, TextWriter log)
+    public static async Task<FaultRunResult> RunAsync(FaultServers servers, FaultRunOptions options, TextWriter log)
     {
         var started = Stopwatch.GetTimestamp();
         FaultRunResult result;
@@ -80,10 +80,10 @@ internal sealed class FaultRun
         var tally = new Tally();
         try
         {
-            await using (world = await World.StartAsync(paths, postgres, options.Seed, options.Transport, options.Mutation))
+            await using (world = await World.StartAsync(servers, options.Seed, options.Transport, options.Mutation))
             {
-                await using var servers = await MerchantServers.StartAsync(options.Seed, tally);
-                result = await new FaultRun(world, servers, tally, options, log, started).RunAsync();
+                await using var merchants = await MerchantServers.StartAsync(options.Seed, tally);
+                result = await new FaultRun(world, merchants, tally, options, log, started).RunAsync();
             }
         }
 #pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.

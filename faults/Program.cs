@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Payments.Domain.Database;
 using Payments.Faults;
+using Payments.TestHooks.Bugs;
 
 var usage = $"""
     usage: ./bench faults [--seed N | --seeds FIRST-LAST] [--minutes M] [--transport storage|servicebus] [--mutation NAME] [--results FILE]
@@ -27,10 +27,10 @@ for (var i = 0; i < args.Length; i++)
         case "--verbose":
             verbose = true;
             continue;
-        case "--seed" when int.TryParse(value, CultureInfo.InvariantCulture, out first):
+        case "--seed" when int.TryParse(value, CultureInfo.InvariantCulture, out first) && first >= 0:
             last = first;
             break;
-        case "--seeds" when value.Split('-') is [var from, var to] && int.TryParse(from, CultureInfo.InvariantCulture, out first) && int.TryParse(to, CultureInfo.InvariantCulture, out last):
+        case "--seeds" when value.Split('-') is [var from, var to] && int.TryParse(from, CultureInfo.InvariantCulture, out first) && int.TryParse(to, CultureInfo.InvariantCulture, out last) && first >= 0:
             break;
         case "--minutes" when double.TryParse(value, CultureInfo.InvariantCulture, out var m) && m > 0:
             minutes = m;
@@ -52,14 +52,13 @@ for (var i = 0; i < args.Length; i++)
     i++;
 }
 
-var paths = WorldPaths.FromEnvironment();
+var servers = await FaultServers.StartAsync();
 
-// A run that is told to end takes its processes with it.
+// A run that is told to end takes its processes and their data with it.
 using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 
 var done = results is not null && File.Exists(results) ? SeedLine.Clean(await File.ReadAllLinesAsync(results)) : [];
-await using var postgres = await PostgresServer.StartAsync(paths);
 var summary = new Summary();
 var found = false;
 for (var seed = first; seed <= last; seed++)
@@ -71,7 +70,7 @@ for (var seed = first; seed <= last; seed++)
     }
 
     var options = new FaultRunOptions(seed, transport ?? FaultRunOptions.TransportOf(seed), minutes, mutation);
-    var result = await FaultRun.RunAsync(paths, postgres, options, verbose ? Console.Error : TextWriter.Null);
+    var result = await FaultRun.RunAsync(servers, options, verbose ? Console.Error : TextWriter.Null);
     var line = SeedLine.Of(result);
     Console.WriteLine(line);
     if (results is not null)
@@ -80,7 +79,7 @@ for (var seed = first; seed <= last; seed++)
     foreach (var violation in result.Violations.Take(10))
         Console.Error.WriteLine($"# seed {seed}: {violation}");
     if (result.Violations.Count > 0)
-        Console.Error.WriteLine($"# to see it again: ./bench faults --seed {seed} --transport {options.Transport}{(minutes is { } m ? $" --minutes {m}" : "")}{(mutation is null ? "" : $" --mutation {mutation}")}; what it left: the database payments_faults_{seed}, {paths.Data}");
+        Console.Error.WriteLine($"# to see it again: ./bench faults --seed {seed} --transport {options.Transport}{(minutes is { } m ? $" --minutes {m}" : "")}{(mutation is null ? "" : $" --mutation {mutation}")}; what it left: the database payments_faults_{seed}, {servers.Data}");
 
     // A run that broke off has found nothing.
     found = result.Violations.Any(violation => violation.Invariant != "run");
@@ -90,23 +89,19 @@ for (var seed = first; seed <= last; seed++)
 
 foreach (var line in summary.Lines())
     Console.WriteLine(line);
-return mutation is null ? (summary.Violations == 0 ? 0 : 1) : (found ? 0 : 1);
+var failed = mutation is null ? summary.Violations > 0 : !found;
+servers.Keep = failed;
+await servers.DisposeAsync();
+return failed ? 1 : 0;
 
 void End(PosixSignalContext signal)
 {
     signal.Cancel = true;
-    foreach (var pid in File.ReadAllLines(Path.Combine(paths.Data, "pids")).Reverse())
-    {
-        try
-        {
-            using var child = System.Diagnostics.Process.GetProcessById(int.Parse(pid, CultureInfo.InvariantCulture));
-            child.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            // It has ended already.
-        }
-    }
+    _ = EndAsync();
 
-    Environment.Exit(130);
+    async Task EndAsync()
+    {
+        await servers.DisposeAsync();
+        Environment.Exit(130);
+    }
 }

@@ -223,10 +223,12 @@ async function story() {
     check(content.includes(`<NbOfTxs>${file.payouts}</NbOfTxs>`) && content.split('<CdtTrfTxInf>').length - 1 === file.payouts
         && content.includes(`<CtrlSum>${(file.amount / 100).toFixed(2)}</CtrlSum>`), 'the control sums of the file are not those of its payments');
     tell(`payout-files/${file.name}: ${file.payouts} payments, ${money(file.amount)}, pain.001.001.09`);
+    const payer = /<DbtrAcct>\s*<Id>\s*<IBAN>(\w+)</.exec(content)?.[1];
+    check(payer, 'the file names no account that it is paid from');
     const report = `<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>
 <GrpHdr><MsgId>${reference.slice(2, 30)}</MsgId><CreDtTm>${new Date().toISOString().slice(0, 19)}</CreDtTm></GrpHdr>
-<Stmt><Id>1</Id><Acct><Id><IBAN>${iban}</IBAN></Id></Acct>
+<Stmt><Id>1</Id><Acct><Id><IBAN>${payer}</IBAN></Id></Acct>
 <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="${currency}">0.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>${run.date}</Dt></Dt></Bal>
 <Ntry><Amt Ccy="${currency}">${(owed / 100).toFixed(2)}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BkTxCd/>
 <NtryDtls><TxDtls><Refs><EndToEndId>${reference}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>

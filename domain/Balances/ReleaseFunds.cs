@@ -34,15 +34,20 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
     private const int DefaultChunk = 5_000;
 
     /// <summary>Releases all that is due by the calendar of each currency; returns how many balance transactions that was.</summary>
-    public Task<long> RunAsync(CancellationToken ct) => RunAsync(DefaultChunk, ct);
+    public Task<long> RunAsync(CancellationToken ct) => RunAsync(DefaultChunk, null, ct);
 
-    internal async Task<long> RunAsync(int chunk, CancellationToken ct)
+    /// <summary>Releases all that is due of one merchant.</summary>
+    public Task<long> RunAsync(MerchantId merchant, CancellationToken ct) => RunAsync(DefaultChunk, merchant, ct);
+
+    internal Task<long> RunAsync(int chunk, CancellationToken ct) => RunAsync(chunk, null, ct);
+
+    private async Task<long> RunAsync(int chunk, MerchantId? only, CancellationToken ct)
     {
         var total = 0L;
         var refused = new HashSet<MerchantId>();
         while (true)
         {
-            var (rows, balances, bad) = await ReleaseChunkAsync(chunk, refused, ct);
+            var (rows, balances, bad) = await ReleaseChunkAsync(chunk, only, refused, ct);
             if (bad.Count > 0)
             {
                 // The chunk was rolled back; the others go on without the merchant that somebody has to look at.
@@ -61,13 +66,14 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
         }
     }
 
-    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> ReleaseChunkAsync(int chunk, HashSet<MerchantId> without, CancellationToken ct)
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> ReleaseChunkAsync(int chunk, MerchantId? only,
+        HashSet<MerchantId> without, CancellationToken ct)
     {
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await TryReleaseChunkAsync(chunk, without, ct);
+                return await TryReleaseChunkAsync(chunk, only, without, ct);
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
@@ -76,12 +82,13 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
         }
     }
 
-    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> TryReleaseChunkAsync(int chunk, HashSet<MerchantId> without, CancellationToken ct)
+    private async Task<(long Rows, int Balances, IReadOnlyList<MerchantId> Refused)> TryReleaseChunkAsync(int chunk, MerchantId? only,
+        HashSet<MerchantId> without, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        var releases = await MarkAsync(connection, transaction, chunk, without, now, ct);
+        var releases = await MarkAsync(connection, transaction, chunk, only, without, now, ct);
         var moving = releases.Where(r => !r.Net.IsZero).ToList();
         var results = await ledger.PostAsync(connection, transaction, [.. moving.Select(r => Journal(r, now))], now, ct);
         var refused = new List<MerchantId>();
@@ -106,7 +113,8 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
     }
 
     private static async Task<List<Release>> MarkAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, int chunk, HashSet<MerchantId> without, DateTimeOffset now, CancellationToken ct)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, int chunk, MerchantId? only, HashSet<MerchantId> without,
+            DateTimeOffset now, CancellationToken ct)
     {
         var (euro, dollar, utc) = (Availability.DueDate(now, Currency.Eur), Availability.DueDate(now, Currency.Usd), DateOnly.FromDateTime(now.UtcDateTime));
         DateOnly[] dates = [euro, dollar, utc];
@@ -121,6 +129,7 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
                 Columns.Of(without.ToArray(), m => m.Value, NpgsqlDbType.Uuid),
                 new() { Value = chunk },
                 new() { Value = now },
+                new() { Value = (object?)only?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
             },
         };
         var releases = new List<Release>();

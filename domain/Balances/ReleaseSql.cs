@@ -11,7 +11,7 @@ internal static class ReleaseSql
             SELECT merchant_id, id, currency FROM payments.balance_transactions
             WHERE released_at IS NULL AND available_on <= $1
               AND available_on <= CASE currency WHEN 'EUR' THEN $2 WHEN 'USD' THEN $3 ELSE $4 END
-              AND merchant_id <> ALL ($5)
+              AND merchant_id <> ALL ($5) AND ($8::uuid IS NULL OR merchant_id = $8)
             ORDER BY available_on, merchant_id, currency
             LIMIT $6
             FOR UPDATE SKIP LOCKED

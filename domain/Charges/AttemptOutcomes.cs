@@ -7,6 +7,7 @@ using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
 
@@ -202,7 +203,13 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         for (var i = 0; i < outcomes.Length; i++)
             outcomes[i] = work.Decide(answers[i], now);
 
-        CrashPoints.Reached(CrashPoints.OutcomeDecided, [.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]);
+        if (PaymentSteps.IsObserved(PaymentSteps.OutcomeDecided))
+        {
+            PaymentSteps.Reached(
+                PaymentSteps.OutcomeDecided,
+                new PaymentStep([.. outcomes.Where(o => o.Changed).Select(o => o.Operation)]) { Transaction = transaction, Journals = work.Journals });
+        }
+
         var announced = outcomes.Select(outcome => outcome with { Announced = true }).ToArray();
         await work.WriteAsync(_ledger, connection, transaction, now, batch => commit.AddTo(batch, announced), ct);
         return work.Announced ? announced : outcomes;

@@ -139,6 +139,11 @@ public sealed record Attempt(
     /// <summary>A cancel because the authorization has lapsed: the charge then is expired, not canceled.</summary>
     public bool IsExpiry { get; init; }
 
+    /// <summary>
+    /// Somebody made it at the provider. Nothing there bears our reference, so the provider cannot be asked about it: its events tell.
+    /// </summary>
+    public bool MadeElsewhere { get; init; }
+
     /// <summary>When people were told that it is still open; null while it is not overdue.</summary>
     public DateTimeOffset? OverdueAt { get; init; }
 

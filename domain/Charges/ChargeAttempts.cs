@@ -6,13 +6,15 @@ namespace Payments.Domain.Charges;
 
 /// <summary>One try of one operation at one provider, as the API shows it.</summary>
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
+/// <param name="MadeElsewhere">True where somebody made it at the processor; left out otherwise.</param>
 public sealed record AttemptResource(
     string Id, string Object, string Charge, string Operation, string Status, string Provider, string? ProviderReference, long Amount, string Currency, DeclineResource? Decline,
-    DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt)
+    DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt, bool? MadeElsewhere = null)
 {
     public static AttemptResource Of(Attempt attempt) => new(
         attempt.Id.ToString(), "attempt", attempt.Charge.ToString(), DbText.Of(attempt.Operation), DbText.Of(attempt.Status), attempt.Provider, attempt.ProviderReference,
-        attempt.Amount.MinorUnits, attempt.Amount.Currency.Code, DeclineResource.Of(attempt.Decline), attempt.CreatedAt, attempt.FinishedAt);
+        attempt.Amount.MinorUnits, attempt.Amount.Currency.Code, DeclineResource.Of(attempt.Decline), attempt.CreatedAt, attempt.FinishedAt,
+        attempt.MadeElsewhere ? true : null);
 }
 
 /// <summary>Reads what was tried for a charge: at which provider, and with what end.</summary>

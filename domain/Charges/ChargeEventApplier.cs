@@ -1,23 +1,62 @@
+using Payments.Domain.Database;
 using Payments.Domain.Providers;
 using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>Brings what a provider reports of an attempt into effect, by the same rules as its response.</summary>
-public sealed class ChargeEventApplier(AttemptOutcomes outcomes) : IProviderEventApplier
+/// <summary>
+/// Brings what a provider reports into effect, by the same rules as its response. What was made at the provider and not through this
+/// platform is booked as an operation of ours that was made elsewhere.
+/// </summary>
+public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads attempts, OperationsElsewhere elsewhere)
+    : IProviderEventApplier
 {
-    public bool Applies(INeutralEvent neutral) => neutral is PaymentReported;
+    public bool Applies(INeutralEvent neutral) => neutral is PaymentReported or OperationReported or RefundedInAll;
 
-    public async Task<ApplyResult> ApplyAsync(INeutralEvent neutral, CancellationToken ct)
+    public Task<ApplyResult> ApplyAsync(INeutralEvent neutral, CancellationToken ct) => neutral switch
     {
-        var reported = (PaymentReported)neutral;
-        var outcome = await outcomes.RecordAsync(reported.Reference, reported.Answer, ct);
-        return outcome switch
+        PaymentReported { Captured: { } captured } reported => ApplyAsync(reported, captured, ct),
+        PaymentReported { Told: { } told } reported => ApplyAsync(reported, told, ct),
+        PaymentReported reported => RecordAsync(reported.Reference, reported.Answer, ct),
+        OperationReported reported => elsewhere.ApplyAsync(reported.Told, reported.Answer, ct),
+        RefundedInAll refunded => elsewhere.CheckAsync(refunded, ct),
+        _ => throw new ArgumentException("It is not an event of a payment.", nameof(neutral)),
+    };
+
+    /// <summary>The attempt's own end first, then what was captured beyond what is known here.</summary>
+    private async Task<ApplyResult> ApplyAsync(PaymentReported reported, ReportedCapture captured, CancellationToken ct)
+    {
+        var answer = reported.Answer;
+        if (reported.Reference == captured.Charge && answer.Result is PaymentResult.Succeeded
+            && await attempts.FindAsync(captured.Charge, ct) is var (charge, attempt)
+            && charge.CaptureMethod is CaptureMethod.Manual && attempt.Operation is PaymentOperation.Charge)
         {
-            { Found: false } => new ApplyResult(ApplyOutcome.Waiting, $"There is no attempt {reported.Reference}."),
-            { Contradicts: true } => new ApplyResult(ApplyOutcome.Failed, $"The attempt {reported.Reference.Attempt} has ended otherwise."),
-            { Changed: false } => new ApplyResult(ApplyOutcome.Ignored, "It was known."),
-            _ => new ApplyResult(ApplyOutcome.Applied),
-        };
+            // The payment was approved before it was captured, and this platform asks for captures on their own.
+            answer = answer with { Result = PaymentResult.Authorized };
+        }
+
+        var known = await RecordAsync(reported.Reference, answer, ct);
+        if (known.Outcome is not (ApplyOutcome.Applied or ApplyOutcome.Ignored))
+            return known;
+        var more = await elsewhere.CaptureAsync(captured, ct);
+        return more.Outcome is ApplyOutcome.Ignored ? known : more;
     }
+
+    private async Task<ApplyResult> ApplyAsync(PaymentReported reported, ReportedOperation told, CancellationToken ct)
+    {
+        if (await attempts.FindAsync(reported.Reference, ct) is not var (charge, attempt))
+            return NotThere(reported.Reference);
+        if (attempt.Operation == told.Operation)
+            return await RecordAsync(reported.Reference, reported.Answer, ct);
+        return attempt.Operation is PaymentOperation.Charge
+            ? await elsewhere.ApplyAsync(charge, told, reported.Answer, ct)
+            : new ApplyResult(
+                ApplyOutcome.Failed,
+                $"The event is about a {DbText.Of(told.Operation)}, and the attempt {attempt.Id} that it names is a {DbText.Of(attempt.Operation)}.");
+    }
+
+    private async Task<ApplyResult> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct) =>
+        OperationsElsewhere.Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+
+    private static ApplyResult NotThere(AttemptReference reference) => new(ApplyOutcome.Waiting, $"There is no attempt {reference}.");
 }

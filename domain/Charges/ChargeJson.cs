@@ -17,10 +17,12 @@ public sealed record DeclineResource(string Code, bool IsRetryable, string Messa
 /// <param name="Type"><c>capture</c> or <c>cancel</c>.</param>
 /// <param name="Status"><c>succeeded</c>, <c>processing</c>, <c>pending</c>, <c>declined</c> by the processor, or <c>failed</c>, which is certain not to have reached it.</param>
 /// <param name="Amount">Minor units of the charge's currency.</param>
-public sealed record OperationResource(string Type, string Status, long Amount, DeclineResource? Decline)
+/// <param name="MadeElsewhere">True where somebody made it at the processor, in its dashboard say; left out otherwise.</param>
+public sealed record OperationResource(string Type, string Status, long Amount, DeclineResource? Decline, bool? MadeElsewhere = null)
 {
     public static OperationResource? Of(Attempt? attempt) => attempt is { Operation: PaymentOperation.Capture or PaymentOperation.Cancel }
-        ? new(DbText.Of(attempt.Operation), Text(attempt.Status), attempt.Amount.MinorUnits, DeclineResource.Of(attempt.Decline))
+        ? new(DbText.Of(attempt.Operation), Text(attempt.Status), attempt.Amount.MinorUnits, DeclineResource.Of(attempt.Decline),
+            attempt.MadeElsewhere ? true : null)
         : null;
 
     private static string Text(AttemptStatus status) => status is AttemptStatus.Started or AttemptStatus.Unknown ? "processing" : DbText.Of(status);
@@ -80,16 +82,19 @@ public sealed record ChargeResource(
 }
 
 /// <summary>A refund as the API, its events and its webhooks show it.</summary>
+/// <param name="MadeElsewhere">True where somebody made it at the processor, in its dashboard say; left out otherwise.</param>
 public sealed record RefundResource(
     string Id, string Object, string Charge, string Status, long Amount, string Currency, long FeeReturned, string? Reason, DeclineResource? Failure, string? ProviderReference, JsonElement Metadata,
-    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, bool? MadeElsewhere = null)
 {
     public static RefundResource Of(Refund refund)
     {
         using var metadata = JsonDocument.Parse(refund.MetadataJson);
         return new(
             refund.Id.ToString(), "refund", refund.Charge.ToString(), DbText.Of(refund.Status), refund.Amount.MinorUnits, refund.Amount.Currency.Code,
-            refund.FeeReturned.MinorUnits, refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode), refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt);
+            refund.FeeReturned.MinorUnits, refund.Reason is { } reason ? DbText.Of(reason) : null, Failed(refund.FailureCode),
+            refund.ProviderReference, metadata.RootElement.Clone(), refund.CreatedAt, refund.UpdatedAt,
+            refund.MadeElsewhere ? true : null);
     }
 
     private static DeclineResource? Failed(string? code) => code is null ? null : DeclineResource.Of(DbText.Parse<DeclineCode>(code));

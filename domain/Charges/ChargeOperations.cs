@@ -3,6 +3,7 @@ using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Merchants;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -68,13 +69,13 @@ public sealed class ChargeOperations(
         // What takes all that is left is final, said or not: providers keep an authorization open only where the account allows several captures.
         var takesAll = state.Charge is { Capturable.IsZero: true, Canceling.IsZero: true } && state.Charge.Capturing == state.Attempt.Amount;
         var request = ChargeIntent.ToPaymentRequest(state.Charge, state.Attempt) with { IsFinal = intent.IsFinal || takesAll };
-        CrashPoints.Reached(CrashPoints.IntentCommitted, intent.Operation);
+        PaymentSteps.Reached(PaymentSteps.IntentCommitted, intent.Operation);
         var answer = await providers.Get(state.Attempt.Provider).SendAsync(request, CancellationToken.None);
-        CrashPoints.Reached(CrashPoints.Answered, intent.Operation);
+        PaymentSteps.Reached(PaymentSteps.Answered, intent.Operation);
         try
         {
             var outcome = await outcomes.RecordAsync(state.Attempt.Reference, answer, CancellationToken.None);
-            CrashPoints.Reached(CrashPoints.OutcomeCommitted, intent.Operation);
+            PaymentSteps.Reached(PaymentSteps.OutcomeCommitted, intent.Operation);
             return outcome.Response ?? throw new InvalidOperationException($"The attempt {state.Attempt.Id} was recorded without an answer.");
         }
         catch (Exception e) when (e is not InvalidOperationException)

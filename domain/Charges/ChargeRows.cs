@@ -11,8 +11,8 @@ namespace Payments.Domain.Charges;
 internal static class ChargeRows
 {
     public const int ChargeWidth = 29;
-    public const int AttemptWidth = 16;
-    public const int RefundWidth = 10;
+    public const int AttemptWidth = 17;
+    public const int RefundWidth = 11;
 
     public static Charge ReadCharge(NpgsqlDataReader row)
     {
@@ -70,6 +70,7 @@ internal static class ChargeRows
         Released = new Money(row.GetInt64(at + 13), charge.Currency),
         IsExpiry = row.GetBoolean(at + 14),
         OverdueAt = Time(row, at + 15),
+        MadeElsewhere = row.GetBoolean(at + 16),
     };
 
     public static Refund? ReadRefund(NpgsqlDataReader row, Charge charge, int at) => ReadRefund(row, charge.Merchant, charge.Id, charge.Currency, at);
@@ -90,6 +91,7 @@ internal static class ChargeRows
             Time(row, at + 8)!.Value)
         {
             FeeReturned = new Money(row.GetInt64(at + 9), currency),
+            MadeElsewhere = row.GetBoolean(at + 10),
         };
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);

@@ -1,5 +1,4 @@
 using Payments.Domain.Balances;
-using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 using Payments.Domain.Pricing;
 using Payments.Domain.Providers;
@@ -219,6 +218,11 @@ public static class ChargeRules
                 : new ChargeEffect(state with { Attempt = attempt }, Changed: true);
         }
 
+        // All of it is in the books as captured, and the provider says that it gave the payment up: one of the two is wrong.
+        if (answer.Result is PaymentResult.Canceled && charge is { Status: ChargeStatus.Captured, Canceled.IsZero: true }
+            && state.Attempt.Status is AttemptStatus.Succeeded)
+            return Contradiction(state);
+
         // While a capture or a cancel is under way, its own end decides what is left; the timer comes back to the rest.
         if (charge.Status is not (ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured) || !charge.Capturing.IsZero || !charge.Canceling.IsZero)
             return Nothing(state);
@@ -233,6 +237,11 @@ public static class ChargeRules
         {
             case PaymentOperation.Charge:
                 {
+                    // A payment that is captured later was approved. That somebody has captured it, and how much of it, is for an event
+                    // of its own to tell.
+                    if (state.Charge.CaptureMethod is CaptureMethod.Manual)
+                        return Authorized(state, answer, now);
+
                     // Captured already, by another attempt: this one has charged a second time.
                     if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Captured))
                         return Contradiction(state);
@@ -287,8 +296,6 @@ public static class ChargeRules
                     List<Transfer> transfers = [new(available, ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund") { PastLimit = true }];
                     if (returned.IsPositive)
                         transfers.Add(new(ChartOfAccounts.PlatformFees(charge.Currency), available, returned, "fee_refund"));
-                    if (Mutations.Active(Mutations.DoubleRefund))
-                        transfers.Add(transfers[0]);
                     var entry = Immediate(charge, BalanceTransactionType.Refund, refund, key, -attempt.Amount, -returned, now);
                     return new ChargeEffect(
                         new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund", now, transfers), entry, "refund.succeeded");

@@ -14,11 +14,11 @@ internal static class ChargeSql
     public const string AttemptColumns =
         """
         a.id, a.refund_id, a.operation, a.status, a.provider, a.amount, a.provider_reference, a.decline_code, a.idempotency_key, a.checks, a.next_check_at,
-        a.created_at, a.finished_at, a.released_amount, a.is_expiry, a.overdue_at
+        a.created_at, a.finished_at, a.released_amount, a.is_expiry, a.overdue_at, a.made_elsewhere
         """;
 
     public const string RefundColumns =
-        "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at, r.fee_returned_amount";
+        "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at, r.fee_returned_amount, r.made_elsewhere";
 
     /// <summary>
     /// Takes each key and, where it was free, records the charge, which is its first attempt's record too until something is learned of it. Answers the ids of those recorded. Keys are taken in
@@ -240,19 +240,19 @@ internal static class ChargeSql
 
     public const string InsertRefunds =
         """
-        INSERT INTO payments.refunds (merchant_id, id, charge_id, status, currency, amount, reason, metadata, created_at, updated_at)
-        SELECT merchant_id, id, charge_id, 'pending', currency, amount, reason, metadata::jsonb, created_at, created_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
-            AS t (merchant_id, id, charge_id, currency, amount, reason, metadata, created_at)
+        INSERT INTO payments.refunds (merchant_id, id, charge_id, status, currency, amount, reason, metadata, created_at, updated_at, made_elsewhere)
+        SELECT merchant_id, id, charge_id, 'pending', currency, amount, reason, metadata::jsonb, created_at, created_at, made_elsewhere
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $9::boolean[])
+            AS t (merchant_id, id, charge_id, currency, amount, reason, metadata, created_at, made_elsewhere)
         """;
 
     public const string InsertAttempts =
         """
         INSERT INTO payments.attempts
-            (merchant_id, id, charge_id, refund_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at, released_amount, is_expiry)
-        SELECT merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry
-        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::boolean[])
-            AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry)
+            (merchant_id, id, charge_id, refund_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at, released_amount, is_expiry, made_elsewhere)
+        SELECT merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::boolean[], $13::boolean[])
+            AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere)
         """;
 
     /// <summary>In the order in which they were made: ids sort by time.</summary>
@@ -332,6 +332,31 @@ internal static class ChargeSql
         WHERE c.expires_at <= $1 AND c.status IN ('authorized', 'partially_captured', 'requires_action') AND c.capturing_amount = 0 AND c.canceling_amount = 0
         ORDER BY c.expires_at
         LIMIT $2
+        """;
+
+    /// <summary>
+    /// The charges whose payment has this id at this provider; two of them are as many as it takes to see that it is not one.
+    /// </summary>
+    public const string OfPayment = $"SELECT {Columns} FROM payments.charges c WHERE c.provider_reference = $1 AND c.provider = $2 LIMIT 2";
+
+    /// <summary>
+    /// What a charge's refunds come to that the provider has taken on or may have, those that it failed later included: it counts them.
+    /// </summary>
+    public const string RefundsTakenOn =
+        """
+        SELECT COALESCE(sum(amount), 0)::bigint FROM payments.refunds
+        WHERE merchant_id = $1 AND charge_id = $2 AND (status <> 'failed' OR provider_reference IS NOT NULL)
+        """;
+
+    /// <summary>
+    /// The refunds of a charge that were made elsewhere, came to this amount and stand: two are as many as it takes to see that it is not
+    /// one.
+    /// </summary>
+    public const string RefundsElsewhere =
+        """
+        SELECT id FROM payments.attempts
+        WHERE merchant_id = $1 AND charge_id = $2 AND operation = 'refund' AND made_elsewhere AND status = 'succeeded' AND amount = $3
+        LIMIT 2
         """;
 
     public const string PostponeExpiry =

@@ -27,6 +27,7 @@ public static class ChargesRegistration
         services.AddSingleton<ChargeAttempts>();
         services.AddSingleton<AttemptReads>();
         services.AddSingleton<SettleAttempt>();
+        services.AddSingleton<OperationsElsewhere>();
         services.AddSingleton<OverdueAttempts>();
         services.AddProviderEventApplier<ChargeEventApplier>();
         return services;

@@ -7,6 +7,7 @@ using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Merchants;
+using Payments.Domain.Observability;
 using Payments.Domain.Providers;
 using Payments.Domain.Providers.Routing;
 
@@ -120,6 +121,8 @@ public sealed class CreateCharge(
             return invalid;
         if (options.Value.Refuse(amount) is { } beyond)
             return beyond;
+        if (input.StatementDescriptor is { } descriptor && providers.RefuseDescriptor(descriptor) is { } wrong)
+            return await RecallOrAsync(request, Refusal.Invalid("statement_descriptor", wrong), ct);
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());
         if (merchant.Status is not MerchantStatus.Active)
@@ -130,10 +133,8 @@ public sealed class CreateCharge(
         var route = await routing.PlanAsync(id, request.Merchant, new RoutingFacts(amount, input.Card?.Brand, input.Card?.Country), provider => input.TokenFor(provider) is not null, ct);
         if (input.TokenFor(route[0]) is not { } token)
         {
-            // The rules may have changed since the first request with this key, whose answer is the answer.
-            return await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null
-                ? Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it.")
-                : await idempotency.RecallAsync(request, ct);
+            return await RecallOrAsync(
+                request, Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it."), ct);
         }
 
         var intent = Plan(request, input, id, route[0], token, amount, now);
@@ -143,22 +144,16 @@ public sealed class CreateCharge(
 
         // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
         var attempt = intent.Attempt;
-        CrashPoints.Reached(CrashPoints.IntentCommitted, PaymentOperation.Charge);
+        PaymentSteps.Reached(PaymentSteps.IntentCommitted, PaymentOperation.Charge);
         try
         {
             for (var step = 1; ; step++)
             {
                 var answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = attempt }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
-                CrashPoints.Reached(CrashPoints.Answered, PaymentOperation.Charge);
-                if (Mutations.Active(Mutations.RetryUnknown) && answer.Result is PaymentResult.Unknown)
-                {
-                    var other = attempt with { Id = PrefixedId.New<AttemptId>(time.GetUtcNow()) };
-                    answer = await providers.Get(attempt.Provider).SendAsync((intent with { Attempt = other }).ToPaymentRequest(input.ReturnUrl, token), CancellationToken.None);
-                }
-
+                PaymentSteps.Reached(PaymentSteps.Answered, PaymentOperation.Charge);
                 var next = step < route.Count && Route.MayGoOn(answer) ? Next(attempt, route[step], input.TokenFor(route[step])!, time.GetUtcNow()) : null;
                 var outcome = await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None, next, step == 1 ? new WrittenIntent(intent, recorded.PayoutDelayDays) : null);
-                CrashPoints.Reached(CrashPoints.OutcomeCommitted, PaymentOperation.Charge);
+                PaymentSteps.Reached(PaymentSteps.OutcomeCommitted, PaymentOperation.Charge);
                 if (outcome.Started is not { } started)
                     return outcome.Response ?? throw new InvalidOperationException($"The attempt {attempt.Id} was recorded without an answer.");
                 (attempt, token) = (started.Attempt, started.Token);
@@ -172,6 +167,10 @@ public sealed class CreateCharge(
             return IdempotencyStore.Unrecorded();
         }
     }
+
+    /// <summary>Settings and rules may have changed since the first request with this key, whose answer is the answer.</summary>
+    private async Task<Result<StoredResponse>> RecallOrAsync(IdempotentRequest request, Refusal refusal, CancellationToken ct) =>
+        await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null ? refusal : await idempotency.RecallAsync(request, ct);
 
     /// <summary>Another try at another provider, under a reference of its own.</summary>
     private static NextAttempt Next(Attempt before, string provider, string token, DateTimeOffset now)
@@ -225,7 +224,7 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
         // Whoever hears of the attempt has to find its charge.
         if (intents.FirstOrDefault(i => i.Attempt.Id != AttemptId.FirstOf(i.Charge.Id)) is { } strange)
             throw new ArgumentException($"{strange.Attempt.Id} is not the first attempt of {strange.Charge.Id}.", nameof(intents));
-        CrashPoints.Reached(CrashPoints.IntentWritten, PaymentOperation.Charge);
+        PaymentSteps.Reached(PaymentSteps.IntentWritten, PaymentOperation.Charge);
         await using var command = new NpgsqlCommand(ChargeSql.InsertIntents, connection)
         {
             Parameters =

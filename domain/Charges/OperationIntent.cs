@@ -4,6 +4,7 @@ using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 using Payments.Domain.Providers;
 using Payments.Domain.Refunds;
 
@@ -28,6 +29,11 @@ public sealed record OperationIntent(
 
     /// <summary>Of a refund that a rule makes to prevent a chargeback: once there is one, it is pointless and would pay twice.</summary>
     public bool BeforeChargebackOnly { get; init; }
+
+    /// <summary>
+    /// Somebody made it at the provider, and it is done there: it is recorded as it is, whatever disputes hold of the charge.
+    /// </summary>
+    public bool MadeElsewhere { get; init; }
 
     /// <summary>What disputes hold of the charge, read under its lock; null where it has no chargeback.</summary>
     internal Money? Disputed { get; init; }
@@ -84,7 +90,8 @@ internal static class OperationIntents
         }
 
         await WriteAsync(connection, transaction, begun, refused, ct);
-        CrashPoints.Reached(CrashPoints.IntentWritten, [.. begun.Select(b => b.Intent.Operation)]);
+        if (PaymentSteps.IsObserved(PaymentSteps.IntentWritten))
+            PaymentSteps.Reached(PaymentSteps.IntentWritten, new PaymentStep([.. begun.Select(b => b.Intent.Operation)]) { Transaction = transaction });
         return starts;
     }
 
@@ -240,6 +247,7 @@ internal static class OperationIntents
             Columns.Of(attempts, a => a.CreatedAt, NpgsqlDbType.TimestampTz),
             Columns.Of(attempts, a => a.Released.MinorUnits, NpgsqlDbType.Bigint),
             Columns.Of(attempts, a => a.IsExpiry, NpgsqlDbType.Boolean),
+            Columns.Of(attempts, a => a.MadeElsewhere, NpgsqlDbType.Boolean),
         },
     };
 
@@ -255,6 +263,7 @@ internal static class OperationIntents
             Columns.Of(refunds, r => r.Reason is { } reason ? DbText.Of(reason) : null, NpgsqlDbType.Text),
             Columns.Of(refunds, r => r.MetadataJson, NpgsqlDbType.Text),
             Columns.Of(refunds, r => r.CreatedAt, NpgsqlDbType.TimestampTz),
+            Columns.Of(refunds, r => r.MadeElsewhere, NpgsqlDbType.Boolean),
         },
     };
 }

@@ -51,7 +51,7 @@ public static class OperationRules
 
         // What a chargeback took is with the cardholder's bank already: refunding it would pay it twice.
         var rest = charge.Refundable;
-        if (intent.Disputed is { IsPositive: true } disputed && rest.IsPositive)
+        if (intent is { MadeElsewhere: false, Disputed: { IsPositive: true } disputed } && rest.IsPositive)
         {
             rest = disputed < rest ? rest - disputed : Money.Zero(charge.Currency);
             if (rest.IsZero)
@@ -61,7 +61,11 @@ public static class OperationRules
         if (!Amount(charge, intent, rest, "refunded").TryGet(out var take, out var refusal))
             return refusal;
         var refund = new Refund(
-            charge.Merchant, intent.Refund!.Value, charge.Id, RefundStatus.Pending, take, intent.Reason, null, null, intent.MetadataJson, intent.Now, intent.Now);
+            charge.Merchant, intent.Refund!.Value, charge.Id, RefundStatus.Pending, take, intent.Reason, null, null, intent.MetadataJson,
+            intent.Now, intent.Now)
+        {
+            MadeElsewhere = intent.MadeElsewhere,
+        };
         return new ChargeState(charge with { Refunding = charge.Refunding + take, UpdatedAt = intent.Now }, Attempt(charge, intent, take), refund);
     }
 
@@ -89,5 +93,6 @@ public static class OperationRules
         intent.Now + ChargeRules.FirstCheck, intent.Now, null)
     {
         IsExpiry = intent.IsExpiry,
+        MadeElsewhere = intent.MadeElsewhere,
     };
 }

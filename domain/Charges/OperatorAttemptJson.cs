@@ -11,6 +11,7 @@ namespace Payments.Domain.Charges;
 /// <param name="NextCheckAt">When the provider is asked next; null once the attempt is settled.</param>
 /// <param name="OverdueAt">When people were told that it is still open.</param>
 /// <param name="Contradictions">Of one attempt: what the provider reported against what is settled.</param>
+/// <param name="MadeElsewhere">True where somebody made it at the provider; left out otherwise.</param>
 public sealed record OperatorAttemptResource(
     string Id,
     string Object,
@@ -30,12 +31,13 @@ public sealed record OperatorAttemptResource(
     DateTimeOffset? OverdueAt,
     DateTimeOffset CreatedAt,
     DateTimeOffset? FinishedAt,
-    IReadOnlyList<ContradictionResource>? Contradictions = null)
+    IReadOnlyList<ContradictionResource>? Contradictions = null,
+    bool? MadeElsewhere = null)
 {
     public static OperatorAttemptResource Of(Attempt attempt) => new(
         attempt.Id.ToString(), "attempt", attempt.Reference.ToString(), attempt.Merchant.ToString(), attempt.Charge.ToString(), attempt.Refund?.ToString(), DbText.Of(attempt.Operation),
         DbText.Of(attempt.Status), attempt.Provider, attempt.Amount.MinorUnits, attempt.Amount.Currency.Code, attempt.ProviderReference, DeclineResource.Of(attempt.Decline), attempt.Checks,
-        attempt.NextCheckAt, attempt.OverdueAt, attempt.CreatedAt, attempt.FinishedAt);
+        attempt.NextCheckAt, attempt.OverdueAt, attempt.CreatedAt, attempt.FinishedAt, MadeElsewhere: attempt.MadeElsewhere ? true : null);
 
     public static string Text(Attempt attempt) => JsonSerializer.Serialize(Of(attempt), OperatorAttemptJson.Default.OperatorAttemptResource);
 }

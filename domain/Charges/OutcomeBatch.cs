@@ -162,6 +162,9 @@ internal sealed class OutcomeBatch
         return new AttemptOutcome(Found: true, Changed: true, Charge: tried) { Operation = after.Attempt.Operation, Started = next };
     }
 
+    /// <summary>What the batch posts to the ledger.</summary>
+    public IList<Journal> Journals => _journals;
+
     /// <summary>Whether something waits in the outbox to be sent.</summary>
     public bool Announced { get; private set; }
 
@@ -180,14 +183,6 @@ internal sealed class OutcomeBatch
         var attempts = _changedAttempts.Where(reference => !_unread.ContainsKey(reference)).Select(reference => _attempts[reference].Attempt).ToList();
         var firstAttempts = _changedAttempts.Where(_unread.ContainsKey).Select(reference => _attempts[reference].Attempt).ToList();
         var refunds = _changedAttempts.Select(reference => _attempts[reference].Refund).OfType<Refund>().ToList();
-        var apart = Mutations.Active(Mutations.PostBeforeCommit);
-        if (apart && _journals.Count > 0)
-        {
-            Check(await ledger.PostAsync(connection, transaction, _journals, now, ct));
-            await using var early = new NpgsqlCommand("COMMIT; BEGIN", connection, transaction);
-            await early.ExecuteNonQueryAsync(ct);
-        }
-
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (!_isKept)
             batch.BatchCommands.Add(new(KeptPlans.Use));
@@ -200,12 +195,12 @@ internal sealed class OutcomeBatch
             batch.BatchCommands.Add(UpdateRefunds(refunds));
 
         // Charges first, then the accounts: everybody's order.
-        var post = apart ? null : await ledger.TryPrepareAsync(_journals, now, ct, allNew: _unread.Count == _attempts.Count);
+        var post = await ledger.TryPrepareAsync(_journals, now, ct, allNew: _unread.Count == _attempts.Count);
         if (post is not null)
         {
             batch.BatchCommands.Add(post);
         }
-        else if (!apart && _journals.Count > 0)
+        else if (_journals.Count > 0)
         {
             await batch.ExecuteNonQueryAsync(ct);
             batch.BatchCommands.Clear();

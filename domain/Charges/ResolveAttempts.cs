@@ -36,7 +36,9 @@ public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes
     /// <summary>Asks the provider about one attempt, and records what it says.</summary>
     internal async Task<AttemptOutcome> ResolveAsync(Charge charge, Attempt attempt, CancellationToken ct)
     {
-        var found = await providers.Get(attempt.Provider).FindAsync(ChargeIntent.ToPaymentRequest(charge, attempt), ct);
+        // What was made elsewhere bears no reference of ours: the provider would say that it has never heard of it.
+        var found = attempt.MadeElsewhere ? PaymentAnswer.Unknown("It was made elsewhere; the provider's event will tell.")
+            : await providers.Get(attempt.Provider).FindAsync(ChargeIntent.ToPaymentRequest(charge, attempt), ct);
         var answer = found ?? (time.GetUtcNow() - attempt.CreatedAt >= ChargeRules.NeverArrived
             ? PaymentAnswer.NotSent("The provider has never heard of it.")
             : PaymentAnswer.Unknown("The provider has not heard of it yet."));

@@ -20,8 +20,9 @@ public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtP
 
     /// <summary>
     /// What must stand in the ledger for a dispute in this state. Warnings hold nothing; an open dispute holds its amount; a verdict gives
-    /// back or takes. A dispute in the charge's currency takes its own amount, even above the charge. In another currency the merchant bears
-    /// what the processor says it took in the charge's currency, and otherwise the captured amount: the difference is an exchange result.
+    /// back or takes. The merchant bears what the processor says it took in the charge's currency. Where it does not say, a dispute in
+    /// the charge's currency takes its own amount, even above the charge, and one in another currency the captured amount: the difference
+    /// is an exchange result.
     /// </summary>
     /// <param name="chargeAmount">What was captured, in the charge's currency.</param>
     public static DisputePosition Target(DisputeState state, Money chargeAmount, DisputeFees fees)
@@ -45,12 +46,12 @@ public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtP
 
     private static Money MerchantShare(DisputeState state, Money chargeAmount)
     {
-        if (state.Amount.Currency == chargeAmount.Currency)
+        if (state.MerchantAmount is { } said && said.Currency == chargeAmount.Currency)
         {
-            return state.Amount;
+            return said;
         }
 
-        return state.MerchantAmount is { } said && said.Currency == chargeAmount.Currency ? said : chargeAmount;
+        return state.Amount.Currency == chargeAmount.Currency ? state.Amount : chargeAmount;
     }
 
     private static Money Fees(DisputeState state, Currency currency, DisputeFees fees)

@@ -11,7 +11,8 @@ namespace Payments.Domain.Disputes;
 /// <param name="ChargeReference">The processor's reference of the payment. An update without one is applied if the dispute is already known.</param>
 /// <param name="Amount">What is disputed, in the dispute's currency. Our own commands give none.</param>
 /// <param name="Returned">With <see cref="DisputeStatus.Won"/>: the part given back, in the dispute's currency; null means all of it.</param>
-/// <param name="MerchantAmount">What the processor takes in the charge's currency, where it says so and the dispute's currency is another.</param>
+/// <param name="MerchantAmount">What the processor takes of its account, where it says so and that is not the disputed amount itself. It
+/// counts where it is in the charge's currency.</param>
 /// <param name="Reason">The provider's reason in neutral words, where it gives one; it precedes the one derived from the code.</param>
 /// <param name="OccurredAt">UTC, when it happened at the provider.</param>
 /// <param name="SourceReference">The event's id, the file and line, or the key of the caller.</param>

@@ -5,6 +5,9 @@ public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
 {
     public static string Prefix => "mer_";
 
+    /// <summary>No merchant: events of the platform itself are kept under it.</summary>
+    public static MerchantId Platform => new(Guid.Empty);
+
     /// <summary>
     /// Which of the <see cref="Buckets"/> the merchant falls in. Rows of the ledger and stripes of the platform's accounts follow
     /// the bucket, so that a journal of one merchant never spans two shards.

@@ -2,7 +2,6 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
-using Payments.Domain.Database;
 
 namespace Payments.Domain.Messaging;
 
@@ -70,12 +69,6 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         foreach (var queue in rows.GroupBy(row => row.Queue))
         {
             Row[] batch = [.. queue];
-            if (Mutations.Active(Mutations.LoseOutbox) && batch[0].Position % 16 == 0)
-            {
-                sent.Add(batch[0]);
-                batch = batch[1..];
-            }
-
             var errors = await sender.SendAsync(queue.Key, [.. batch.Select(row => row.Envelope)], ct);
             for (var i = 0; i < batch.Length; i++)
             {

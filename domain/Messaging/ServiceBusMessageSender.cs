@@ -7,7 +7,7 @@ namespace Payments.Domain.Messaging;
 /// Sends to Service Bus queues in batches. The message id is the outbox's, so that a queue with duplicate detection drops what is
 /// sent again after a crash between sending and marking.
 /// </summary>
-public sealed class ServiceBusMessageSender(ServiceBusClient client, TimeProvider time) : IMessageSender, IAsyncDisposable
+public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageSender, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<ServiceBusSender>> _senders = new(StringComparer.Ordinal);
 
@@ -52,7 +52,7 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client, TimeProvide
             await sender.Value.DisposeAsync();
     }
 
-    private ServiceBusMessage Message(MessageEnvelope envelope)
+    private static ServiceBusMessage Message(MessageEnvelope envelope)
     {
         var message = new ServiceBusMessage(envelope.ToUtf8())
         {
@@ -62,9 +62,7 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client, TimeProvide
         };
         if (envelope.OrderKey is not null)
             message.SessionId = envelope.OrderKey;
-        var (notBefore, now) = (envelope.NotBefore, time.GetUtcNow());
-        DrivenTime.ForBroker(ref notBefore, ref now);
-        if (notBefore is { } until)
+        if (envelope.NotBefore is { } until)
             message.ScheduledEnqueueTime = until;
         if (envelope.Traceparent is not null)
             message.ApplicationProperties["Diagnostic-Id"] = envelope.Traceparent;

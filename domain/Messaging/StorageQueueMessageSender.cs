@@ -31,9 +31,7 @@ public sealed class StorageQueueMessageSender(QueueServiceClient service, TimePr
         var text = Convert.ToBase64String(message.ToUtf8().Span);
         var forever = TimeSpan.FromSeconds(-1);
         // Whole seconds, and a queue hides a message for seven days at most: retries are far below that, and all longer delays are the outbox's.
-        var (notBefore, now) = (message.NotBefore, time.GetUtcNow());
-        DrivenTime.ForBroker(ref notBefore, ref now);
-        TimeSpan? hidden = notBefore - now is { } wait && wait > TimeSpan.Zero ? TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds)) : null;
+        TimeSpan? hidden = message.NotBefore - time.GetUtcNow() is { } wait && wait > TimeSpan.Zero ? TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds)) : null;
         try
         {
             await client.SendMessageAsync(text, hidden, timeToLive: forever, ct);

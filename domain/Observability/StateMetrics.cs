@@ -35,6 +35,7 @@ public sealed class StateMetrics : IDisposable
         Gauge("payments.payout_runs.amount", "{minor_unit}", "What the newest payout run of a currency pays", state => state.Runs.Select(r => Measure(r.Amount, ("currency", r.Currency))));
         Gauge("payments.payout_runs.payouts", "{payout}", "How many payouts the newest run of a currency made", state => state.Runs.Select(r => Measure(r.Payouts, ("currency", r.Currency))));
         Gauge("payments.payout_runs.refused", "{merchant}", "Merchants whom the newest run of a currency could not pay", state => state.Runs.Select(r => Measure(r.Refused, ("currency", r.Currency))));
+        Gauge("payments.bank_items.unmatched", "{item}", "What banks said that was not applied, and files that were rejected, not acknowledged", state => state.BankItems.Select(b => Measure(b.Count, ("reason", b.Reason))));
         Age("payments.payout_runs.oldest", "How long the oldest run has not reached the bank", (state, now) => state.OpenRun is { } since ? [Measure(now, since)] : []);
         Gauge("payments.ledger.unreconciled", "{minor_unit}", "What processors owe and have not settled, and what nobody has explained", state => state.Unreconciled.Select(u => Measure(u.Amount, ("account", u.Account), ("currency", u.Currency))));
         Age("payments.ledger.unsealed", "How long the oldest posting has not been sealed", (state, now) => state.Unsealed is { } since ? [Measure(now, since)] : []);
@@ -56,6 +57,7 @@ public sealed class StateMetrics : IDisposable
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.OpenPayoutRun));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Unreconciled));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.Unsealed));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(StateSql.UnmatchedBankItems));
         await using var rows = await batch.ExecuteReaderAsync(ct);
         await rows.NextResultAsync(ct);
         var attempts = await ReadAsync(r => new OpenAttempts(r.GetString(0), r.GetString(1), r.GetInt64(2), At(r, 3)!.Value));
@@ -67,7 +69,8 @@ public sealed class StateMetrics : IDisposable
         var openRun = (await ReadAsync(r => At(r, 0))).FirstOrDefault();
         var unreconciled = await ReadAsync(r => new UnreconciledAmount(r.GetString(0), r.GetString(1), r.GetInt64(2)));
         var unsealed = (await ReadAsync(r => At(r, 0))).FirstOrDefault();
-        Volatile.Write(ref _state, new State(_time.GetTimestamp(), attempts, disputes, unmatched, providerEvents, deadLetters, runs, openRun, unreconciled, unsealed));
+        var bankItems = await ReadAsync(r => new UnmatchedBankItems(r.GetString(0), r.GetInt64(1)));
+        Volatile.Write(ref _state, new State(_time.GetTimestamp(), attempts, disputes, unmatched, providerEvents, deadLetters, runs, openRun, unreconciled, unsealed, bankItems));
 
         async Task<List<T>> ReadAsync<T>(Func<NpgsqlDataReader, T> read)
         {
@@ -131,9 +134,12 @@ public sealed class StateMetrics : IDisposable
 
     private sealed record NewestRun(string Currency, long Amount, long Payouts, long Refused);
 
+    private sealed record UnmatchedBankItems(string Reason, long Count);
+
     private sealed record UnreconciledAmount(string Account, string Currency, long Amount);
 
     private sealed record State(
         long ReadAt, IReadOnlyList<OpenAttempts> Attempts, IReadOnlyList<DueDisputes> Disputes, IReadOnlyList<UnmatchedUpdates> Unmatched, IReadOnlyList<OpenEvents> ProviderEvents,
-        IReadOnlyList<WaitingLetters> DeadLetters, IReadOnlyList<NewestRun> Runs, DateTimeOffset? OpenRun, IReadOnlyList<UnreconciledAmount> Unreconciled, DateTimeOffset? Unsealed);
+        IReadOnlyList<WaitingLetters> DeadLetters, IReadOnlyList<NewestRun> Runs, DateTimeOffset? OpenRun, IReadOnlyList<UnreconciledAmount> Unreconciled, DateTimeOffset? Unsealed,
+        IReadOnlyList<UnmatchedBankItems> BankItems);
 }

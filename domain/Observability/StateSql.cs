@@ -44,6 +44,8 @@ internal static class StateSql
 
     public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted'";
 
+    public const string UnmatchedBankItems = "SELECT reason, count(*) FROM payments.unmatched_bank_items WHERE acknowledged_at IS NULL GROUP BY reason";
+
     /// <summary>What processors owe and have not settled, and what nobody has explained: each account over its stripes.</summary>
     public const string Unreconciled =
         """

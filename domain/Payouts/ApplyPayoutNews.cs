@@ -20,7 +20,8 @@ public sealed class ApplyPayoutNews(NpgsqlDataSource dataSource, PayoutResults r
         return effects[0] switch
         {
             PayoutWordEffect.Applied => new ApplyResult(ApplyOutcome.Applied),
-            PayoutWordEffect.NothingNew => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is past {word.Said} already."),
+            PayoutWordEffect.Held => new ApplyResult(ApplyOutcome.Applied),
+            PayoutWordEffect.NothingNew or PayoutWordEffect.Contradicts => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is past {word.Said} already."),
             PayoutWordEffect.UnknownPayout => new ApplyResult(ApplyOutcome.Waiting, $"There is no {word.Payout}."),
             PayoutWordEffect.AmountDiffers => new ApplyResult(ApplyOutcome.Failed, $"{word.Payout} is not of {word.Amount}."),
         };

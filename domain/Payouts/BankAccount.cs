@@ -1,20 +1,35 @@
+using System.Text.Json;
 using Npgsql;
 using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant's bank account and whether it may be used.</summary>
-public sealed record BankAccount(BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom)
+/// <param name="Payee">What the bank answered about the holder; null where nobody asked.</param>
+/// <param name="InstantReachable">Whether instant payments reach it; null where nobody knows.</param>
+/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change.</param>
+public sealed record BankAccount(
+    BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom,
+    PayeeCheck? Payee = null, bool? InstantReachable = null, BankAccountId? Corrects = null, string? CorrectionCode = null)
 {
     internal static BankAccount Read(NpgsqlDataReader row, int at) => new(
         new BankAccountId(row.GetGuid(at)),
         BankAccountDetails.Stored(
             DbText.Parse<BankAccountKind>(row.GetString(at + 1)), row.GetString(at + 2), Text(row, at + 3), Text(row, at + 4), Text(row, at + 5), Text(row, at + 6),
-            row.IsDBNull(at + 7) ? default : DbText.Parse<UsAccountType>(row.GetString(at + 7))),
+            row.IsDBNull(at + 7) ? default : DbText.Parse<UsAccountType>(row.GetString(at + 7)), Address(row, at + 12)),
         DbText.Parse<BankAccountState>(row.GetString(at + 8)),
         Text(row, at + 9),
         row.GetBoolean(at + 10),
-        row.GetFieldValue<DateTimeOffset>(at + 11));
+        row.GetFieldValue<DateTimeOffset>(at + 11),
+        row.IsDBNull(at + 13) ? null
+            : new PayeeCheck(DbText.Parse<PayeeResult>(row.GetString(at + 13)), row.GetFieldValue<DateTimeOffset>(at + 14),
+                Text(row, at + 15), row.GetBoolean(at + 16)),
+        row.IsDBNull(at + 17) ? null : row.GetBoolean(at + 17),
+        row.IsDBNull(at + 18) ? null : new BankAccountId(row.GetGuid(at + 18)),
+        Text(row, at + 19));
+
+    internal static PostalAddress? Address(NpgsqlDataReader row, int at) =>
+        row.IsDBNull(at) ? null : JsonSerializer.Deserialize(row.GetString(at), PayoutJson.Default.PostalAddress);
 
     private static string? Text(NpgsqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 }

@@ -50,6 +50,15 @@ public sealed record BankAccountDetails
 
     public UsAccountType AccountType { get; private init; }
 
+    /// <summary>The holder's address; null where none was given.</summary>
+    public PostalAddress? Address { get; init; }
+
+    /// <summary>The number that money is sent to: two details with the same one are the same account.</summary>
+    public string Number => Iban ?? $"{RoutingNumber}/{AccountNumber}";
+
+    /// <summary>The country of the IBAN; null for a US account.</summary>
+    public string? Country => Iban?[..2];
+
     /// <summary>The last four characters, which is all of the number that responses and events show.</summary>
     public string Last4 => (Iban ?? AccountNumber!)[^4..];
 
@@ -68,7 +77,7 @@ public sealed record BankAccountDetails
             return false;
         }
 
-        var code = string.IsNullOrWhiteSpace(bic) ? null : bic.Trim().ToUpperInvariant();
+        var code = bic is not null && PastedText.WithoutBlanks(bic) is { Length: > 0 } given ? given.ToUpperInvariant() : null;
         if (code is not null && !IsBic(code))
         {
             problem = BankAccountProblem.BicInvalid;
@@ -88,6 +97,8 @@ public sealed record BankAccountDetails
         out BankAccountProblem? problem)
     {
         details = null;
+        routingNumber = routingNumber is null ? null : PastedText.WithoutBlanks(routingNumber);
+        accountNumber = accountNumber is null ? null : PastedText.WithoutBlanks(accountNumber);
         problem = HolderProblem(holderName)
             ?? (!AbaRoutingNumber.IsValid(routingNumber) ? BankAccountProblem.RoutingNumberInvalid
                 : !IsUsAccountNumber(accountNumber) ? BankAccountProblem.AccountNumberInvalid
@@ -108,13 +119,16 @@ public sealed record BankAccountDetails
 
     /// <summary>Details that were checked when they were stored.</summary>
     internal static BankAccountDetails Stored(
-        BankAccountKind kind, string holderName, string? iban, string? bic, string? routingNumber, string? accountNumber, UsAccountType type) => new(kind, holderName)
+        BankAccountKind kind, string holderName, string? iban, string? bic, string? routingNumber, string? accountNumber,
+            UsAccountType type,
+        PostalAddress? address = null) => new(kind, holderName)
         {
             Iban = iban,
             Bic = bic,
             RoutingNumber = routingNumber,
             AccountNumber = accountNumber,
             AccountType = type,
+            Address = address,
         };
 
     /// <summary>Whether a payout in the currency can be sent to such an account.</summary>

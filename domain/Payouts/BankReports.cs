@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 using Payments.Domain.Payouts.BankFiles;
@@ -11,16 +10,22 @@ namespace Payments.Domain.Payouts;
 
 /// <param name="Results">Payments the report speaks of.</param>
 /// <param name="Applied">Those that changed a payout.</param>
-/// <param name="Unmatched">Those that match no payout, or one of another amount: somebody has to look.</param>
+/// <param name="Unmatched">What names a payout, a file or an account of ours and cannot be applied: each is kept, and a person has to
+/// look.</param>
 public sealed record BankReportSummary(string Id, int Results, int Applied, int Unmatched, bool Repeated);
 
 /// <summary>
-/// Applies what banks report in files: payment status, statements, NACHA returns. A file is applied once by its content, and each of its lines
-/// changes a payout at most once, so a crash in the middle, a repeat or another file that says the same change nothing twice.
+/// Applies what banks report in files: payment status, statements, NACHA returns and notifications of change. A file is applied once by
+/// its content, and each of its lines changes a payout at most once, so a crash in the middle, a repeat or another file that says the same
+/// change nothing twice. What cannot be applied is kept as unmatched, with the report or with its rejection.
 /// </summary>
-public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults results, OutboxSignal signal, TimeProvider time, ILogger<BankReports> logger)
+public sealed class BankReports(
+    NpgsqlDataSource dataSource, PayoutResults results, UnmatchedBankItems items, PayoutsOptions options, OutboxSignal signal,
+    TimeProvider time, ILogger<BankReports> logger)
 {
     private const int Chunk = 1_000;
+
+    private readonly BankReportMatching _matching = new(dataSource, options);
 
     /// <exception cref="BankFileException">The file cannot be trusted; nothing of it was applied.</exception>
     public async Task<BankReportSummary> ApplyAsync(string name, Stream content, CancellationToken ct)
@@ -35,43 +40,118 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         }
 
         buffer.Position = 0;
-        var report = await BankReportReader.ReadAsync(buffer, ct);
-        var (words, unmatched) = await MatchAsync(report.Results, ct);
-        var (applied, count) = (0, report.Results.Count);
-        foreach (var chunk in words.Chunk(Chunk))
+        BankReport report;
+        try
         {
-            var effects = await ApplyAsync(chunk, ct);
-            applied += effects.Count(e => e == PayoutWordEffect.Applied);
-            unmatched += effects.Count(e => e is PayoutWordEffect.UnknownPayout or PayoutWordEffect.AmountDiffers);
+            report = await BankReportReader.ReadAsync(buffer, OwnAccounts(), ct);
+        }
+        catch (BankFileException e)
+        {
+            PayoutLog.ReportRejected(logger, name, e.Message);
+            await items.RejectAsync(hash, name, e.Message, ct);
+            signal.Set();
+            throw;
         }
 
+        var matched = await _matching.MatchAsync(report, ct);
+        var unmatched = matched.Unmatched;
+        var (applied, count) = (0, matched.Count);
+        foreach (var chunk in matched.Words.Chunk(Chunk))
+        {
+            var effects = await ApplyAsync([.. chunk.Select(c => c.Word)], ct);
+            applied += effects.Count(e => e is PayoutWordEffect.Applied or PayoutWordEffect.Held);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                if (Unmatched(effects[i], chunk[i].Result, chunk[i].Word) is { } item)
+                {
+                    unmatched.Add(item);
+                }
+            }
+        }
+
+        foreach (var (merchant, payout, correction) in matched.Corrections)
+        {
+            var result = await ApplyAsync(merchant, payout, correction, ct);
+            switch (result.Effect)
+            {
+                case CorrectionEffect.Applied:
+                    PayoutLog.AccountCorrected(logger, payout, merchant, correction.Code, result.Account!.Value);
+                    applied++;
+                    break;
+                case CorrectionEffect.NothingNew:
+                    break;
+                case CorrectionEffect.Unmatched:
+                    unmatched.Add(UnmatchedWord.Of(correction, UnmatchedReason.CorrectionNotApplied, result.Reason!) with
+                    {
+                        Payout = payout,
+                        Merchant = merchant,
+                    });
+                    break;
+            }
+        }
+
+        // A payout that the bank rejected, then booked and gave back in one statement is where it was.
+        var returned = report.Results.Where(r => r.Said == PayoutStatus.Returned).Select(r => r.Payout).ToHashSet();
+        unmatched.RemoveAll(u =>
+            u is { Reason: UnmatchedReason.StatusContradicts, Said: PayoutStatus.Paid, Payout: { } payout } && returned.Contains(payout));
         foreach (var file in report.Files)
         {
-            var (fileApplied, fileCount) = await ApplyAsync(file, ct);
+            var (fileApplied, fileCount, item) = await ApplyAsync(file, ct);
             applied += fileApplied;
             count += fileCount;
-            unmatched += fileCount == 0 ? 1 : 0;
+            if (item is not null)
+            {
+                unmatched.Add(item);
+            }
+        }
+
+        foreach (var item in unmatched)
+        {
+            PayoutLog.Unmatched(logger, name, DbText.Of(item.Reason), item.Reference, item.Detail);
         }
 
         await KeepAsync(hash, name, report.Id, count, applied, unmatched, ct);
         signal.Set();
-        PayoutLog.ReportApplied(logger, name, count, applied, unmatched);
-        return new BankReportSummary(report.Id, count, applied, unmatched, Repeated: false);
+        PayoutLog.ReportApplied(logger, name, count, applied, unmatched.Count);
+        return new BankReportSummary(report.Id, count, applied, unmatched.Count, Repeated: false);
     }
 
-    /// <summary>What a bank says of a whole file holds for each of its payouts.</summary>
-    private async Task<(int Applied, int Count)> ApplyAsync(BankFileResult said, CancellationToken ct)
+    private List<string> OwnAccounts() =>
+        [.. options.StatementAccounts.Append(options.OriginatorIban ?? "").Where(account => !string.IsNullOrWhiteSpace(account))];
+
+    private static UnmatchedWord? Unmatched(PayoutWordEffect effect, BankResult said, PayoutWord word) => effect switch
+    {
+        PayoutWordEffect.Applied or PayoutWordEffect.NothingNew => null,
+        PayoutWordEffect.UnknownPayout => UnmatchedWord.Of(said, UnmatchedReason.UnknownPayout, "There is no such payout."),
+        PayoutWordEffect.AmountDiffers => UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, "The payout is of another amount."),
+        PayoutWordEffect.Contradicts => UnmatchedWord.Of(
+            said, UnmatchedReason.StatusContradicts, "The payout had failed or was canceled before, and its money was given back."),
+        PayoutWordEffect.Held => UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the payout."),
+    } is { } item ? item with { Payout = word.Payout, Merchant = word.Merchant } : null;
+
+    /// <summary>What a bank says of a whole file holds for each of its payouts that the report does not name otherwise.</summary>
+    private async Task<(int Applied, int Count, UnmatchedWord? Item)> ApplyAsync(BankFileResult said, CancellationToken ct)
     {
         if (await FileAsync(said.File, ct) is not { } file)
         {
-            PayoutLog.UnknownPayout(logger, $"file {said.File:N}");
-            return (0, 0);
+            return (0, 0, UnmatchedWord.Of(said, UnmatchedReason.UnknownFile, "There is no such file."));
         }
 
-        if (said.Amount is { } amount && amount.MinorUnits != file.Amount)
+        // What the bank refused before is not in what it books.
+        var (failed, failedAmount) = await FailedAsync(file, ct);
+        var withoutFailed = said.Amount is not null;
+        if (said.Amount is { } amount && !Is(said, amount, new Money(file.Amount - failedAmount, file.Currency)))
         {
-            PayoutLog.FileAmountDiffers(logger, file.Name, amount, file.Amount);
-            return (0, 0);
+            return (0, 0, UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, string.Create(
+                CultureInfo.InvariantCulture,
+                $"File {file.Name} has {file.Payouts} payouts of {file.Amount} minor units, {failed} of {failedAmount} failed.")));
+        }
+
+        if ((said.Count is { } counted && counted != file.Payouts && !(withoutFailed && counted == file.Payouts - failed))
+            || (said.ControlSum is { } sum && new IsoAmount(sum, file.Currency.Code).ToMoney()?.MinorUnits != file.Amount))
+        {
+            return (0, 0, UnmatchedWord.Of(
+                said, UnmatchedReason.DetailsDoNotAddUp, $"The bank speaks of another number or sum of payments than file {file.Name} has."));
         }
 
         var (applied, count) = (0, 0);
@@ -79,6 +159,7 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         while (true)
         {
             var words = new List<PayoutWord>(Chunk);
+            var read = 0;
             await using (var command = dataSource.CreateCommand(PayoutFileSql.Members))
             {
                 command.Parameters.Add(new() { Value = file.Run.Value });
@@ -89,23 +170,51 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
                 await using var reader = await command.ExecuteReaderAsync(ct);
                 while (await reader.ReadAsync(ct))
                 {
-                    words.Add(new PayoutWord(new MerchantId(reader.GetGuid(0)), new PayoutId(reader.GetGuid(1)), said.Said, said.Code, said.Text));
-                    entry = reader.GetInt16(2);
+                    read++;
+                    (cursor, entry) = (reader.GetGuid(0), reader.GetInt16(2));
+                    var payout = new PayoutId(reader.GetGuid(1));
+                    if (!said.Except.Contains(payout) && !(withoutFailed && reader.GetString(3) == DbText.Of(PayoutStatus.Failed)))
+                    {
+                        words.Add(new PayoutWord(new MerchantId(cursor), payout, said.Said, said.Code, said.Text) { Held = said.Held });
+                    }
                 }
             }
 
-            if (words.Count == 0)
+            if (read == 0)
             {
-                return (applied, count);
+                break;
             }
 
-            applied += (await ApplyAsync(words, ct)).Count(e => e == PayoutWordEffect.Applied);
+            var effects = await ApplyAsync(words, ct);
+            applied += effects.Count(e => e is PayoutWordEffect.Applied or PayoutWordEffect.Held);
             count += words.Count;
-            cursor = words[^1].Merchant.Value;
         }
+
+        if (said.Held)
+        {
+            return (applied, count,
+                applied == 0 ? null : UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the file."));
+        }
+
+        await UnmatchedBankItems.EndHoldAsync(dataSource, said.File, time.GetUtcNow(), ct);
+        return (applied, count, null);
     }
 
-    private async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(IReadOnlyList<PayoutWord> words, CancellationToken ct)
+    private static bool Is(BankFileResult said, Money amount, Money expected) =>
+        amount.Currency == expected.Currency
+        && (amount == expected
+            || amount.MinorUnits - (said.Said == PayoutStatus.Returned ? -said.Charges : said.Charges) == expected.MinorUnits);
+
+    private async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(List<PayoutWord> words, CancellationToken ct) =>
+        words.Count == 0
+            ? []
+            : await CommitAsync((connection, transaction) => results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct), ct);
+
+    private Task<CorrectionResult> ApplyAsync(MerchantId merchant, PayoutId payout, BankCorrection correction, CancellationToken ct) =>
+        CommitAsync((connection, transaction) =>
+            AccountCorrections.ApplyAsync(connection, transaction, merchant, payout, correction, time.GetUtcNow(), ct), ct);
+
+    private async Task<T> CommitAsync<T>(Func<NpgsqlConnection, NpgsqlTransaction, Task<T>> work, CancellationToken ct)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -113,9 +222,9 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
             {
                 await using var connection = await dataSource.OpenConnectionAsync(ct);
                 await using var transaction = await connection.BeginTransactionAsync(ct);
-                var effects = await results.ApplyAsync(connection, transaction, words, time.GetUtcNow(), ct);
+                var done = await work(connection, transaction);
                 await transaction.CommitAsync(ct);
-                return effects;
+                return done;
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
@@ -124,68 +233,16 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         }
     }
 
-    private async Task<(List<PayoutWord> Words, int Unmatched)> MatchAsync(IReadOnlyList<BankResult> said, CancellationToken ct)
+    private async Task<(int Count, long Amount)> FailedAsync(PayoutFile file, CancellationToken ct)
     {
-        var merchants = await MerchantsAsync([.. said.Where(r => r.Payout is not null).Select(r => r.Payout!.Value.Value).Distinct()], ct);
-        var traces = await TracesAsync([.. said.Where(r => r.Payout is null).Select(r => TraceOf(r.OriginalTrace)).Distinct()], ct);
-        var words = new List<PayoutWord>(said.Count);
-        var unmatched = 0;
-        foreach (var result in said)
-        {
-            (MerchantId Merchant, PayoutId Payout)? found = result.Payout is { } id
-                ? merchants.TryGetValue(id.Value, out var merchant) ? (merchant, id) : null
-
-                // Running numbers start over; the id in the entry tells which of several payouts it is.
-                : traces.GetValueOrDefault(TraceOf(result.OriginalTrace))?.LastOrDefault(p => Nacha.IndividualId(p.Payout) == result.IndividualId);
-            if (found is var (m, p))
-            {
-                words.Add(new PayoutWord(m, p, result.Said, result.Code, result.Text, Amount: result.Amount));
-            }
-            else
-            {
-                PayoutLog.UnknownPayout(logger, result.Payout?.ToString() ?? $"trace {result.OriginalTrace} {result.IndividualId}");
-                unmatched++;
-            }
-        }
-
-        return (words, unmatched);
-    }
-
-    private async Task<Dictionary<Guid, MerchantId>> MerchantsAsync(Guid[] payouts, CancellationToken ct)
-    {
-        var found = new Dictionary<Guid, MerchantId>(payouts.Length);
-        await using var command = dataSource.CreateCommand(PayoutSql.FindByIds);
-        command.Parameters.Add(new() { Value = payouts, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
+        await using var command = dataSource.CreateCommand(PayoutFileSql.Failed);
+        command.Parameters.Add(new() { Value = file.Run.Value });
+        command.Parameters.Add(new() { Value = file.FirstMerchant });
+        command.Parameters.Add(new() { Value = file.LastMerchant });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            found.Add(reader.GetGuid(1), new MerchantId(reader.GetGuid(0)));
-        }
-
-        return found;
+        await reader.ReadAsync(ct);
+        return ((int)reader.GetInt64(0), reader.GetInt64(1));
     }
-
-    private async Task<Dictionary<int, List<(MerchantId Merchant, PayoutId Payout)>>> TracesAsync(int[] traces, CancellationToken ct)
-    {
-        var found = new Dictionary<int, List<(MerchantId, PayoutId)>>(traces.Length);
-        await using var command = dataSource.CreateCommand(PayoutSql.FindByTraces);
-        command.Parameters.Add(new() { Value = traces, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            if (!found.TryGetValue(reader.GetInt32(2), out var payouts))
-            {
-                found.Add(reader.GetInt32(2), payouts = []);
-            }
-
-            payouts.Add((new MerchantId(reader.GetGuid(0)), new PayoutId(reader.GetGuid(1))));
-        }
-
-        return found;
-    }
-
-    private static int TraceOf(string? trace) =>
-        trace is { Length: 15 } && int.TryParse(trace.AsSpan(8), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     private async Task<PayoutFile?> FileAsync(Guid id, CancellationToken ct)
     {
@@ -200,19 +257,30 @@ public sealed class BankReports(NpgsqlDataSource dataSource, PayoutResults resul
         await using var command = dataSource.CreateCommand(PayoutFileSql.ReportIsKnown);
         command.Parameters.Add(new() { Value = hash });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? new BankReportSummary(reader.GetString(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetInt32(3), Repeated: true) : null;
+        return await reader.ReadAsync(ct)
+            ? new BankReportSummary(reader.GetString(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetInt32(3), Repeated: true)
+            : null;
     }
 
-    private async Task KeepAsync(byte[] hash, string name, string id, int count, int applied, int unmatched, CancellationToken ct)
+    private async Task KeepAsync(
+        byte[] hash, string name, string id, int count, int applied, List<UnmatchedWord> unmatched, CancellationToken ct)
     {
-        await using var command = dataSource.CreateCommand(PayoutFileSql.KeepReport);
+        var now = time.GetUtcNow();
+        await using var connection = await dataSource.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var command = new NpgsqlCommand(PayoutFileSql.KeepReport, connection, transaction);
         command.Parameters.Add(new() { Value = hash });
         command.Parameters.Add(new() { Value = name });
         command.Parameters.Add(new() { Value = id });
         command.Parameters.Add(new() { Value = count });
         command.Parameters.Add(new() { Value = applied });
-        command.Parameters.Add(new() { Value = unmatched });
-        command.Parameters.Add(new() { Value = time.GetUtcNow() });
-        await command.ExecuteNonQueryAsync(ct);
+        command.Parameters.Add(new() { Value = unmatched.Count });
+        command.Parameters.Add(new() { Value = now });
+        if (await command.ExecuteNonQueryAsync(ct) == 1)
+        {
+            await UnmatchedBankItems.KeepAsync(connection, transaction, hash, name, id, unmatched, now, ct);
+        }
+
+        await transaction.CommitAsync(ct);
     }
 }

@@ -24,16 +24,20 @@ public static class Iban
     /// <summary>How many characters an IBAN of the country has; null where the registry has none.</summary>
     public static int? LengthOf(string country) => Lengths.TryGetValue(country, out var length) ? length : null;
 
-    /// <summary>Reads an IBAN as people write it, in groups and either case; yields its electronic form.</summary>
+    // Longer than any IBAN with a blank and a hyphen around each character.
+    private const int MaxText = 136;
+
+    /// <summary>Reads an IBAN as people write and paste it: in groups divided by blanks of any kind or hyphens, in either case. Yields
+    /// its electronic form.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out string? iban)
     {
         iban = null;
-        if (text is null || text.Length > 64)
+        if (text is null || text.Length > MaxText)
         {
             return false;
         }
 
-        var compact = text.Replace(" ", "", StringComparison.Ordinal).ToUpperInvariant();
+        var compact = PastedText.WithoutBlanksAndHyphens(text).ToUpperInvariant();
         if (compact.Length < 5
             || !Lengths.TryGetValue(compact[..2], out var length)
             || compact.Length != length

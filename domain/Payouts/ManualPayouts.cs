@@ -1,5 +1,6 @@
 using System.Text;
 using Npgsql;
+using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Messaging;
@@ -17,15 +18,19 @@ public sealed record CancelPayoutRequest;
 public sealed class ManualPayouts
 {
     private readonly IdempotencyStore _idempotency;
+    private readonly ReleaseFunds _release;
     private readonly PayoutWriter _writer;
     private readonly PayoutResults _results;
     private readonly PayoutsOptions _options;
     private readonly OutboxSignal _signal;
     private readonly TimeProvider _time;
 
-    internal ManualPayouts(IdempotencyStore idempotency, PayoutWriter writer, PayoutResults results, PayoutsOptions options, OutboxSignal signal, TimeProvider time)
+    internal ManualPayouts(
+        IdempotencyStore idempotency, ReleaseFunds release, PayoutWriter writer, PayoutResults results, PayoutsOptions options,
+            OutboxSignal signal, TimeProvider time)
     {
         _idempotency = idempotency;
+        _release = release;
         _writer = writer;
         _results = results;
         _options = options;
@@ -55,11 +60,13 @@ public sealed class ManualPayouts
             return Refusal.Invalid("method", "The method is standard or instant.");
         }
 
-        if (method == PayoutMethod.Instant && (_options.RailOf(currency) == PayoutRail.File || !SandboxBank.PaysInstantly(currency)))
+        if (method == PayoutMethod.Instant && !(_options.HasBankApi && SandboxBank.PaysInstantly(currency)))
         {
             return Refusal.Invalid("method", $"The bank pays nothing instantly in {currency}. Use standard.");
         }
 
+        // As before a run: what is due counts, whether or not the timer has come by.
+        await _release.RunAsync(request.Merchant, ct);
         var result = await _idempotency.RunAsync(request, (connection, transaction) => CreateAsync(connection, transaction, request.Merchant, currency, input.Amount, method, actor, ct), ct);
         _signal.Set();
         return result;
@@ -82,19 +89,26 @@ public sealed class ManualPayouts
                 return Refused(PayoutRefusal.NoBankAccount, currency);
             }
 
-            candidate = PayoutCandidate.Read(reader, currency);
+            candidate = PayoutCandidate.Read(reader, currency, _options, method);
         }
 
         candidate = (await PayoutWriter.CollectAsync(connection, transaction, currency, [candidate], ct))[0];
         var decision = PayoutRules.DecideManual(candidate.Position, amount, now);
         if (decision.Refusal is { } refusal)
         {
-            return Refused(refusal, currency);
+            return refusal == PayoutRefusal.BankAccountUnreachable
+                && method == PayoutMethod.Instant ? NotInstant() : Refused(refusal, currency);
         }
 
-        // By the bank's API it goes at once. Where there are only files, it waits for those of the next run, a business day later.
+        if (method == PayoutMethod.Instant && candidate.InstantReachable == false)
+        {
+            return NotInstant();
+        }
+
+        // By the bank's API it goes at once, on any day. Where there are only files, it waits for those of the next run, a business day
+        // later.
         var today = Availability.DueDate(now, currency);
-        var rail = _options.RailOf(currency);
+        var rail = _options.RailOf(currency, method);
         var arrival = method == PayoutMethod.Instant ? today
             : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), rail == PayoutRail.File ? 2 : 1);
         var terms = new PayoutTerms(null, currency, rail, method, today, arrival);
@@ -142,11 +156,19 @@ public sealed class ManualPayouts
         return await command.ExecuteScalarAsync(ct) is true;
     }
 
+    private static Refusal NotInstant() => Refusal.Invalid("method", "Instant payments do not reach the bank account. Use standard.");
+
     private static Refusal Refused(PayoutRefusal reason, Currency currency) => reason switch
     {
         PayoutRefusal.Held => new(RefusalCode.StateConflict, $"Payouts in {currency} are held; the preview tells why."),
         PayoutRefusal.MerchantNotActive => new(RefusalCode.MerchantInactive, "The merchant is not active and gets no payouts."),
         PayoutRefusal.NoBankAccount => new(RefusalCode.StateConflict, $"There is no bank account for {currency}."),
+        PayoutRefusal.BankAccountUnreachable => new(RefusalCode.StateConflict,
+            $"Payouts in {currency} do not reach the bank account; give another one."),
+        PayoutRefusal.PayeeBlocked => new(RefusalCode.StateConflict,
+            "The bank says that the account belongs to somebody else; give another one."),
+        PayoutRefusal.PayeeHeld => new(RefusalCode.StateConflict,
+            "The bank could not confirm the account's holder; the platform has to accept the account first."),
         PayoutRefusal.BankAccountNotVerified => new(RefusalCode.StateConflict, "The bank account is not verified yet."),
         PayoutRefusal.BankAccountCooling => new(RefusalCode.StateConflict, "The bank account was changed lately; payouts wait until its usable_from."),
         PayoutRefusal.BankAccountErrored => new(RefusalCode.StateConflict, "The bank refused the account; give another one."),

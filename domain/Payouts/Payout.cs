@@ -31,6 +31,19 @@ public enum PayoutRail
     File,
 }
 
+public static class PayoutRails
+{
+    /// <summary>
+    /// Whether a payout that goes this way arrives at an account. SEPA is the one scheme with borders here: EUR in files and instant EUR go
+    /// by it, and the bank's API
+    /// takes standard payouts to any IBAN.
+    /// </summary>
+    /// <param name="country">The country of the IBAN; null for a US account.</param>
+    public static bool Reaches(PayoutRail rail, PayoutMethod method, Currency currency, string? country) =>
+        currency != Currency.Eur || country is null || (rail == PayoutRail.Sandbox && method == PayoutMethod.Standard)
+            || SepaArea.Contains(country);
+}
+
 public enum PayoutMethod
 {
     Standard,
@@ -57,6 +70,11 @@ public sealed record Payout(
     DateTimeOffset UpdatedAt,
     int Entry = 0)
 {
+    /// <summary>Why the bank does not go on with it, such as <c>RVNM</c>; null when it does.</summary>
+    public string? HoldCode { get; init; }
+
+    public string? HoldMessage { get; init; }
+
     /// <summary>Made by a run, not asked for; one that was asked for may still go with a run's files.</summary>
     public bool IsAutomatic => Run is not null && Entry == 0;
 
@@ -80,7 +98,11 @@ public sealed record Payout(
         row.IsDBNull(14) ? null : row.GetFieldValue<DateTimeOffset>(14),
         row.GetFieldValue<DateTimeOffset>(15),
         row.GetFieldValue<DateTimeOffset>(16),
-        row.GetInt16(17));
+        row.GetInt16(17))
+    {
+        HoldCode = row.IsDBNull(18) ? null : row.GetString(18),
+        HoldMessage = row.IsDBNull(19) ? null : row.GetString(19),
+    };
 }
 
 /// <summary>The reference of a payout at the bank's API: <c>pf_{merchant}_{payout}</c>, hexadecimal.</summary>

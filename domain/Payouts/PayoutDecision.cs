@@ -17,6 +17,15 @@ public enum PayoutRefusal
 
     NoBankAccount,
 
+    /// <summary>The way that payouts of the currency go does not reach the account, such as SEPA one in Brazil.</summary>
+    BankAccountUnreachable,
+
+    /// <summary>The bank says that the account belongs to somebody else.</summary>
+    PayeeBlocked,
+
+    /// <summary>The bank could not confirm the holder's name: the platform has to accept the account first.</summary>
+    PayeeHeld,
+
     /// <summary>Nobody has confirmed yet that the account is the merchant's.</summary>
     BankAccountNotVerified,
 
@@ -65,6 +74,8 @@ public readonly record struct PayoutReserve(int BasisPoints, int Days, long Fixe
 /// <param name="NewIncome">The part of it that no payout has touched before: the base of a rolling reserve.</param>
 /// <param name="DueOn">The next date of the schedule; null when every business day is one, or when the schedule is manual.</param>
 /// <param name="UsableFrom">The end of the bank account's cooling period.</param>
+/// <param name="BankAccountReachable">Whether the payout's way reaches the account.</param>
+/// <param name="Payee">What the bank's answer about the account's holder does to payouts.</param>
 public sealed record PayoutPosition(
     Currency Currency,
     long Available,
@@ -79,7 +90,9 @@ public sealed record PayoutPosition(
     bool HasBankAccount,
     bool BankAccountVerified,
     BankAccountState BankAccountState,
-    DateTimeOffset? UsableFrom);
+    DateTimeOffset? UsableFrom,
+    bool BankAccountReachable = true,
+    PayeePolicy Payee = PayeePolicy.Allow);
 
 /// <summary>
 /// A payout of <see cref="Amount"/>, or the reason for none. <see cref="Amount"/> + <see cref="Reserved"/> + <see cref="CarriedOver"/> is the
@@ -96,7 +109,8 @@ public readonly record struct PayoutDecision(PayoutRefusal? Refusal, long Amount
     {
         PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance or PayoutRefusal.KeptInReserve or PayoutRefusal.BelowMinimum => true,
         PayoutRefusal.Held or PayoutRefusal.MerchantNotActive or PayoutRefusal.NotDue or PayoutRefusal.ManualSchedule or PayoutRefusal.NoBankAccount
-            or PayoutRefusal.BankAccountNotVerified or PayoutRefusal.BankAccountCooling or PayoutRefusal.BankAccountErrored or PayoutRefusal.AmountTooLarge => false,
+            or PayoutRefusal.BankAccountUnreachable or PayoutRefusal.PayeeBlocked or PayoutRefusal.PayeeHeld or PayoutRefusal.BankAccountNotVerified
+            or PayoutRefusal.BankAccountCooling or PayoutRefusal.BankAccountErrored or PayoutRefusal.AmountTooLarge => false,
     };
 }
 
@@ -130,6 +144,9 @@ public static class PayoutRules
     private static PayoutRefusal? AccountRefusal(PayoutPosition position, DateTimeOffset now) =>
         !position.HasBankAccount ? PayoutRefusal.NoBankAccount
         : position.BankAccountState == BankAccountState.Errored ? PayoutRefusal.BankAccountErrored
+        : !position.BankAccountReachable ? PayoutRefusal.BankAccountUnreachable
+        : position.Payee == PayeePolicy.Block ? PayoutRefusal.PayeeBlocked
+        : position.Payee == PayeePolicy.Hold ? PayoutRefusal.PayeeHeld
         : !position.BankAccountVerified ? PayoutRefusal.BankAccountNotVerified
         : position.UsableFrom > now ? PayoutRefusal.BankAccountCooling
         : null;
@@ -155,7 +172,7 @@ public static class PayoutRules
             return Refuse(PayoutRefusal.KeptInReserve, position);
         }
 
-        var amount = Math.Min(payable, position.Maximum ?? long.MaxValue);
+        var amount = Math.Min(payable, Math.Min(position.Maximum ?? long.MaxValue, Largest(position.Currency)));
         if (requested is { } exactly)
         {
             if (exactly > amount)
@@ -170,6 +187,17 @@ public static class PayoutRules
             ? Refuse(PayoutRefusal.BelowMinimum, position)
             : new PayoutDecision(null, amount, rolling, position.Available - rolling - amount);
     }
+
+    /// <summary>
+    /// The most that one payout can be of, in minor units: what the amount of a NACHA entry (ten digits) and of a SEPA credit transfer (eleven) holds.
+    /// One larger payout would keep all others of its file from being written.
+    /// </summary>
+    public static long Largest(Currency currency) => currency.Code switch
+    {
+        "USD" => BankFiles.Nacha.MaxAmount,
+        "EUR" => 99_999_999_999,
+        _ => long.MaxValue,
+    };
 
     private static PayoutDecision Refuse(PayoutRefusal reason, PayoutPosition position) => new(reason, 0, 0, position.Available);
 }

@@ -27,12 +27,26 @@ internal static class PayoutFileSql
 
     public const string Insert =
         """
-        INSERT INTO payments.payout_files (id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at)
-        SELECT id, $2, sequence, $4, first_merchant, last_merchant, payouts, amount, $9, blob_name, $11
-        FROM unnest($1, $3, $5, $6, $7, $8, $10) AS t (id, sequence, first_merchant, last_merchant, payouts, amount, blob_name)
+        INSERT INTO payments.payout_files (id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date,
+            blob_name, created_at, modifier, created_on)
+        SELECT id, $2, sequence, $4, first_merchant, last_merchant, payouts, amount, $9, blob_name, $11, modifier, $13
+        FROM unnest($1, $3, $5, $6, $7, $8, $10, $12) AS t (id, sequence, first_merchant, last_merchant, payouts, amount, blob_name,
+            modifier)
         """;
 
-    private const string Columns = "id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, uploaded_at";
+    // The row that numbers NACHA entries: who holds it gives out numbers alone.
+    public const string HoldNumbers = "SELECT FROM payments.payout_traces WHERE rail = 'file' FOR UPDATE";
+
+    // By the modifiers that are taken, and at least by the files that were planned on the day without one.
+    public const string OfTheDay =
+        """
+        SELECT GREATEST(
+            (SELECT COALESCE(max(modifier) + 1, 0) FROM payments.payout_files WHERE created_on = $1),
+            (SELECT count(*) FROM payments.payout_files WHERE format = 'nacha' AND created_at >= $2 AND created_at < $3))::integer
+        """;
+
+    private const string Columns =
+        "id, run_id, sequence, format, first_merchant, last_merchant, payouts, amount, execution_date, blob_name, created_at, uploaded_at, modifier";
 
     public const string OfRun = $"SELECT {Columns} FROM payments.payout_files WHERE run_id = $1 ORDER BY sequence";
 
@@ -41,14 +55,19 @@ internal static class PayoutFileSql
     public const string ByName = $"SELECT {Columns} FROM payments.payout_files WHERE blob_name = $1";
 
     // Canceled payouts were canceled before the file was planned; whatever else became of a payout since, its line stays.
-    public const string Content =
+    private const string Entries =
         """
-        SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type
+        SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type,
+               a.holder_address
         FROM payments.payouts p
         JOIN payments.bank_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.bank_account_id
         WHERE p.run_id = $1 AND p.merchant_id >= $2 AND p.merchant_id <= $3 AND p.status <> 'canceled'
-        ORDER BY p.merchant_id, p.entry
         """;
+
+    public const string Content = $"{Entries} ORDER BY p.merchant_id, p.entry";
+
+    // Lanes and requests take trace numbers side by side, so the order of merchants is not theirs.
+    public const string ContentByTrace = $"{Entries} ORDER BY p.trace, p.merchant_id, p.entry";
 
     // In the order of merchants, from behind the last one: the file's payouts, a bounded number at a time.
     public const string Sent =
@@ -69,9 +88,16 @@ internal static class PayoutFileSql
 
     public const string Members =
         """
-        SELECT merchant_id, id, entry FROM payments.payouts
+        SELECT merchant_id, id, entry, status FROM payments.payouts
         WHERE run_id = $1 AND (merchant_id, entry) > ($2, $5::smallint) AND merchant_id <= $3 AND status <> 'canceled'
         ORDER BY merchant_id, entry LIMIT $4
+        """;
+
+    /// <summary>What of a file the bank refused before it moved money: such payouts are not in what it books.</summary>
+    public const string Failed =
+        """
+        SELECT count(*), COALESCE(sum(amount), 0)::bigint FROM payments.payouts
+        WHERE run_id = $1 AND merchant_id >= $2 AND merchant_id <= $3 AND status = 'failed'
         """;
 
     public const string ReportIsKnown = "SELECT report_id, results, applied, unmatched FROM payments.bank_reports WHERE sha256 = $1";

@@ -10,12 +10,19 @@ using Payments.Domain.Payouts.BankFiles;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A planned file of a run: which payouts are in it and all else that its bytes depend on.</summary>
+/// <param name="Modifier">
+/// Tells NACHA files of one day apart. Null in ISO 20022, and in NACHA files that were planned before modifiers were stored: these number
+/// the files of their run, and their entries are in the order of merchants instead of that of trace numbers.
+/// </param>
 internal sealed record PayoutFile(
-    Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount, DateOnly ExecutionDate, string Name, DateTimeOffset CreatedAt, bool Uploaded)
+    Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount,
+    DateOnly ExecutionDate, string Name, DateTimeOffset CreatedAt, bool Uploaded, int? Modifier = null)
 {
+    public Currency Currency => Format == "pain001" ? Currency.Eur : Currency.Usd;
+
     public static PayoutFile Read(NpgsqlDataReader row) => new(
         row.GetGuid(0), new PayoutRunId(row.GetGuid(1)), row.GetInt32(2), row.GetString(3), row.GetGuid(4), row.GetGuid(5), row.GetInt32(6), row.GetInt64(7), row.GetFieldValue<DateOnly>(8),
-        row.GetString(9), row.GetFieldValue<DateTimeOffset>(10), !row.IsDBNull(11));
+        row.GetString(9), row.GetFieldValue<DateTimeOffset>(10), !row.IsDBNull(11), row.IsDBNull(12) ? null : row.GetInt16(12));
 }
 
 /// <summary>
@@ -95,14 +102,12 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     internal Task<long> WriteContentAsync(PayoutFile file, Stream output, CancellationToken ct)
     {
         var currency = file.Format == Pain001 ? Currency.Eur : Currency.Usd;
-        var head = new BankFileHead(file.Id, file.CreatedAt, file.ExecutionDate, file.Payouts, new Money(file.Amount, currency), file.Sequence);
+        var head = new BankFileHead(file.Id, file.CreatedAt, file.ExecutionDate, file.Payouts, new Money(file.Amount, currency),
+            file.Modifier ?? Modifier(file.Sequence), file.Modifier is not null);
         var transfers = TransfersAsync(file, currency, ct);
         return file.Format == Pain001
-            ? Pain001Writer.WriteAsync(output, head, new SepaOriginator(options.OriginatorName, options.OriginatorIban, options.OriginatorBic), transfers, ct)
-            : NachaWriter.WriteAsync(
-                output, head,
-                new NachaOriginator(options.NachaDestination, options.NachaDestinationName, options.NachaOrigin, options.OriginatorName, options.NachaCompanyId, options.NachaOdfi),
-                transfers, ct);
+            ? Pain001Writer.WriteAsync(output, head, options.SepaOriginator(), transfers, ct)
+            : NachaWriter.WriteAsync(output, head, options.NachaOriginator(), transfers, ct);
     }
 
     internal async Task<IReadOnlyList<PayoutFile>> FilesAsync(PayoutRunId run, CancellationToken ct)
@@ -160,11 +165,48 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
 
         if (files.Count > 0)
         {
+            if (format == NachaFormat)
+            {
+                var first = await FilesOfTheDayAsync(connection, transaction, now, files.Count, ct);
+                files = [.. files.Select((file, i) => file with { Modifier = first + i })];
+            }
+
             await InsertAsync(connection, transaction, run, files, format, now, ct);
         }
 
         await transaction.CommitAsync(ct);
     }
+
+    // How many NACHA files bear the day already. Held until the commit, so that the plans of two runs do not take the same modifiers.
+    private static async Task<int> FilesOfTheDayAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now,
+        int more, CancellationToken ct)
+    {
+        await using (var hold = new NpgsqlCommand(PayoutFileSql.HoldNumbers, connection, transaction))
+        {
+            await hold.ExecuteNonQueryAsync(ct);
+        }
+
+        var cutOff = CutOff.Of(Currency.Usd);
+        var day = cutOff.LocalDate(now);
+        await using var command = new NpgsqlCommand(PayoutFileSql.OfTheDay, connection, transaction)
+        {
+            Parameters =
+            {
+                new() { Value = day },
+                new() { Value = cutOff.EndOf(day.AddDays(-1)).ToUniversalTime() },
+                new() { Value = cutOff.EndOf(day).ToUniversalTime() },
+            },
+        };
+        var files = (int)(await command.ExecuteScalarAsync(ct))!;
+        return files + more <= Nacha.MaxFilesOfADay
+            ? files
+            : throw new InvalidOperationException(
+                $"The run needs {more} NACHA files and {day:yyyy-MM-dd} has {files} already. The format tells {Nacha.MaxFilesOfADay} of a day apart. " +
+                "Raise Payouts:FilePayouts, or leave the run for tomorrow: the timer tries again.");
+    }
+
+    // The rule of files without a stored modifier.
+    private static int Modifier(int sequence) => sequence < 26 ? sequence : 26 + ((sequence - 26) % 10);
 
     // A file ends at the bank's number of payments, or before its total would outgrow the twelve digits of a NACHA control record.
     private void Add(List<PayoutFile> files, PayoutRun run, string format, Guid merchant, int payouts, long amount, DateTimeOffset now)
@@ -196,6 +238,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
                 new() { Value = run.ExecutionDate },
                 Columns.Of(files, f => f.Name, NpgsqlDbType.Text),
                 new() { Value = now },
+                Columns.Of(files, f => (short?)f.Modifier, NpgsqlDbType.Smallint),
+                new() { Value = CutOff.Of(run.Currency).LocalDate(now) },
             },
         };
         await insert.ExecuteNonQueryAsync(ct);
@@ -203,7 +247,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
 
     private async IAsyncEnumerable<CreditTransfer> TransfersAsync(PayoutFile file, Currency currency, [EnumeratorCancellation] CancellationToken ct)
     {
-        await using var command = dataSource.CreateCommand(PayoutFileSql.Content);
+        await using var command = dataSource.CreateCommand(file.Modifier is null ? PayoutFileSql.Content : PayoutFileSql.ContentByTrace);
         command.CommandTimeout = 0;
         command.Parameters.Add(new() { Value = file.Run.Value });
         command.Parameters.Add(new() { Value = file.FirstMerchant });
@@ -213,7 +257,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         {
             var account = BankAccountDetails.Stored(
                 DbText.Parse<BankAccountKind>(row.GetString(3)), row.GetString(4), Text(row, 5), Text(row, 6), Text(row, 7), Text(row, 8),
-                row.IsDBNull(9) ? default : DbText.Parse<UsAccountType>(row.GetString(9)));
+                row.IsDBNull(9) ? default : DbText.Parse<UsAccountType>(row.GetString(9)), BankAccount.Address(row, 10));
             yield return new CreditTransfer(new PayoutId(row.GetGuid(0)), new Money(row.GetInt64(1), currency), account, row.IsDBNull(2) ? 0 : row.GetInt32(2));
         }
     }

@@ -22,12 +22,15 @@ public sealed record PayoutResource(
     string? ProviderReference,
     string? FailureCode,
     string? FailureMessage,
+    string? HoldCode,
+    string? HoldMessage,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt)
 {
     public static PayoutResource Of(Payout payout) => new(
         payout.Id.ToString(), "payout", payout.Merchant.ToString(), DbText.Of(payout.Status), payout.Amount.MinorUnits, payout.Amount.Currency.Code, DbText.Of(payout.Method),
-        payout.IsAutomatic, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.CreatedAt, payout.UpdatedAt);
+        payout.IsAutomatic, payout.BankAccount.ToString(), payout.ArrivalDate, payout.ProviderReference, payout.FailureCode, payout.FailureMessage, payout.HoldCode, payout.HoldMessage,
+        payout.CreatedAt, payout.UpdatedAt);
 
     public static string Json(Payout payout) => JsonSerializer.Serialize(Of(payout), PayoutJson.Default.PayoutResource);
 }
@@ -43,11 +46,26 @@ public sealed record PayoutLineResource(
     string Id, string Object, string Type, string Source, string Currency, long Amount, long Fee, long Net, DateOnly AvailableOn, DateTimeOffset CreatedAt);
 
 /// <summary>What the next run would pay, or why it would not.</summary>
-/// <param name="Available">Released and in no payout.</param>
-/// <param name="Pending">Not released yet.</param>
+/// <param name="Date">The date of that run.</param>
+/// <param name="Available">In no payout, and released by the time that the run looks.</param>
+/// <param name="Pending">Not released by then. Null in a list of previews.</param>
 /// <param name="Reason">Null when it pays: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...</param>
+/// <param name="NextAvailableOn">Where nothing is available: the date on which what is pending makes a balance that is not.</param>
 public sealed record PayoutPreviewResource(
-    string Object, string Currency, DateOnly Date, long Available, long Pending, long Amount, long Reserved, long CarriedOver, string? Reason, string? HoldReason, DateTimeOffset? UsableFrom);
+    string Object, string Merchant, string Currency, DateOnly Date, long Available, long? Pending, long Amount, long Reserved,
+        long CarriedOver, string? Reason, string? HoldReason,
+    DateTimeOffset? UsableFrom, DateOnly? NextAvailableOn);
+
+/// <summary>What the next run of a currency would pay altogether. Amounts are minor units.</summary>
+/// <param name="LooksAt">The instant at which the run looks: now if it should have started already.</param>
+/// <param name="Considered">Merchants that it looks at.</param>
+/// <param name="CarriedOver">Of the merchants that it pays: what stays available.</param>
+public sealed record PayoutRunPreviewResource(
+    string Object, string Currency, DateOnly Date, DateTimeOffset LooksAt, long Considered, long Payouts, long Amount, long Reserved,
+        long CarriedOver, IReadOnlyList<UnpaidResource> Unpaid);
+
+/// <summary>Merchants that a run leaves unpaid for one reason, and what they have available together.</summary>
+public sealed record UnpaidResource(string Reason, long Merchants, long Available);
 
 public sealed record PayoutRunResource(
     string Id, string Object, DateOnly Date, string Currency, string Rail, string Status, DateOnly ExecutionDate, long Considered, long Payouts, long Amount, long Refused, string StartedBy,
@@ -68,9 +86,38 @@ public sealed record BankReportResource(string Object, string Id, int Results, i
     public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
 }
 
+/// <summary>Something a bank said that was not applied, or a file of a bank that was rejected.</summary>
+/// <param name="Reason">An <c>UnmatchedReason</c>.</param>
+/// <param name="Reference">What the bank calls it; of a rejected file its name.</param>
+public sealed record UnmatchedBankItemResource(
+    string Id, string Object, string Reason, string Reference, string Detail, string File, string FileHash, string? Report, string? Payout, string? Merchant, string? PayoutFile, string? Said,
+    string? Code, string? Text, long? Amount, string? Currency, int Times, DateTimeOffset CreatedAt, DateTimeOffset? AcknowledgedAt, string? AcknowledgedBy, string? AcknowledgedReason);
+
+/// <param name="Reason">What was found out and done about it, 10 to 1000 characters; kept in the audit.</param>
+public sealed record AcknowledgeBankItemRequest(string? Reason);
+
+/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change (NACHA
+/// <c>C01</c>).</param>
 public sealed record BankAccountResource(
     string Id, string Object, string Currency, string Kind, string HolderName, string Last4, string? Bic, string? RoutingNumber, string? AccountType, string Status, string? FailureCode, bool Verified,
-    DateTimeOffset UsableFrom);
+    DateTimeOffset UsableFrom, PostalAddress? Address, PayeeCheckResource? PayeeCheck, bool? InstantReachable, string? Corrects,
+    string? CorrectionCode)
+{
+    public static BankAccountResource Of(BankAccount account, Currency currency) => new(
+        account.Id.ToString(), "bank_account", currency.Code, DbText.Of(account.Details.Kind), account.Details.HolderName,
+        account.Details.Last4, account.Details.Bic, account.Details.RoutingNumber,
+        account.Details.Kind == BankAccountKind.Us ? DbText.Of(account.Details.AccountType) : null, DbText.Of(account.State),
+        account.FailureCode, account.Verified, account.UsableFrom, account.Details.Address,
+        account.Payee is { } payee
+            ? new PayeeCheckResource(DbText.Of(payee.Result), payee.CheckedAt, payee.SuggestedName, payee.Accepted)
+            : null,
+        account.InstantReachable, account.Corrects?.ToString(), account.CorrectionCode);
+}
+
+/// <summary>What the bank answered about the holder of an account.</summary>
+/// <param name="SuggestedName">How the bank calls the holder, after a close match.</param>
+/// <param name="Accepted">The platform has verified the account in the knowledge of the result.</param>
+public sealed record PayeeCheckResource(string Result, DateTimeOffset CheckedAt, string? SuggestedName, bool Accepted);
 
 public sealed record PayoutScheduleResource(string Interval, string? Weekday, int? MonthDay);
 
@@ -85,8 +132,11 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(PayoutLineResource))]
 [JsonSerializable(typeof(PayoutPreviewResource))]
 [JsonSerializable(typeof(PayoutRunResource))]
+[JsonSerializable(typeof(PayoutRunPreviewResource))]
 [JsonSerializable(typeof(PayoutSettingsResource))]
+[JsonSerializable(typeof(BankAccountResource))]
 [JsonSerializable(typeof(PayoutSubmission))]
+[JsonSerializable(typeof(PostalAddress))]
 [JsonSerializable(typeof(PayoutSettingsRequest))]
 [JsonSerializable(typeof(BankAccountRequest))]
 [JsonSerializable(typeof(HoldPayoutsRequest))]
@@ -95,4 +145,6 @@ public sealed record PayoutSettingsResource(
 [JsonSerializable(typeof(StartPayoutRunRequest))]
 [JsonSerializable(typeof(BankReportResource))]
 [JsonSerializable(typeof(PayoutFileResource))]
+[JsonSerializable(typeof(UnmatchedBankItemResource))]
+[JsonSerializable(typeof(AcknowledgeBankItemRequest))]
 public sealed partial class PayoutJson : JsonSerializerContext;

@@ -13,7 +13,7 @@ internal static partial class PayoutLog
     [LoggerMessage(5003, LogLevel.Warning, "The bank says that {Payout} of {Merchant} is {Said}, which does not follow its state {Status}")]
     public static partial void OutOfOrder(ILogger logger, PayoutId payout, MerchantId merchant, PayoutStatus said, PayoutStatus status);
 
-    [LoggerMessage(5004, LogLevel.Error, "The bank speaks of {Said} for {Payout} of {Merchant}, which is a payout of {Amount}")]
+    [LoggerMessage(5004, LogLevel.Error, "Payout {Payout} of {Merchant}: bank reported {Said}, expected {Amount}")]
     public static partial void AmountDiffers(ILogger logger, PayoutId payout, MerchantId merchant, Money said, Money amount);
 
     [LoggerMessage(5005, LogLevel.Error, "The bank speaks of a payout that does not exist: {Reference}")]
@@ -43,6 +43,10 @@ internal static partial class PayoutLog
     [LoggerMessage(5012, LogLevel.Critical, "The invariant {Rule} is broken by {Rows} rows")]
     public static partial void InvariantBroken(ILogger logger, string rule, long rows);
 
-    [LoggerMessage(5010, LogLevel.Error, "The bank speaks of {Said} for the file {Name}, which is of {Amount} minor units")]
-    public static partial void FileAmountDiffers(ILogger logger, string name, Money said, long amount);
+    [LoggerMessage(5015, LogLevel.Error, "Bank report {Name}: {Reason} for {Reference}. {Detail}")]
+    public static partial void Unmatched(ILogger logger, string name, string reason, string reference, string detail);
+
+    [LoggerMessage(5041, LogLevel.Warning,
+        "The receiving bank of {Payout} of {Merchant} corrected the account by {Code}: the account is now {Account}")]
+    public static partial void AccountCorrected(ILogger logger, PayoutId payout, MerchantId merchant, string code, BankAccountId account);
 }

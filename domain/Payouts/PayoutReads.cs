@@ -3,12 +3,11 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
-using Payments.Domain.Ledger;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>Reads payouts, what they are made of, and what the next one would be. A merchant's key reads only that merchant's.</summary>
-public sealed class PayoutReads(NpgsqlDataSource dataSource, TimeProvider time)
+/// <summary>Reads payouts and what they are made of. A merchant's key reads only that merchant's.</summary>
+public sealed class PayoutReads(NpgsqlDataSource dataSource)
 {
     public async Task<Payout?> GetAsync(MerchantId merchant, PayoutId id, CancellationToken ct)
     {
@@ -68,38 +67,6 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource, TimeProvider time)
         }
     }
 
-    /// <summary>What the next run of the currency would pay the merchant, or why it would not, decided by the rules of the run itself.</summary>
-    public async Task<PayoutPreviewResource> PreviewAsync(MerchantId merchant, Currency currency, CancellationToken ct)
-    {
-        var now = time.GetUtcNow();
-        await using var connection = await dataSource.OpenConnectionAsync(ct);
-        var pending = await PendingAsync(connection, merchant, currency, ct);
-        var calendar = BusinessCalendar.Of(currency);
-        var date = calendar.OnOrAfter(Availability.DueDate(now, currency));
-        PayoutCandidate candidate;
-        await using (var command = new NpgsqlCommand(PayoutSql.Position, connection) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } })
-        {
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            if (!await reader.ReadAsync(ct))
-            {
-                return new PayoutPreviewResource("payout_preview", currency.Code, date, 0, pending, 0, 0, 0, DbText.Of(PayoutRefusal.NoBankAccount), null, null);
-            }
-
-            candidate = PayoutCandidate.Read(reader, currency);
-        }
-
-        var position = candidate.Position;
-        if (position.DueOn > date)
-        {
-            date = position.DueOn.Value;
-        }
-
-        var decision = PayoutRules.Decide(position, date, now);
-        return new PayoutPreviewResource(
-            "payout_preview", currency.Code, date, position.Available, pending, decision.Amount, decision.Reserved, decision.CarriedOver, decision.Refusal is { } refusal ? DbText.Of(refusal) : null,
-            position.Held ? await HoldReasonAsync(connection, merchant, currency, ct) : null, position.UsableFrom > now ? position.UsableFrom : null);
-    }
-
     private async IAsyncEnumerable<PayoutLineResource> LinesAsync(
         MerchantId merchant, PayoutId payout, BalanceTransactionId? startingAfter, int limit, [EnumeratorCancellation] CancellationToken ct)
     {
@@ -115,18 +82,5 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource, TimeProvider time)
                 new BalanceTransactionId(reader.GetGuid(0)).ToString(), "balance_transaction", reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4), reader.GetInt64(5),
                 reader.GetInt64(6), reader.GetFieldValue<DateOnly>(7), reader.GetFieldValue<DateTimeOffset>(8));
         }
-    }
-
-    private static async Task<long> PendingAsync(NpgsqlConnection connection, MerchantId merchant, Currency currency, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(PayoutSql.Pending, connection) { Parameters = { new() { Value = ChartOfAccounts.MerchantPending(merchant, currency).Name }, new() { Value = currency.Code } } };
-        return (long)(await command.ExecuteScalarAsync(ct))!;
-    }
-
-    private static async Task<string?> HoldReasonAsync(NpgsqlConnection connection, MerchantId merchant, Currency currency, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(PayoutSettingsSql.Get, connection) { Parameters = { new() { Value = merchant.Value }, new() { Value = currency.Code } } };
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? PayoutSettings.Read(reader).HoldReason : null;
     }
 }

@@ -10,7 +10,11 @@ namespace Payments.Domain.Payouts;
 
 /// <summary>What was said of a payout: by the bank, or by whoever canceled it.</summary>
 /// <param name="Amount">What the speaker thinks the payout is of, when it says so.</param>
-public sealed record PayoutWord(MerchantId Merchant, PayoutId Payout, PayoutStatus Said, string? Code = null, string? Text = null, string? ProviderReference = null, Money? Amount = null);
+public sealed record PayoutWord(MerchantId Merchant, PayoutId Payout, PayoutStatus Said, string? Code = null, string? Text = null, string? ProviderReference = null, Money? Amount = null)
+{
+    /// <summary>The bank waits for somebody before it goes on; <see cref="Code"/> says why.</summary>
+    public bool Held { get; init; }
+}
 
 public enum PayoutWordEffect
 {
@@ -23,6 +27,12 @@ public enum PayoutWordEffect
 
     /// <summary>The payout is of another amount. Nothing changed; somebody has to look.</summary>
     AmountDiffers,
+
+    /// <summary>The payout is over and its money given back, and the bank says that it moved the money. Nothing changed; somebody has to look.</summary>
+    Contradicts,
+
+    /// <summary>The bank holds the payout from now on; somebody has to decide.</summary>
+    Held,
 }
 
 /// <summary>
@@ -62,11 +72,27 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
             return PayoutWordEffect.AmountDiffers;
         }
 
+        if (word.Held)
+        {
+            return Hold(word, payout, payouts, changes, now);
+        }
+
         if (PayoutTransitions.Outcome(payout.Status, word.Said) is not { } to)
         {
             if (word.Said == PayoutStatus.Paid && PayoutTransitions.IsReversed(payout.Status))
             {
                 PayoutLog.OutOfOrder(logger, payout.Id, payout.Merchant, word.Said, payout.Status);
+            }
+
+            if (PayoutTransitions.Contradicts(payout.Status, word.Said))
+            {
+                return PayoutWordEffect.Contradicts;
+            }
+
+            if (payout is { Status: PayoutStatus.InTransit, HoldCode: not null } && word.Said == PayoutStatus.InTransit)
+            {
+                payouts[payout.Id] = payout with { HoldCode = null, HoldMessage = null, UpdatedAt = now };
+                return PayoutWordEffect.Applied;
             }
 
             if (word.ProviderReference is { } late && payout.ProviderReference is null)
@@ -93,6 +119,8 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
             Status = to,
             FailureCode = code,
             FailureMessage = code is null ? null : word.Text,
+            HoldCode = null,
+            HoldMessage = null,
             ProviderReference = word.ProviderReference ?? payout.ProviderReference,
             UpdatedAt = now,
         };
@@ -109,6 +137,25 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
         }
 
         return PayoutWordEffect.Applied;
+    }
+
+    private static PayoutWordEffect Hold(PayoutWord word, Payout payout, Dictionary<PayoutId, Payout> payouts, Changes changes, DateTimeOffset now)
+    {
+        if (payout.Status is not (PayoutStatus.Pending or PayoutStatus.InTransit))
+        {
+            return PayoutTransitions.Contradicts(payout.Status, word.Said) ? PayoutWordEffect.Contradicts : PayoutWordEffect.NothingNew;
+        }
+
+        var code = word.Code ?? BankFailure.Unknown;
+        if (payout.HoldCode == code)
+        {
+            return PayoutWordEffect.NothingNew;
+        }
+
+        payout = payout with { Status = PayoutStatus.InTransit, HoldCode = code, HoldMessage = word.Text, UpdatedAt = now };
+        payouts[payout.Id] = payout;
+        changes.Events.Add(PayoutEvents.Of("payout.held", payout, now));
+        return PayoutWordEffect.Held;
     }
 
     private static async Task<Dictionary<PayoutId, Payout>> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<PayoutWord> words, CancellationToken ct)
@@ -165,9 +212,17 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
                 Columns.Of(changed, p => p.FailureCode, NpgsqlDbType.Text),
                 Columns.Of(changed, p => p.FailureMessage, NpgsqlDbType.Text),
                 new() { Value = now },
+                Columns.Of(changed, p => p.HoldCode, NpgsqlDbType.Text),
+                Columns.Of(changed, p => p.HoldMessage, NpgsqlDbType.Text),
             },
         };
         batch.BatchCommands.Add(apply);
+        var released = changed.Where(p => p.HoldCode is null && before[p.Id].HoldCode is not null).Select(p => p.Id.Value).ToArray();
+        if (released.Length > 0)
+        {
+            batch.BatchCommands.Add(UnmatchedBankItems.EndHolds(released, now));
+        }
+
         if (changes.Rows.Count > 0)
         {
             batch.BatchCommands.Add(BalanceTransactionLog.Append(changes.Rows));

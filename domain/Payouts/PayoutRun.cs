@@ -55,6 +55,10 @@ public sealed record PayoutRun(
 /// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>
 public sealed record StartPayoutRunRequest(string? Currency, string? Date);
 
+/// <summary>A run as it will look at merchants: for which date, and at which instant. Everything due by then is released before it
+/// looks.</summary>
+public readonly record struct PayoutRunMoment(DateOnly Date, DateTimeOffset At);
+
 /// <summary>When runs are due, and when the bank pays what they send.</summary>
 public static class PayoutRunClock
 {
@@ -64,10 +68,34 @@ public static class PayoutRunClock
     /// </summary>
     public static DateOnly? DueDate(DateTimeOffset now, Currency currency, TimeOnly startAt)
     {
-        var zone = CutOff.Of(currency);
-        var date = zone.LocalDate(now);
-        var start = startAt == TimeOnly.MinValue ? new CutOff(zone.Zone, TimeOnly.MinValue).EndOf(date.AddDays(-1)) : new CutOff(zone.Zone, startAt).EndOf(date);
-        return BusinessCalendar.Of(currency).IsBusinessDay(date) && now >= start ? date : null;
+        var date = CutOff.Of(currency).LocalDate(now);
+        return BusinessCalendar.Of(currency).IsBusinessDay(date) && now >= StartOf(date, currency, startAt) ? date : null;
+    }
+
+    /// <summary>The run of the first business day from <paramref name="earliest"/> on, and the instant at which it looks: now if it should
+    /// have started by now.</summary>
+    public static PayoutRunMoment NextFrom(DateOnly earliest, DateTimeOffset now, Currency currency, TimeOnly startAt) =>
+        At(BusinessCalendar.Of(currency).OnOrAfter(earliest), now, currency, startAt);
+
+    /// <summary>The run of a date, also of one that passed or that is no business day, and the instant at which it looks.</summary>
+    public static PayoutRunMoment At(DateOnly date, DateTimeOffset now, Currency currency, TimeOnly startAt)
+    {
+        // An operator can run today's date before the timer does, so the start of a date counts for dates to come alone.
+        if (date <= CutOff.Of(currency).LocalDate(now))
+        {
+            return new PayoutRunMoment(date, now);
+        }
+
+        var start = StartOf(date, currency, startAt);
+        return new PayoutRunMoment(date, start > now ? start : now);
+    }
+
+    private static DateTimeOffset StartOf(DateOnly date, Currency currency, TimeOnly startAt)
+    {
+        var zone = CutOff.Of(currency).Zone;
+        var start = startAt == TimeOnly.MinValue ? new CutOff(zone, TimeOnly.MinValue).EndOf(date.AddDays(-1))
+            : new CutOff(zone, startAt).EndOf(date);
+        return start.ToUniversalTime();
     }
 
     /// <summary>

@@ -27,11 +27,7 @@ public sealed record PayoutSettings(
     public PayoutSettingsResource ToResource() => new(
         "payout_settings", Currency.Code, new PayoutScheduleResource(DbText.Of(Schedule.Interval), Schedule.Weekday is { } day ? DbText.Of(day) : null, Schedule.MonthDay), DelayDays, Minimum, Maximum,
         new PayoutReserveResource(Reserve.BasisPoints, Reserve.Days, Reserve.Fixed), HoldReason, NextOn,
-        Account is { } a
-            ? new BankAccountResource(
-                a.Id.ToString(), "bank_account", Currency.Code, DbText.Of(a.Details.Kind), a.Details.HolderName, a.Details.Last4, a.Details.Bic, a.Details.RoutingNumber,
-                a.Details.Kind == BankAccountKind.Us ? DbText.Of(a.Details.AccountType) : null, DbText.Of(a.State), a.FailureCode, a.Verified, a.UsableFrom)
-            : null);
+        Account is { } account ? BankAccountResource.Of(account, Currency) : null);
 }
 
 /// <summary>What a request changes; what it leaves out stays.</summary>
@@ -45,13 +41,15 @@ public sealed record PayoutReserveRequest(int? BasisPoints, int? Days, long? Fix
 /// <param name="Type"><c>iban</c> or <c>us</c>.</param>
 /// <param name="AccountType">US accounts: <c>checking</c> (the default) or <c>savings</c>.</param>
 /// <param name="Verified">Only a platform key may say that the account is the merchant's.</param>
+/// <param name="Address">The holder's, structured, or hybrid with lines.</param>
 public sealed record BankAccountRequest(
-    string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType, bool? Verified);
+    string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType,
+        bool? Verified, PostalAddressRequest? Address = null);
 
 public sealed record HoldPayoutsRequest(string? Reason);
 
 /// <summary>Reads and changes how merchants are paid. Every change is audited with who made it. Stating the same again changes nothing.</summary>
-public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOptions options, TimeProvider time)
+public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBank bank, PayoutsOptions options, TimeProvider time)
 {
     public async Task<IReadOnlyList<PayoutSettings>> ListAsync(MerchantId merchant, CancellationToken ct)
     {
@@ -106,33 +104,56 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
         }, ct);
 
     /// <summary>
-    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the platform.
+    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the
+    /// platform. The bank is asked
+    /// who holds a new account, and its answer is stored with it.
     /// </summary>
-    public Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request, bool platform, string actor, CancellationToken ct) =>
-        UpdateAsync(merchant, currency, actor, "bank_account_set", async (connection, transaction, current, now) =>
+    public async Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request,
+        bool platform, string actor, CancellationToken ct)
+    {
+        if (request.Verified is not null && !platform)
         {
-            if (request.Verified is not null && !platform)
-            {
-                return new Refusal(RefusalCode.Forbidden, "Only a platform key may verify a bank account.", "verified");
-            }
+            return new Refusal(RefusalCode.Forbidden, "Only a platform key may verify a bank account.", "verified");
+        }
 
-            if (!Details(request, currency).TryGet(out var details, out var refusal))
-            {
-                return refusal;
-            }
+        if (!Details(request, currency).TryGet(out var details, out var refusal))
+        {
+            return refusal;
+        }
 
-            if (current.Account is { } same && same.Details == details && same.State == BankAccountState.Active)
+        // Asked before the transaction begins: no lock is held while the bank thinks.
+        var answer = await GetAsync(merchant, currency, ct) is { Account: { } known }
+            && IsSame(known, details) ? null : await AskAsync(details, currency, ct);
+        return await UpdateAsync(merchant, currency, actor, "bank_account_set", async (connection, transaction, current, now) =>
+        {
+            if (current.Account is { } same && IsSame(same, details))
             {
                 if (request.Verified == true && !same.Verified)
                 {
                     await VerifyAsync(connection, transaction, merchant, same.Id, now, ct);
+                    same = Verified(same);
                 }
 
-                return current with { Account = same with { Verified = same.Verified || request.Verified == true } };
+                return current with { Account = same };
             }
 
+            if (answer is null && Asks(currency))
+            {
+                // The account was the same before the transaction began, so nobody asked the bank about this one.
+                return new Refusal(RefusalCode.StateConflict, "The bank account was changed by another request meanwhile. Send the request again.");
+            }
+
+            // A name or an address that is put right sends no money elsewhere: only another number cools, and only another holder is to be
+            // verified anew.
+            var corrected = current.Account is { } before && before.State == BankAccountState.Active
+                && before.Details.Number == details.Number ? before : null;
+            var verified = request.Verified == true || (corrected is { Verified: true }
+                && corrected.Details.HolderName == details.HolderName);
             var account = new BankAccount(
-                PrefixedId.New<BankAccountId>(now), details, BankAccountState.Active, null, request.Verified == true, current.Account is null ? now : now + options.CoolingPeriod);
+                PrefixedId.New<BankAccountId>(now), details, BankAccountState.Active, null, verified,
+                current.Account is null ? now : corrected?.UsableFrom ?? (now + options.CoolingPeriod),
+                answer is null ? null : new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false),
+                    answer?.InstantReachable);
             await using var batch = new NpgsqlBatch(connection, transaction)
             {
                 BatchCommands =
@@ -154,6 +175,12 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
                             Nullable(account.Verified ? now : (DateTimeOffset?)null, NpgsqlDbType.TimestampTz),
                             new() { Value = account.UsableFrom },
                             new() { Value = now },
+                            Nullable(details.Address is { } address ? JsonSerializer.Serialize(address, PayoutJson.Default.PostalAddress)
+                                : null, NpgsqlDbType.Jsonb),
+                            Nullable(account.Payee is { } payee ? DbText.Of(payee.Result) : null, NpgsqlDbType.Text),
+                            Nullable(account.Payee?.CheckedAt, NpgsqlDbType.TimestampTz),
+                            Nullable(account.Payee?.SuggestedName, NpgsqlDbType.Text),
+                            Nullable(account.InstantReachable, NpgsqlDbType.Boolean),
                         },
                     },
                     new(PayoutSettingsSql.SetAccount)
@@ -165,8 +192,49 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
             await batch.ExecuteNonQueryAsync(ct);
             return current with { Account = account };
         }, ct);
+    }
 
-    /// <summary>Confirms that the account is the merchant's. For the platform.</summary>
+    /// <summary>Asks the bank again who holds the account. A new answer replaces the one before, and what the platform accepted of
+    /// that.</summary>
+    public async Task<Result<PayoutSettings>> CheckPayeeAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct)
+    {
+        if (await GetAsync(merchant, currency, ct) is not { Account: { } asked })
+        {
+            return new Refusal(RefusalCode.StateConflict, $"There is no bank account for {currency} to check.");
+        }
+
+        if (await AskAsync(asked.Details, currency, ct) is not { } answer)
+        {
+            return new Refusal(RefusalCode.StateConflict, $"There is no bank to ask about accounts in {currency}.");
+        }
+
+        return await UpdateAsync(merchant, currency, actor, "bank_account_checked", async (connection, transaction, current, now) =>
+        {
+            if (current.Account is not { } account || account.Id != asked.Id)
+            {
+                return new Refusal(RefusalCode.StateConflict, "The bank account was changed meanwhile. Check the new one.");
+            }
+
+            await using var set = new NpgsqlCommand(PayoutSettingsSql.SetPayee, connection, transaction)
+            {
+                Parameters =
+                {
+                    new() { Value = merchant.Value },
+                    new() { Value = account.Id.Value },
+                    new() { Value = DbText.Of(answer.Result) },
+                    new() { Value = now },
+                    Nullable(answer.SuggestedName, NpgsqlDbType.Text),
+                    Nullable(answer.InstantReachable, NpgsqlDbType.Boolean),
+                },
+            };
+            await set.ExecuteNonQueryAsync(ct);
+            var payee = new PayeeCheck(answer.Result, now, answer.SuggestedName, Accepted: false);
+            return current with { Account = account with { Payee = payee, InstantReachable = answer.InstantReachable } };
+        }, ct);
+    }
+
+    /// <summary>Confirms that the account is the merchant's, and accepts what the bank answered about its holder. For the
+    /// platform.</summary>
     public Task<Result<PayoutSettings>> VerifyAccountAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct) =>
         UpdateAsync(merchant, currency, actor, "bank_account_verified", async (connection, transaction, current, now) =>
         {
@@ -176,7 +244,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
             }
 
             await VerifyAsync(connection, transaction, merchant, account.Id, now, ct);
-            return current with { Account = account with { Verified = true } };
+            return current with { Account = Verified(account) };
         }, ct);
 
     /// <summary>Holds payouts with a reason, or releases them (null). For the platform.</summary>
@@ -256,10 +324,37 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
         return settings with { Schedule = valid, NextOn = next };
     }
 
-    private static Result<BankAccountDetails> Details(BankAccountRequest request, Currency currency)
+    // An account at fault has to be given anew, even if it is the same: then it cools again.
+    private static bool IsSame(BankAccount account, BankAccountDetails details) => account.Details == details
+        && account.State == BankAccountState.Active;
+
+    private static BankAccount Verified(BankAccount account) =>
+        account with { Verified = true, Payee = account.Payee is { } payee ? payee with { Accepted = true } : null };
+
+    private bool Asks(Currency currency) => options.HasBankApi && SandboxBank.PaysInstantly(currency);
+
+    private async Task<PayeeAnswer?> AskAsync(BankAccountDetails details, Currency currency, CancellationToken ct) =>
+        Asks(currency) ? await bank.CheckPayeeAsync(details, currency, options.Payee.Timeout, ct) : null;
+
+    private async Task<PayoutSettings?> GetAsync(MerchantId merchant, Currency currency, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(PayoutSettingsSql.Get);
+        command.Parameters.Add(new() { Value = merchant.Value });
+        command.Parameters.Add(new() { Value = currency.Code });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? PayoutSettings.Read(reader) : null;
+    }
+
+    private Result<BankAccountDetails> Details(BankAccountRequest request, Currency currency)
     {
         BankAccountDetails? details;
         BankAccountProblem? problem;
+        PostalAddress? address = null;
+        if (request.Address is { } given && !PostalAddress.TryCreate(given, out address, out var field))
+        {
+            return Refusal.Invalid($"address.{field}", "An address has a town_name (up to 35 characters) and a country (two letters), and lines of up to 70 characters beside them.");
+        }
+
         if (!DbText.TryParse<BankAccountKind>(request.Type, out var kind))
         {
             return Refusal.Invalid("type", "A bank account is of type iban or us.");
@@ -273,7 +368,9 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
         {
             if (BankAccountDetails.TryCreateIban(request.HolderName, request.Iban, request.Bic, out details, out problem))
             {
-                return details;
+                return PayoutRails.Reaches(options.RailOf(currency), PayoutMethod.Standard, currency, details.Country)
+                    ? details with { Address = address }
+                    : Refusal.Invalid("iban", $"Payouts in EUR go by SEPA, which does not reach {details.Country}. Give an account in the SEPA area.");
             }
         }
         else
@@ -286,7 +383,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, PayoutsOpt
 
             if (BankAccountDetails.TryCreateUs(request.HolderName, request.RoutingNumber, request.AccountNumber, type, out details, out problem))
             {
-                return details;
+                return details with { Address = address };
             }
         }
 

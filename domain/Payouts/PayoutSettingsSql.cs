@@ -5,7 +5,9 @@ internal static class PayoutSettingsSql
     private const string Select =
         """
         SELECT s.currency, s.interval, s.weekday, s.month_day, s.next_on, s.delay_days, s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed, s.hold_reason,
-               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code, a.verified_at IS NOT NULL, a.usable_from
+               a.id, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type, a.status, a.failure_code,
+               a.verified_at IS NOT NULL, a.usable_from, a.holder_address, a.payee_result, a.payee_checked_at, a.payee_suggested_name,
+               a.payee_accepted_at IS NOT NULL, a.instant_reachable, a.corrects, a.correction_code
         FROM payments.payout_settings s
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
         """;
@@ -42,13 +44,75 @@ internal static class PayoutSettingsSql
     public const string InsertAccount =
         """
         INSERT INTO payments.bank_accounts
-            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, verified_at, usable_from, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13)
+            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status,
+             verified_at, usable_from, created_at, updated_at, holder_address, payee_result, payee_checked_at, payee_suggested_name, instant_reachable)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13, $14, $15, $16, $17, $18)
         """;
 
+    // Verifying an account whose holder the bank was asked about accepts what it answered.
     public const string VerifyAccount =
-        "UPDATE payments.bank_accounts SET verified_at = COALESCE(verified_at, $3), updated_at = $3 WHERE merchant_id = $1 AND id = $2";
+        """
+        UPDATE payments.bank_accounts
+        SET verified_at = COALESCE(verified_at, $3),
+            payee_accepted_at = CASE WHEN payee_result IS NOT NULL THEN COALESCE(payee_accepted_at, $3) END, updated_at = $3
+        WHERE merchant_id = $1 AND id = $2
+        """;
+
+    // A new answer is not accepted yet.
+    public const string SetPayee =
+        """
+        UPDATE payments.bank_accounts
+        SET payee_result = $3, payee_checked_at = $4, payee_suggested_name = $5, payee_accepted_at = NULL,
+            instant_reachable = $6, updated_at = $4
+        WHERE merchant_id = $1 AND id = $2
+        """;
 
     public const string GetAccount =
-        "SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code, verified_at IS NOT NULL, usable_from FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2";
+        """
+        SELECT id, kind, holder_name, iban, bic, routing_number, account_number, account_type, status, failure_code,
+               verified_at IS NOT NULL, usable_from,
+               holder_address, payee_result, payee_checked_at, payee_suggested_name, payee_accepted_at IS NOT NULL, instant_reachable,
+               corrects, correction_code
+        FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+        """;
+
+    public const string AccountOfPayout = "SELECT currency, bank_account_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2";
+
+    public const string LockAlone = "SELECT FROM payments.payout_settings WHERE merchant_id = $1 AND currency = $2 FOR UPDATE";
+
+    // Verified and usable as the account before it: a correction is the bank's, not a change by somebody with a key.
+    public const string InsertCorrection =
+        """
+        INSERT INTO payments.bank_accounts
+            (merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
+            created_at, updated_at, corrects, correction_code, holder_address)
+        SELECT merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8, holder_address
+        FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+        """;
+
+    // Whether an account came from another by corrections alone.
+    public const string Descends =
+        """
+        WITH RECURSIVE line AS (
+            SELECT corrects FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
+            UNION
+            SELECT a.corrects FROM payments.bank_accounts a JOIN line ON a.merchant_id = $1 AND a.id = line.corrects
+        )
+        SELECT EXISTS (SELECT FROM line WHERE corrects = $3)
+        """;
+
+    public const string LockWaiting =
+        """
+        SELECT id, run_id FROM payments.payouts
+        WHERE merchant_id = $1 AND bank_account_id = $2 AND status = 'pending' AND rail = 'file'
+        ORDER BY id FOR UPDATE
+        """;
+
+    public const string LockRuns = "SELECT FROM payments.payout_runs WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+
+    public const string Redirect =
+        """
+        UPDATE payments.payouts p SET bank_account_id = $3
+        WHERE p.merchant_id = $1 AND p.id = ANY($2) AND NOT EXISTS (SELECT FROM payments.payout_files f WHERE f.run_id = p.run_id)
+        """;
 }

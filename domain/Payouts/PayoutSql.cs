@@ -3,7 +3,7 @@ namespace Payments.Domain.Payouts;
 internal static class PayoutSql
 {
     private const string Columns =
-        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at, entry";
+        "merchant_id, id, run_id, status, currency, amount, bank_account_id, rail, method, trace, provider_reference, failure_code, failure_message, arrival_date, submission_started_at, created_at, updated_at, entry, hold_code, hold_message";
 
     // Only these are income that no payout has touched before.
     private const string NewIncome = "('charge', 'refund', 'refund_failure', 'dispute', 'dispute_fee', 'dispute_reversal', 'dispute_fee_refund')";
@@ -74,10 +74,19 @@ internal static class PayoutSql
 
     public const string EndRun = "UPDATE payments.payout_runs SET status = 'submitted', submitted_at = $2 WHERE id = $1 AND status = 'created'";
 
-    private const string Terms =
+    // What a merchant that has stated nothing gets is what PayoutSettingsSql.Ensure would insert.
+    private const string TermColumns =
         """
-        s.minimum, s.maximum, s.reserve_basis_points, s.reserve_days, s.reserve_fixed,
-               s.interval, s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id, a.verified_at IS NOT NULL, a.status, a.usable_from, s.weekday, s.month_day, s.batch_id
+        COALESCE(s.minimum, 1), s.maximum, COALESCE(s.reserve_basis_points, 0), COALESCE(s.reserve_days, 0), COALESCE(s.reserve_fixed, 0),
+               COALESCE(s.interval, 'daily'), s.next_on, s.hold_reason IS NOT NULL, m.status = 'active', s.bank_account_id,
+               a.verified_at IS NOT NULL, a.status, a.usable_from,
+               s.weekday, s.month_day, COALESCE(s.batch_id, '00000000-0000-0000-0000-000000000000'),
+               left(a.iban, 2), a.payee_result, a.payee_accepted_at IS NOT NULL, a.instant_reachable
+        """;
+
+    private const string Terms =
+        $"""
+        {TermColumns}
         FROM payments.payout_settings s
         JOIN payments.merchants m ON m.id = s.merchant_id
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
@@ -101,18 +110,72 @@ internal static class PayoutSql
         FOR NO KEY UPDATE OF s
         """;
 
-    // What the next payout would find, without a lock.
-    public const string Position =
+    // What a run would find, without a lock: the terms of LockNext, and the sums of Collect once everything due on $3 is released.
+    private const string Found =
         $"""
-        WITH lines AS (
-            SELECT b.net, b.type FROM payments.balance_transactions b
-            WHERE b.merchant_id = $1 AND b.payout_id = (SELECT batch_id FROM payments.payout_settings WHERE merchant_id = $1 AND currency = $2)
+        , lines AS (
+            SELECT b.merchant_id, b.net, b.type FROM page
+            JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id AND b.payout_id = page.batch_id
             UNION ALL
-            SELECT net, type FROM payments.balance_transactions
-            WHERE merchant_id = $1 AND currency = $2 AND payout_id IS NULL AND released_at IS NOT NULL
+            SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
+            WHERE b.currency = $1 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
+            UNION ALL
+            SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
+            WHERE b.currency = $1 AND b.released_at IS NULL AND b.available_on <= $3
+        ), found AS (
+            SELECT merchant_id, sum(net)::bigint AS available, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint AS income
+            FROM lines GROUP BY merchant_id
         )
-        SELECT s.merchant_id, (SELECT COALESCE(sum(net), 0)::bigint FROM lines), (SELECT COALESCE(sum(net), 0)::bigint FROM lines WHERE type IN {NewIncome}), {Terms}
-        WHERE s.merchant_id = $1 AND s.currency = $2
+        SELECT m.id, COALESCE(found.available, 0), COALESCE(found.income, 0), {TermColumns}, s.hold_reason
+        FROM page
+        JOIN payments.merchants m ON m.id = page.merchant_id
+        LEFT JOIN payments.payout_settings s ON s.merchant_id = m.id AND s.currency = $1
+        LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
+        LEFT JOIN found ON found.merchant_id = m.id
+        """;
+
+    // One merchant, also one that has no settings yet.
+    public const string Forecast =
+        $"""
+        WITH page AS (
+            SELECT m.id AS merchant_id, s.batch_id FROM payments.merchants m
+            LEFT JOIN payments.payout_settings s ON s.merchant_id = m.id AND s.currency = $1
+            WHERE m.id = $2
+        ){Found}
+        """;
+
+    // The merchants that a run walks, from behind $2. Of a run that has begun ($5), those that it has yet to come to.
+    public const string ForecastNext =
+        $"""
+        WITH page AS (
+            SELECT s.merchant_id, s.batch_id FROM payments.payout_settings s
+            WHERE s.currency = $1 AND s.merchant_id > $2 AND ($5::uuid IS NULL OR EXISTS (
+                SELECT FROM payments.payout_run_lanes l
+                WHERE l.run_id = $5 AND NOT l.done AND l.cursor < s.merchant_id AND l.last_merchant >= s.merchant_id))
+            ORDER BY s.merchant_id
+            LIMIT $4
+        ){Found}
+        ORDER BY m.id
+        """;
+
+    // Runs that are at work or were cut off, which are finished first, and the run of $2. With a merchant, whether the run has yet to come
+    // to it.
+    public const string BegunRuns =
+        """
+        SELECT r.id, r.date, r.status = 'creating' AND ($3::uuid IS NULL OR EXISTS (
+            SELECT FROM payments.payout_run_lanes l WHERE l.run_id = r.id AND NOT l.done AND l.cursor < $3 AND l.last_merchant >= $3))
+        FROM payments.payout_runs r
+        WHERE r.currency = $1 AND (r.status = 'creating' OR r.date = $2)
+        ORDER BY r.started_at
+        """;
+
+    // When what is pending after a date becomes available, and how much.
+    public const string AvailableLater =
+        """
+        SELECT available_on, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type <> 'reserve_release'), 0)::bigint
+        FROM payments.balance_transactions
+        WHERE merchant_id = $1 AND currency = $2 AND released_at IS NULL AND available_on > $3
+        GROUP BY available_on ORDER BY available_on
         """;
 
     // Completes the batches of merchants whose settings are locked, and adds them up: what was released into them since they were opened, and what was
@@ -165,15 +228,16 @@ internal static class PayoutSql
         ORDER BY merchant_id, id FOR UPDATE
         """;
 
-    public const string FindByIds = "SELECT merchant_id, id FROM payments.payouts WHERE id = ANY($1)";
+    public const string FindByIds = "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE id = ANY($1)";
 
     public const string FindByTraces = "SELECT merchant_id, id, trace FROM payments.payouts WHERE trace = ANY($1) ORDER BY id";
 
     public const string Apply =
         """
         UPDATE payments.payouts p
-        SET status = t.status, provider_reference = COALESCE(t.provider_reference, p.provider_reference), failure_code = t.failure_code, failure_message = t.failure_message, updated_at = $8
-        FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (merchant_id, id, before, status, provider_reference, failure_code, failure_message)
+        SET status = t.status, provider_reference = COALESCE(t.provider_reference, p.provider_reference), failure_code = t.failure_code, failure_message = t.failure_message, updated_at = $8,
+            hold_code = t.hold_code, hold_message = t.hold_message
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10) AS t (merchant_id, id, before, status, provider_reference, failure_code, failure_message, hold_code, hold_message)
         WHERE p.merchant_id = t.merchant_id AND p.id = t.id AND p.status = t.before
         """;
 
@@ -186,9 +250,11 @@ internal static class PayoutSql
 
     public const string BeginSubmission =
         """
-        UPDATE payments.payouts SET submission_started_at = COALESCE(submission_started_at, $3), updated_at = $3
+        UPDATE payments.payouts
+        SET submission_started_at = COALESCE(submission_started_at, $3), updated_at = $3,
+            valid_until = CASE WHEN method = 'instant' AND submission_started_at IS NULL THEN $4 ELSE valid_until END
         WHERE merchant_id = $1 AND id = $2 AND status = 'pending' AND rail = 'sandbox'
-        RETURNING currency, amount, bank_account_id, method
+        RETURNING currency, amount, bank_account_id, method, valid_until, old.submission_started_at IS NULL
         """;
 
     public const string Stale =
@@ -199,14 +265,6 @@ internal static class PayoutSql
         SELECT id, type, source_id, currency, amount, fee, net, available_on, created_at FROM payments.balance_lines
         WHERE merchant_id = $1 AND batch_id = (SELECT batch_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2) AND counted AND (NOT is_payout OR id = $2) AND ($3::uuid IS NULL OR id > $3)
         ORDER BY id LIMIT $4
-        """;
-
-    // The ledger knows it, and the rows that are not released yet need no index by merchant.
-    public const string Pending =
-        """
-        SELECT COALESCE(sum(b.balance), 0)::bigint
-        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.name = $1 AND a.currency = $2
         """;
 
     // A file that was planned may be at the bank already, so the run must not have got that far.

@@ -43,6 +43,17 @@ public static class PayoutTransitions
     };
 
     /// <summary>
+    /// Whether a bank that reports this against a payout in that state moved money that we gave back, or knows a payout that never went out. Anything else
+    /// that <see cref="Outcome"/> does not allow is a repeat or was overtaken.
+    /// </summary>
+    public static bool Contradicts(PayoutStatus from, PayoutStatus said) => from switch
+    {
+        PayoutStatus.Failed => said == PayoutStatus.Paid,
+        PayoutStatus.Canceled => said != PayoutStatus.Canceled,
+        PayoutStatus.Pending or PayoutStatus.InTransit or PayoutStatus.Paid or PayoutStatus.Returned => false,
+    };
+
+    /// <summary>
     /// What a bank's word means for a payout in a state. A bank that fails a payout after it said paid has returned it; a word that repeats
     /// or that is overtaken means nothing new (null).
     /// </summary>

@@ -8,9 +8,12 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant whose balance is to be paid out, with what was read of it.</summary>
-internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule, PayoutBatchId Batch)
+/// <param name="InstantReachable">Whether instant payments reach the account; null where nobody knows.</param>
+internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule,
+    PayoutBatchId Batch, bool? InstantReachable)
 {
-    internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency) => new(
+    internal static PayoutCandidate Read(NpgsqlDataReader row, Currency currency, PayoutsOptions options,
+        PayoutMethod method = PayoutMethod.Standard) => new(
         new MerchantId(row.GetGuid(0)),
         row.IsDBNull(12) ? null : new BankAccountId(row.GetGuid(12)),
         new PayoutPosition(
@@ -27,12 +30,15 @@ internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Accou
             !row.IsDBNull(14),
             row.GetBoolean(13),
             row.IsDBNull(14) ? BankAccountState.Active : DbText.Parse<BankAccountState>(row.GetString(14)),
-            row.IsDBNull(15) ? null : row.GetFieldValue<DateTimeOffset>(15)),
+            row.IsDBNull(15) ? null : row.GetFieldValue<DateTimeOffset>(15),
+            PayoutRails.Reaches(options.RailOf(currency, method), method, currency, row.IsDBNull(19) ? null : row.GetString(19)),
+            options.Payee.Of(row.IsDBNull(20) ? null : DbText.Parse<PayeeResult>(row.GetString(20)), row.GetBoolean(21))),
         new PayoutSchedule(
             DbText.Parse<PayoutInterval>(row.GetString(8)),
             row.IsDBNull(16) ? null : DbText.Parse<DayOfWeek>(row.GetString(16)),
             row.IsDBNull(17) ? null : row.GetInt16(17)),
-        new PayoutBatchId(row.GetGuid(18)));
+        new PayoutBatchId(row.GetGuid(18)),
+        row.IsDBNull(22) ? null : row.GetBoolean(22));
 }
 
 /// <summary>What payouts made together have in common.</summary>

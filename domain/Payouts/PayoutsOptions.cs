@@ -1,3 +1,5 @@
+using Payments.Domain.Payouts.BankFiles;
+
 namespace Payments.Domain.Payouts;
 
 /// <summary>Settings under <c>Payouts</c>.</summary>
@@ -35,23 +37,102 @@ public sealed class PayoutsOptions
     /// <summary>Where files are written when it is a folder, such as that of a bank's transfer gateway; else the blob container <c>payout-files</c>.</summary>
     public string? FileFolder { get; set; }
 
-    public string OriginatorName { get; set; } = "Payment Functions";
+    /// <summary>Our name in bank files.</summary>
+    public string? OriginatorName { get; set; }
 
-    /// <summary>The IBAN that payouts in EUR are paid from. The default is the example of the IBAN registry.</summary>
-    public string OriginatorIban { get; set; } = "DE89370400440532013000";
+    /// <summary>The IBAN that payouts in EUR are paid from.</summary>
+    public string? OriginatorIban { get; set; }
 
     public string? OriginatorBic { get; set; }
 
-    /// <summary>The bank that takes NACHA files.</summary>
-    public string NachaDestination { get; set; } = "091000019";
+    /// <summary>Our address in files of EUR: at least <c>TownName</c> and <c>Country</c>. Payments to accounts outside the EEA have to
+    /// carry it.</summary>
+    public PostalAddressRequest? OriginatorAddress { get; set; }
 
-    public string NachaDestinationName { get; set; } = "SANDBOX BANK";
+    /// <summary>What else the bank calls the accounts that payouts are paid from: statements of any other account are not applied.</summary>
+    public List<string> StatementAccounts { get; } = [];
 
-    public string NachaOrigin { get; set; } = "1000000000";
+    /// <summary>The routing number of the bank that takes NACHA files (immediate destination).</summary>
+    public string? NachaDestination { get; set; }
 
-    public string NachaCompanyId { get; set; } = "1000000000";
+    public string? NachaDestinationName { get; set; }
 
-    public string NachaOdfi { get; set; } = "09100001";
+    /// <summary>The number that the bank gave us as the sender of files (immediate origin): up to ten characters.</summary>
+    public string? NachaOrigin { get; set; }
+
+    /// <summary>The number that the bank gave us as the company of a batch: up to ten characters.</summary>
+    public string? NachaCompanyId { get; set; }
+
+    /// <summary>The first eight digits of our bank's routing number.</summary>
+    public string? NachaOdfi { get; set; }
+
+    /// <summary>What a bank's answer about the holder of an account does to payouts.</summary>
+    public PayeeOptions Payee { get; } = new();
+
+    /// <summary>How long after it was sent the bank may still take an instant payout. It is told so, and refuses it later.</summary>
+    public TimeSpan InstantWindow { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Whether there is a bank API to ask about accounts, and to pay instantly by. Set by the registration: an address was
+    /// configured.</summary>
+    internal bool HasBankApi { get; set; } = true;
 
     public PayoutRail RailOf(Currency currency) => Rails.TryGetValue(currency.Code, out var rail) ? rail : PayoutRail.Sandbox;
+
+    /// <summary>Instant payouts go by the bank's API, whichever way the others of the currency go.</summary>
+    public PayoutRail RailOf(Currency currency, PayoutMethod method) =>
+        method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency);
+
+    /// <exception cref="InvalidOperationException">A currency goes to the bank by file and the settings that its files need are missing or
+    /// wrong. The message names each.</exception>
+    public void Validate()
+    {
+        var wrong = new List<string>();
+        foreach (var (code, rail) in Rails)
+        {
+            if (!Currency.TryParse(code, out var currency))
+            {
+                wrong.Add($"Rails__{code} names no currency");
+            }
+            else if (rail == PayoutRail.File && currency.Code is not ("EUR" or "USD"))
+            {
+                wrong.Add($"Rails__{code} cannot be file: there are files for EUR and USD");
+            }
+        }
+
+        var (euro, dollar) = (RailOf(Currency.Eur) == PayoutRail.File, RailOf(Currency.Usd) == PayoutRail.File);
+        Require(euro || dollar, !string.IsNullOrWhiteSpace(OriginatorName), "OriginatorName is missing");
+        Require(euro, Iban.TryParse(OriginatorIban, out var iban) && SepaArea.Contains(iban[..2]),
+            "OriginatorIban must be an IBAN in the SEPA area");
+        Require(euro, PostalAddress.TryCreate(OriginatorAddress ?? new(), out _, out var field),
+            $"OriginatorAddress needs TownName and Country; {field} is missing or wrong");
+        Require(dollar, AbaRoutingNumber.IsValid(NachaDestination), "NachaDestination must be a routing number");
+        Require(dollar, !string.IsNullOrWhiteSpace(NachaDestinationName), "NachaDestinationName is missing");
+        Require(dollar, NachaOrigin is { Length: > 0 and <= 10 }, "NachaOrigin must have 1 to 10 characters");
+        Require(dollar, NachaCompanyId is { Length: > 0 and <= 10 }, "NachaCompanyId must have 1 to 10 characters");
+        Require(dollar, NachaOdfi is { Length: 8 } odfi && odfi.All(char.IsAsciiDigit), "NachaOdfi must be eight digits");
+        if (wrong.Count > 0)
+        {
+            throw new InvalidOperationException(
+                $"Payouts go to the bank by file, and settings under Payouts__ are missing or wrong (docs/payouts.md): {string.Join("; ", wrong)}.");
+        }
+
+        void Require(bool needed, bool given, string message)
+        {
+            if (needed && !given)
+            {
+                wrong.Add(message);
+            }
+        }
+    }
+
+    internal SepaOriginator SepaOriginator() => new(
+        Given(OriginatorName), Iban.TryParse(OriginatorIban, out var iban) ? iban : Given(null), OriginatorBic,
+        PostalAddress.TryCreate(OriginatorAddress ?? new(), out var address, out _) ? address : null);
+
+    internal NachaOriginator NachaOriginator() => new(
+        Given(NachaDestination), Given(NachaDestinationName), Given(NachaOrigin), Given(OriginatorName), Given(NachaCompanyId),
+            Given(NachaOdfi));
+
+    // The app has not started without them.
+    private static string Given(string? setting) => setting ?? throw new InvalidOperationException("A setting of bank files is missing.");
 }

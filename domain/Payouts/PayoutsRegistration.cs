@@ -21,6 +21,9 @@ public static class PayoutsRegistration
         DatabaseTypes.AddId<BankAccountId>();
         var options = new PayoutsOptions();
         configuration.GetSection("Payouts").Bind(options);
+        options.Validate();
+        var bank = options.BankAddress?.ToString() ?? configuration["Providers:Sandbox:BaseAddress"];
+        options.HasBankApi = bank is not null;
         services.AddSingleton(options);
         services.TryAddSingleton(_ => BlobStorage.Connect(configuration));
         services.AddSingleton<IPayoutFileStore>(provider => options.FileFolder is { Length: > 0 } folder
@@ -28,7 +31,7 @@ public static class PayoutsRegistration
             : new BlobPayoutFileStore(provider.GetRequiredService<BlobServiceClient>()));
         services.AddSingleton(_ => new SandboxBank(new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
-            BaseAddress = options.BankAddress ?? new Uri(configuration["Providers:Sandbox:BaseAddress"] ?? "http://127.0.0.1:7090"),
+            BaseAddress = new Uri(bank ?? "http://127.0.0.1:7090"),
             Timeout = options.BankTimeout,
             DefaultRequestHeaders = { Authorization = new("Bearer", options.BankApiKey ?? configuration["Providers:Sandbox:ApiKey"]) },
         }));
@@ -36,10 +39,14 @@ public static class PayoutsRegistration
         services.AddSingleton<PayoutWriter>();
         services.AddSingleton<PayoutFiles>();
         services.AddSingleton(provider => new RunPayouts(
-            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutFiles>(), options, provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<ReleaseFunds>(),
+                provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutFiles>(), options,
+                provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunPayouts>>()));
         services.AddSingleton(provider => new ManualPayouts(
-            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), options, provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<IdempotencyStore>(), provider.GetRequiredService<ReleaseFunds>(),
+                provider.GetRequiredService<PayoutWriter>(), provider.GetRequiredService<PayoutResults>(), options,
+                provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<PayoutResults>();
         services.AddSingleton<SubmitPayout>();
@@ -47,9 +54,11 @@ public static class PayoutsRegistration
         services.AddProviderEvents<SandboxPayoutEvents>();
         services.AddProviderEventApplier<ApplyPayoutNews>();
         services.AddSingleton<BankReports>();
+        services.AddSingleton<UnmatchedBankItems>();
         services.AddSingleton<BankInbox>();
         services.AddSingleton<PayoutChecks>();
         services.AddSingleton<PayoutReads>();
+        services.AddSingleton<PayoutPreviews>();
         services.AddSingleton<ManagePayoutSettings>();
         return services;
     }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Audit;
+using Payments.Domain.Balances;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
 
@@ -17,6 +18,7 @@ public sealed class RunPayouts
     private const string Timer = "timer";
 
     private readonly NpgsqlDataSource _dataSource;
+    private readonly ReleaseFunds _release;
     private readonly PayoutWriter _writer;
     private readonly PayoutFiles _files;
     private readonly PayoutsOptions _options;
@@ -24,9 +26,12 @@ public sealed class RunPayouts
     private readonly TimeProvider _time;
     private readonly ILogger<RunPayouts> _logger;
 
-    internal RunPayouts(NpgsqlDataSource dataSource, PayoutWriter writer, PayoutFiles files, PayoutsOptions options, OutboxSignal signal, TimeProvider time, ILogger<RunPayouts> logger)
+    internal RunPayouts(
+        NpgsqlDataSource dataSource, ReleaseFunds release, PayoutWriter writer, PayoutFiles files, PayoutsOptions options,
+            OutboxSignal signal, TimeProvider time, ILogger<RunPayouts> logger)
     {
         _dataSource = dataSource;
+        _release = release;
         _writer = writer;
         _files = files;
         _options = options;
@@ -36,11 +41,13 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from any number of instances.
+    /// Releases what is due, finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from
+    /// any number of instances.
     /// </summary>
     /// <exception cref="AggregateException">Some runs failed. The others were run, and those that failed go on where they stood the next time.</exception>
     public async Task RunDueAsync(CancellationToken ct)
     {
+        await _release.RunAsync(ct);
         var due = (await OpenRunsAsync(ct)).ToList();
         foreach (var currency in await CurrenciesAsync(ct))
         {
@@ -55,7 +62,7 @@ public sealed class RunPayouts
         {
             try
             {
-                await RunAsync(date, currency, Timer, ct);
+                await RunReleasedAsync(date, currency, Timer, ct);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
@@ -72,10 +79,17 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Runs a date of a currency to its end, or as far as another instance has not already. A run that is complete changes nothing.
+    /// Releases what is due, then runs a date of a currency to its end, or as far as another instance has not already. A run that is
+    /// complete changes nothing.
     /// </summary>
     /// <param name="startedBy">Who asked for it; kept with the run.</param>
     public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
+    {
+        await _release.RunAsync(ct);
+        return await RunReleasedAsync(date, currency, startedBy, ct);
+    }
+
+    private async Task<PayoutRun> RunReleasedAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
     {
         var run = await StartAsync(date, currency, startedBy, ct);
         if (run.Status == PayoutRunStatus.Creating)
@@ -275,7 +289,7 @@ public sealed class RunPayouts
         var candidates = new List<PayoutCandidate>(_options.ChunkSize);
         while (await reader.ReadAsync(ct))
         {
-            candidates.Add(PayoutCandidate.Read(reader, run.Currency));
+            candidates.Add(PayoutCandidate.Read(reader, run.Currency, _options));
         }
 
         return candidates;

@@ -8,7 +8,12 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A payout as the bank's API gets it.</summary>
-public sealed record BankTransfer(string Reference, Money Amount, BankAccountDetails Account, PayoutMethod Method);
+/// <param name="ValidUntil">From this time on the bank refuses to take it; null where there is no such time.</param>
+public sealed record BankTransfer(string Reference, Money Amount, BankAccountDetails Account, PayoutMethod Method,
+    DateTimeOffset? ValidUntil = null);
+
+/// <summary>What the bank says of the holder of an account, and whether instant payments reach it.</summary>
+public sealed record PayeeAnswer(PayeeResult Result, string? SuggestedName, bool? InstantReachable);
 
 public enum BankAnswerKind
 {
@@ -18,11 +23,17 @@ public enum BankAnswerKind
     /// <summary>The bank read it and will not pay it.</summary>
     Refused,
 
-    /// <summary>The bank may have it or not: the same request must be sent again.</summary>
+    /// <summary>The bank may have it or not.</summary>
     Unknown,
+
+    /// <summary>The bank was asked about it and does not know it.</summary>
+    NotThere,
 }
 
-public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, string? Code = null, string? Text = null);
+/// <param name="AsOf">The bank's time when it did not know the payout.</param>
+/// <param name="Said">How the payout stands at the bank, when it was asked about it.</param>
+public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, string? Code = null, string? Text = null,
+    PayoutStatus Said = PayoutStatus.InTransit, DateTimeOffset? AsOf = null);
 
 /// <summary>
 /// The bank API of the sandbox acquirer. The payout's reference is also the idempotency key, so sending the same payout again has no second effect.
@@ -38,7 +49,7 @@ public sealed class SandboxBank(HttpClient http)
         var request = new SandboxPayoutRequest(
             transfer.Reference, transfer.Amount.MinorUnits, transfer.Amount.Currency.Code,
             new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber, account.HolderName),
-            DbText.Of(transfer.Method));
+            DbText.Of(transfer.Method), transfer.ValidUntil);
         using var message = new HttpRequestMessage(HttpMethod.Post, "v1/payouts")
         {
             Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, SandboxBankJson.Default.SandboxPayoutRequest))
@@ -68,6 +79,67 @@ public sealed class SandboxBank(HttpClient http)
         }
     }
 
+    /// <summary>Asks whether the bank has a payout, and how it stands. Asking has no effect.</summary>
+    public async Task<BankAnswer> AskAsync(string reference, CancellationToken ct)
+    {
+        try
+        {
+            using var response = await http.GetAsync(new Uri($"v1/payouts?reference={Uri.EscapeDataString(reference)}", UriKind.Relative),
+                ct);
+            var body = await response.Content.ReadAsByteArrayAsync(ct);
+            return response.StatusCode switch
+            {
+                HttpStatusCode.OK => Found(body, reference),
+                HttpStatusCode.NotFound when JsonSerializer.Deserialize(body,
+                    SandboxBankJson.Default.SandboxBankRefusal)?.Error is { Code: "payout_not_found" } error
+                    => new BankAnswer(BankAnswerKind.NotThere, AsOf: error.AsOf),
+                _ => new BankAnswer(BankAnswerKind.Unknown, Text: $"HTTP {(int)response.StatusCode}"),
+            };
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return new BankAnswer(BankAnswerKind.Unknown, Text: e.Message);
+        }
+    }
+
+    /// <summary>Asks who holds an account. No answer in time is <see cref="PayeeResult.NotPossible"/>, as the scheme has it.</summary>
+    public async Task<PayeeAnswer> CheckPayeeAsync(BankAccountDetails account, Currency currency, TimeSpan timeout, CancellationToken ct)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(timeout);
+        try
+        {
+            var request = new SandboxPayeeRequest(
+                currency.Code, new SandboxBankAccount(account.Iban, account.Bic, account.RoutingNumber, account.AccountNumber,
+                    account.HolderName));
+            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request,
+                SandboxBankJson.Default.SandboxPayeeRequest))
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+            };
+            using var response = await http.PostAsync(new Uri("v1/payee_checks", UriKind.Relative), content, limit.Token);
+            response.EnsureSuccessStatusCode();
+            var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
+            return JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayeeCheck) is { } check
+                && DbText.TryParse<PayeeResult>(check.Result, out var result)
+                ? new PayeeAnswer(result, result == PayeeResult.CloseMatch ? check.SuggestedName : null, check.InstantReachable)
+                : new PayeeAnswer(PayeeResult.NotPossible, null, null);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException or SocketException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return new PayeeAnswer(PayeeResult.NotPossible, null, null);
+        }
+    }
+
+    private static BankAnswer Found(byte[] body, string reference) =>
+        JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayout) is { Id: { } id } payout && payout.Reference == reference
+            && DbText.TryParse<PayoutStatus>(payout.Status, out var said)
+            ? new BankAnswer(BankAnswerKind.Accepted, id, payout.FailureCode,
+                Said: said == PayoutStatus.Pending ? PayoutStatus.InTransit : said)
+            : new BankAnswer(BankAnswerKind.Unknown, Text: "The answer cannot be read.");
+
     private static BankAnswer Accepted(byte[] body) => JsonSerializer.Deserialize(body, SandboxBankJson.Default.SandboxPayout) is { Id: { } id }
         ? new BankAnswer(BankAnswerKind.Accepted, id)
         : new BankAnswer(BankAnswerKind.Unknown, Text: "The answer cannot be read.");
@@ -77,7 +149,12 @@ public sealed class SandboxBank(HttpClient http)
         : new BankAnswer(BankAnswerKind.Unknown, Text: "A refusal without a reason.");
 }
 
-internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount, string Method);
+internal sealed record SandboxPayoutRequest(string Reference, long Amount, string Currency, SandboxBankAccount BankAccount, string Method,
+    DateTimeOffset? ValidUntil);
+
+internal sealed record SandboxPayeeRequest(string Currency, SandboxBankAccount BankAccount);
+
+internal sealed record SandboxPayeeCheck(string? Result, string? SuggestedName, bool? InstantReachable);
 
 internal sealed record SandboxBankAccount(string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string HolderName);
 
@@ -85,10 +162,12 @@ internal sealed record SandboxPayout(string? Id, string? Reference, string? Stat
 
 internal sealed record SandboxBankRefusal(SandboxBankError? Error);
 
-internal sealed record SandboxBankError(string? Code, string? Message);
+internal sealed record SandboxBankError(string? Code, string? Message, DateTimeOffset? AsOf);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SandboxPayoutRequest))]
+[JsonSerializable(typeof(SandboxPayeeRequest))]
+[JsonSerializable(typeof(SandboxPayeeCheck))]
 [JsonSerializable(typeof(SandboxPayout))]
 [JsonSerializable(typeof(SandboxBankRefusal))]
 internal sealed partial class SandboxBankJson : JsonSerializerContext;

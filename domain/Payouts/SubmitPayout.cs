@@ -20,7 +20,9 @@ public sealed class BankAnswerUnknownException(string message) : Exception(messa
 
 /// <summary>
 /// Hands a payout to the bank's API: intent, call, outcome. It may be called any number of times and at the same time: the bank knows the payout by
-/// its reference and pays it once.
+/// its reference and pays it once. An instant payout is sent once and never again: where no answer came, the bank is asked about it. The
+/// request says until
+/// when the bank may take it, so after that time the bank's word that it does not know the payout is final.
 /// </summary>
 public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, PayoutResults results, OutboxSignal signal, PayoutsOptions options, TimeProvider time, ILogger<SubmitPayout> logger)
     : IMessageHandler
@@ -41,14 +43,12 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
     public async Task HandleAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
     {
         // The intent: from here on nobody can cancel it.
-        if (await BeginAsync(merchant, payout, ct) is not { } transfer)
+        if (await BeginAsync(merchant, payout, ct) is not var (transfer, isFirst))
         {
             return;
         }
 
-        var answer = await bank.SendAsync(transfer, ct);
-        if (Mutations.Active(Mutations.PayTwice) && answer.Kind == BankAnswerKind.Unknown)
-            answer = await bank.SendAsync(transfer with { Reference = PayoutReference.Of(merchant, new PayoutId(Guid.CreateVersion7(time.GetUtcNow()))) }, ct);
+        var answer = isFirst || transfer.ValidUntil is null ? await bank.SendAsync(transfer, ct) : await AskAsync(transfer, ct);
         if (answer.Kind == BankAnswerKind.Unknown)
         {
             PayoutLog.SubmissionUnknown(logger, payout, merchant, answer.Text ?? "");
@@ -56,7 +56,7 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         }
 
         var word = answer.Kind == BankAnswerKind.Accepted
-            ? new PayoutWord(merchant, payout, PayoutStatus.InTransit, ProviderReference: answer.Reference)
+            ? new PayoutWord(merchant, payout, answer.Said, answer.Code, ProviderReference: answer.Reference)
             : new PayoutWord(merchant, payout, PayoutStatus.Failed, answer.Code, answer.Text);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -95,16 +95,35 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         return stale.Count;
     }
 
-    private async Task<BankTransfer?> BeginAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
+    // A process that died may have sent the request or not; the bank knows.
+    private async Task<BankAnswer> AskAsync(BankTransfer transfer, CancellationToken ct)
     {
+        var answer = await bank.AskAsync(transfer.Reference, ct);
+        if (answer.Kind != BankAnswerKind.NotThere)
+        {
+            return answer;
+        }
+
+        // The bank's clock decides, since it is the one that refuses what comes too late.
+        return answer.AsOf >= transfer.ValidUntil
+            ? new BankAnswer(BankAnswerKind.Refused, Code: BankFailure.NotTaken, Text: "The bank did not take the instant payout in time.")
+            : new BankAnswer(BankAnswerKind.Unknown, Text: "The bank does not know it yet.");
+    }
+
+    private async Task<(BankTransfer Transfer, bool IsFirst)?> BeginAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var begin = new NpgsqlCommand(PayoutSql.BeginSubmission, connection)
         {
-            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = time.GetUtcNow() } },
+            Parameters = { new() { Value = merchant.Value }, new() { Value = payout.Value }, new() { Value = now },
+                new() { Value = now + options.InstantWindow } },
         };
         Money amount;
         BankAccountId account;
         PayoutMethod method;
+        DateTimeOffset? validUntil;
+        bool isFirst;
         await using (var reader = await begin.ExecuteReaderAsync(ct))
         {
             if (!await reader.ReadAsync(ct))
@@ -115,9 +134,11 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
             amount = new Money(reader.GetInt64(1), Currency.Of(reader.GetString(0)));
             account = new BankAccountId(reader.GetGuid(2));
             method = DbText.Parse<PayoutMethod>(reader.GetString(3));
+            validUntil = reader.IsDBNull(4) ? null : reader.GetFieldValue<DateTimeOffset>(4);
+            isFirst = reader.GetBoolean(5);
         }
 
         var details = await BankAccounts.GetAsync(connection, merchant, account, ct) ?? throw new InvalidOperationException($"{payout} goes to {account}, which does not exist.");
-        return new BankTransfer(PayoutReference.Of(merchant, payout), amount, details.Details, method);
+        return (new BankTransfer(PayoutReference.Of(merchant, payout), amount, details.Details, method, validUntil), isFirst);
     }
 }

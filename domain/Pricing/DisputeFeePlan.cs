@@ -14,14 +14,30 @@ public sealed record DisputeFees(long Chargeback, long PreArbitration, long Arbi
 }
 
 /// <summary>The dispute fees of one currency, in its minor units.</summary>
-/// <param name="Currency">ISO 4217 code; null is the rule for every currency without one of its own.</param>
+/// <param name="Currency">ISO 4217 code; null is the rule for every currency without one of its own, in the minor units of each.</param>
 public sealed record DisputeFeeRule(string? Currency, long Chargeback, long PreArbitration = 0, long Arbitration = 0);
 
 /// <summary>What disputes cost a merchant: the part <c>disputes</c> of its fee plan.</summary>
 public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool RefundedWhenWon)
 {
-    /// <summary>15.00 for a chargeback in most currencies, given back when it is won. What a plan that says nothing means.</summary>
-    public static DisputeFeePlan Standard { get; } = new([new("JPY", 2000), new("KWD", 5000), new(null, 1500)], RefundedWhenWon: true);
+    /// <summary>The largest fee, in minor units.</summary>
+    public const long Maximum = 100_000_000;
+
+    /// <summary>
+    /// What a plan that says nothing means, given back when the dispute is won: 15.00 for a chargeback in every currency with two
+    /// decimals. Every other currency has an amount of its own, of about the same worth: 1500 minor units of it would be another sum of
+    /// money. docs/disputes.md has the same list.
+    /// </summary>
+    public static DisputeFeePlan Standard { get; } = new(
+        [
+            new("BIF", 45_000), new("CLP", 15_000), new("DJF", 2_700), new("GNF", 130_000), new("ISK", 2_000), new("JPY", 2_000),
+            new("KMF", 7_000), new("KRW", 20_000), new("PYG", 110_000), new("RWF", 20_000), new("UGX", 55_000), new("UYI", 100),
+            new("VND", 380_000), new("VUV", 1_800), new("XAF", 9_000), new("XOF", 9_000), new("XPF", 1_700),
+            new("BHD", 6_000), new("IQD", 20_000_000), new("JOD", 11_000), new("KWD", 5_000), new("LYD", 75_000), new("OMR", 6_000),
+            new("TND", 45_000),
+            new(null, 1500),
+        ],
+        RefundedWhenWon: true);
 
     /// <summary>Why the plan cannot be used, or null.</summary>
     public Refusal? Validate(string param)
@@ -33,8 +49,8 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
             var rule = Rules[i];
             if (rule.Currency is not null && !Domain.Currency.TryParse(rule.Currency, out _))
                 return Refusal.Invalid($"{param}.rules[{i}].currency", $"'{rule.Currency}' is not an ISO 4217 currency code.");
-            if (rule.Chargeback is < 0 or > 1_000_000 || rule.PreArbitration is < 0 or > 1_000_000 || rule.Arbitration is < 0 or > 1_000_000)
-                return Refusal.Invalid($"{param}.rules[{i}]", "Fees are between 0 and 1000000 minor units.");
+            if (rule.Chargeback is < 0 or > Maximum || rule.PreArbitration is < 0 or > Maximum || rule.Arbitration is < 0 or > Maximum)
+                return Refusal.Invalid($"{param}.rules[{i}]", $"Fees are between 0 and {Maximum} minor units.");
         }
 
         return Rules.Select(rule => rule.Currency?.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() == Rules.Count

@@ -13,6 +13,8 @@ internal sealed class MeasuredProvider(IPaymentProvider provider) : IPaymentProv
 
     public string Name => provider.Name;
 
+    public DescriptorRule? Descriptors => provider.Descriptors;
+
     public async Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct) => (await CallAsync("send", request, async () => await provider.SendAsync(request, ct)))!;
 
     public Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct) => CallAsync("find", request, () => provider.FindAsync(request, ct));

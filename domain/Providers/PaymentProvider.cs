@@ -108,6 +108,19 @@ public sealed record PaymentAnswer(
 /// <summary>What is shown of a card: never enough to use it.</summary>
 public sealed record CardDetails(string? Brand, string? Last4, string? Country);
 
+/// <summary>The statement descriptors that a provider takes.</summary>
+/// <param name="Longest">In characters.</param>
+/// <param name="Forbidden">Characters that the provider refuses, of those that the API takes.</param>
+public sealed record DescriptorRule(int Longest, string Forbidden)
+{
+    /// <returns>Why the provider refuses it; null when it does not.</returns>
+    public string? Refuse(string provider, string descriptor) =>
+        descriptor.Length > Longest ? $"The statement descriptor has {descriptor.Length} characters; {provider} takes at most {Longest}."
+        : descriptor.FirstOrDefault(c => Forbidden.Contains(c, StringComparison.Ordinal)) is var wrong and not '\0'
+            ? $"The statement descriptor contains '{wrong}', which {provider} does not take."
+        : null;
+}
+
 /// <summary>
 /// A card processor. Implementations never throw for what a processor or network does: a time-out, a dropped connection or a server error
 /// after sending is <see cref="PaymentResult.Unknown"/>.
@@ -116,6 +129,9 @@ public interface IPaymentProvider
 {
     /// <summary>The name in stored rows, settings and the webhook's address.</summary>
     string Name { get; }
+
+    /// <summary>Which statement descriptors the provider documents that it takes; null where it says nothing.</summary>
+    DescriptorRule? Descriptors => null;
 
     /// <summary>Carries the operation out. The reference is the idempotency key: asking again has no second effect.</summary>
     Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct);
@@ -160,6 +176,15 @@ public sealed class PaymentProviders
     public IEnumerable<string> Names => _byName.Keys;
 
     public bool Contains(string name) => _byName.ContainsKey(name);
+
+    /// <summary>
+    /// Why a statement descriptor cannot be used: a charge may go to any of the providers, so that every one has to take it. Null where
+    /// it can.
+    /// </summary>
+    public string? RefuseDescriptor(string descriptor) => _byName.Values
+        .OrderBy(provider => provider.Name, StringComparer.Ordinal)
+        .Select(provider => provider.Descriptors?.Refuse(provider.Name, descriptor))
+        .FirstOrDefault(refusal => refusal is not null);
 
     /// <exception cref="InvalidOperationException">A stored row names a provider that is not configured here.</exception>
     public IPaymentProvider Get(string name) =>

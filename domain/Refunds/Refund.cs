@@ -38,4 +38,7 @@ public sealed record Refund(
 {
     /// <summary>The fee that went back to the merchant with the refund, by the policy of its plan.</summary>
     public Money FeeReturned { get; init; } = Money.Zero(Amount.Currency);
+
+    /// <summary>Somebody made it at the provider, in its dashboard say, and not through this platform.</summary>
+    public bool MadeElsewhere { get; init; }
 }

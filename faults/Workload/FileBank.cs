@@ -25,7 +25,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
     /// <summary>Takes what is there, and tells of everything it ever took that something happened to.</summary>
     public async Task VisitAsync()
     {
-        var random = new Random((seed * 7919) + _statements);
+        var random = new Random(Seeds.Of(seed, 7_919, _statements));
         var runs = await api.GetAsync("/v1/payout_runs?limit=100", world.PlatformKey);
         if (runs is not { IsSuccess: true })
             return;
@@ -72,7 +72,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
     {
         if (_payments.Count == 0)
             return;
-        var statement = new StringBuilder("""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>S</MsgId></GrpHdr><Stmt><Id>1</Id>""");
+        var statement = new StringBuilder("""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>S</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>""");
         var report = new StringBuilder("""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>R</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>x</OrgnlMsgId><GrpSts>PART</GrpSts></OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>""");
         foreach (var (reference, (_, amount, fate)) in _payments)
         {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
+using Payments.Kit;
 
 namespace Payments.Faults;
 
@@ -23,7 +24,7 @@ internal sealed class MerchantServers : IAsyncDisposable
     private MerchantServers(int seed, Tally tally)
     {
         (_random, _tally) = (new Random(seed), tally);
-        var port = FreePorts.Take(1)[0];
+        var port = FreePorts.Take();
         Address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/");
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));

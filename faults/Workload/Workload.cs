@@ -77,7 +77,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
     /// <param name="length">For how long they begin something: how far in its sequence each comes is a matter of time.</param>
     public Task RunAsync(int round, int workers, TimeSpan length) => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
     {
-        var random = new Random(HashCode(seed, round, worker));
+        var random = new Random(Seeds.Of(Seeds.Of(seed, 31, round), 1_000_003, worker));
         var started = TimeProvider.System.GetTimestamp();
         if (worker == 0 && round > 0)
             await MendEndpointsAsync(random, _merchants[round % _merchants.Count]);
@@ -530,7 +530,4 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
 
         throw new InvalidOperationException("The weights do not add up.");
     }
-
-    // Not System.HashCode, which differs from process to process.
-    private static int HashCode(int seed, int round, int worker) => unchecked((((seed * 31) + round) * 1_000_003) + worker);
 }

@@ -1,6 +1,7 @@
 using Npgsql;
 using Payments.Domain;
 using Payments.Domain.Database;
+using Payments.Kit;
 
 namespace Payments.Faults;
 
@@ -14,19 +15,19 @@ internal sealed class PostgresServer : IAsyncDisposable
     private const string Password = "payments-faults";
     private const string Template = "payments_faults";
 
-    private readonly WorldPaths _paths;
+    private readonly EmbeddedPostgres _server;
     private readonly SemaphoreSlim _gate = new(1);
-    private Child? _server;
 
-    private PostgresServer(WorldPaths paths) => _paths = paths;
+    private PostgresServer(EmbeddedPostgres server) => _server = server;
 
-    public int Port => new NpgsqlConnectionStringBuilder(_paths.Admin).Port;
+    public int Port => _server.Port;
 
-    public static async Task<PostgresServer> StartAsync(WorldPaths paths)
+    public static async Task<PostgresServer> StartAsync(string data, string logs)
     {
-        var server = new PostgresServer(paths);
-        await server.StartAsync();
-        await DatabaseBootstrap.RunAsync(new(paths.Admin), new(server.Login(Owner, Template)), new(server.Login(App, Template)));
+        string[] settings = ["shared_buffers=128MB", "log_min_messages=fatal", .. OperatingSystem.IsLinux() ? ["recovery_init_sync_method=syncfs"] : (string[])[]];
+        var server = new PostgresServer(await EmbeddedPostgres.PrepareAsync(data, FreePorts.Take(), Secrets.Create().PostgresPassword, logs, settings));
+        await server._server.StartAsync();
+        await DatabaseBootstrap.RunAsync(new(server._server.Admin), new(server.Login(Owner, Template)), new(server.Login(App, Template)));
         await using var owner = PaymentsDataSource.Create(server.OwnerOf(Template) + ";Pooling=false", resetSessions: true);
         await new Migrator(owner, new PlatformClock()).ApplyAsync();
         await Coverage.WatchAsync(owner, CancellationToken.None);
@@ -39,21 +40,6 @@ internal sealed class PostgresServer : IAsyncDisposable
     public string AppOf(string database, int port) =>
         new NpgsqlConnectionStringBuilder(Login(App, database)) { Port = port, MaxPoolSize = 40, Timeout = 5, CommandTimeout = 10 }.ConnectionString;
 
-    public async Task StartAsync()
-    {
-        _server = Child.Start(_paths, "postgres", "bash", [_paths.Postgres]);
-        await Eventually.HoldsAsync(
-            async () =>
-            {
-                if (_server.HasExited)
-                    throw new InvalidOperationException("Postgres ended while it started: see postgres.log.");
-                await using var connection = new NpgsqlConnection(_paths.Admin + ";Pooling=false;Timeout=2");
-                await connection.OpenAsync();
-                return true;
-            },
-            TimeSpan.FromMinutes(2), "Postgres answers");
-    }
-
     /// <summary>Stops the server and starts it again; what was committed is there again.</summary>
     /// <param name="immediate">True aborts it, so that it has to recover; false ends its sessions first.</param>
     public async Task RestartAsync(bool immediate, TimeSpan down)
@@ -61,10 +47,9 @@ internal sealed class PostgresServer : IAsyncDisposable
         await _gate.WaitAsync();
         try
         {
-            await _server!.StopAsync(immediate ? "QUIT" : "INT");
-            await _server.DisposeAsync();
+            await _server.StopAsync(immediate ? "QUIT" : "INT");
             await Task.Delay(down);
-            await StartAsync();
+            await _server.StartAsync();
         }
         finally
         {
@@ -90,12 +75,12 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is null)
-            return;
-        await _server.StopAsync("INT");
         await _server.DisposeAsync();
         _gate.Dispose();
     }
+
+    /// <summary>Deletes the data of the server, once it is stopped.</summary>
+    public void Remove() => _server.Remove();
 
     private async Task ExecuteAsync(string sql)
     {
@@ -103,7 +88,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         await _gate.WaitAsync();
         try
         {
-            await using var connection = new NpgsqlConnection(_paths.Admin + ";Pooling=false");
+            await using var connection = new NpgsqlConnection(_server.Admin + ";Pooling=false");
             await connection.OpenAsync();
             await using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // The run's own statements.
@@ -118,5 +103,5 @@ internal sealed class PostgresServer : IAsyncDisposable
     }
 
     private string Login(string user, string database) =>
-        new NpgsqlConnectionStringBuilder(_paths.Admin) { Username = user, Password = Password, Database = database }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(_server.Admin) { Username = user, Password = Password, Database = database }.ConnectionString;
 }

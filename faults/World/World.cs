@@ -1,63 +1,67 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Npgsql;
 using Payments.Domain.Database;
+using Payments.Kit;
+using Payments.TestHooks.Bugs;
 
 namespace Payments.Faults;
 
 /// <summary>
-/// The whole platform of one seed: two instances of the app, an acquirer, and what carries messages, each a process; a database and a storage account of its own. Everything that
-/// they say to one another goes through proxies that can fail.
+/// The whole platform of one seed: two instances of the app, each a Functions host with its worker, an acquirer, and what carries messages; a database and a storage account of its own. Everything
+/// that they say to one another goes through proxies that can fail.
 /// </summary>
 internal sealed class World : IAsyncDisposable
 {
     public const int Instances = 2;
 
-    private readonly WorldPaths _paths;
+    private readonly FaultServers _servers;
     private readonly int _seed;
     private readonly string _transport;
-    private readonly Child?[] _apps = new Child?[Instances];
+    private readonly ChildProcess?[] _apps = new ChildProcess?[Instances];
+
+    // An instance is killed or started by one fault at a time.
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, Instances).Select(_ => new SemaphoreSlim(1))];
     private readonly int[] _ports = FreePorts.Take(Instances);
-    private readonly int _acquirerPort = FreePorts.Take(1)[0];
-    private readonly int _busPort = FreePorts.Take(1)[0];
+    private readonly int _acquirerPort = FreePorts.Take();
+    private readonly int _busPort = FreePorts.Take();
     private readonly string _folder;
-    private readonly string _acquirerKey = "ak_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-    private readonly string _webhookSecret = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+    private readonly Secrets _secrets = Secrets.Create();
     private readonly string _mutation;
-    private Child? _acquirer;
-    private Child? _bus;
+    private ChildProcess? _acquirer;
+    private ChildProcess? _bus;
     private int _turn;
 
-    private World(WorldPaths paths, PostgresServer postgres, int seed, string transport, string? mutation)
+    private World(FaultServers servers, int seed, string transport, string? mutation)
     {
-        (_paths, Postgres, _seed, _transport, _mutation) = (paths, postgres, seed, transport, mutation ?? "");
-        _folder = Path.Combine(paths.Data, $"seed-{seed}");
+        (_servers, _seed, _transport, _mutation) = (servers, seed, transport, mutation ?? "");
+        _folder = Path.Combine(servers.Data, $"seed-{seed}");
         if (Directory.Exists(_folder))
             Directory.Delete(_folder, recursive: true);
         Directory.CreateDirectory(_folder);
         Clock = new FaultClock(_folder, Instances);
         Database = string.Create(CultureInfo.InvariantCulture, $"payments_faults_{seed}");
-        PostgresCable = new ChaosProxy(() => postgres.Port);
-        BlobCable = new ChaosProxy(() => paths.Azurite.Blob);
-        QueueCable = new ChaosProxy(() => transport == "servicebus" ? _busPort : paths.Azurite.Queue);
+        PostgresCable = new ChaosProxy(() => Postgres.Port);
+        BlobCable = new ChaosProxy(() => servers.Storage.Blob);
+        QueueCable = new ChaosProxy(() => transport == "servicebus" ? _busPort : servers.Storage.Queue);
         AcquirerCable = new ChaosProxy(() => _acquirerPort);
         Front = new ChaosProxy(NextInstance);
-        Owner = PaymentsDataSource.Create(postgres.OwnerOf(Database) + ";Maximum Pool Size=4");
-        Blobs = new Azure.Storage.Blobs.BlobServiceClient(StorageOf(paths.Azurite.Blob, paths.Azurite.Queue));
+        Owner = PaymentsDataSource.Create(Postgres.OwnerOf(Database) + ";Maximum Pool Size=4");
+        Blobs = new Azure.Storage.Blobs.BlobServiceClient(StorageOf(servers.Storage.Blob, servers.Storage.Queue));
         Http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromSeconds(2), MaxConnectionsPerServer = 64 })
         {
             BaseAddress = new Uri($"http://127.0.0.1:{Front.Port}"),
             Timeout = TimeSpan.FromSeconds(5),
         };
         Acquirer = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_acquirerPort}"), Timeout = TimeSpan.FromSeconds(30) };
-        Acquirer.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _acquirerKey);
+        Acquirer.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _secrets.AcquirerKey);
     }
 
-    public PostgresServer Postgres { get; }
+    public PostgresServer Postgres => _servers.Postgres;
 
     public FaultClock Clock { get; }
 
@@ -73,7 +77,7 @@ internal sealed class World : IAsyncDisposable
 
     public Azure.Storage.Blobs.BlobServiceClient Blobs { get; }
 
-    public string PlatformKey { get; } = "pk_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+    public string PlatformKey => _secrets.PlatformKey;
 
     public ChaosProxy PostgresCable { get; }
 
@@ -89,9 +93,9 @@ internal sealed class World : IAsyncDisposable
 
     public string Transport => _transport;
 
-    public static async Task<World> StartAsync(WorldPaths paths, PostgresServer postgres, int seed, string transport, string? mutation)
+    public static async Task<World> StartAsync(FaultServers servers, int seed, string transport, string? mutation)
     {
-        var world = new World(paths, postgres, seed, transport, mutation);
+        var world = new World(servers, seed, transport, mutation);
         try
         {
             await world.StartAsync();
@@ -104,43 +108,43 @@ internal sealed class World : IAsyncDisposable
         }
     }
 
-    public async Task KillAsync(int instance)
-    {
-        if (_apps[instance] is not { } app)
-            return;
-        _apps[instance] = null;
-        await app.DisposeAsync();
-    }
-
     public bool IsAlive(int instance) => _apps[instance] is { HasExited: false };
 
+    /// <summary>Kills processes of an instance, as <c>kill -9</c> does, and has the instance run again after a time.</summary>
+    public async Task CrashAsync(int instance, InstanceProcesses processes, TimeSpan down)
+    {
+        await _gates[instance].WaitAsync();
+        try
+        {
+            if (_apps[instance] is { } app)
+            {
+                if (processes is InstanceProcesses.Worker)
+                    await KillWorkerAsync(instance);
+                else
+                    await app.KillAsync(withChildren: processes is InstanceProcesses.All);
+            }
+
+            await Task.Delay(down);
+            await StartAsync(instance);
+        }
+        finally
+        {
+            _gates[instance].Release();
+        }
+    }
+
+    /// <summary>Starts an instance that does not run.</summary>
     public async Task StartInstanceAsync(int instance)
     {
-        if (IsAlive(instance))
-            return;
-        var app = Child.Start(_paths, $"app-{_seed}-{instance}", "dotnet", [Path.Combine(_folder, "app", "Payments.Functions.dll"), "--port", $"{_ports[instance]}"], Path.Combine(_folder, "app"), new Dictionary<string, string>
+        await _gates[instance].WaitAsync();
+        try
         {
-            ["PAYMENTS_CLOCK"] = Clock.FileOf(instance),
-            ["PAYMENTS_MUTATION"] = _mutation,
-
-            // Half of the seeds run every timer on both instances at once, which the platform promises not to do and the app must bear.
-            ["AzureFunctionsWebHost__hostid"] = _seed / 2 % 2 == 0 ? $"host{instance}" : "host",
-            ["DOTNET_gcServer"] = "0",
-            ["DOTNET_TieredPGO"] = "0",
-            ["DOTNET_TC_QuickJitForLoops"] = "1",
-            ["DOTNET_ReadyToRun"] = "1",
-        });
-        _apps[instance] = app;
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        await Eventually.HoldsAsync(
-            async () =>
-            {
-                if (app.HasExited)
-                    throw new InvalidOperationException($"The app ended while it started; the end of {app.Name}.log:\n{string.Join('\n', File.ReadLines(Path.Combine(_paths.Logs, app.Name + ".log")).TakeLast(20))}");
-                using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_ports[instance]}/health/live"));
-                return answer.IsSuccessStatusCode;
-            },
-            TimeSpan.FromMinutes(2), "the app answers");
+            await StartAsync(instance);
+        }
+        finally
+        {
+            _gates[instance].Release();
+        }
     }
 
     /// <inheritdoc cref="PostgresServer.RestartAsync"/>
@@ -203,7 +207,7 @@ internal sealed class World : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var child in (Child?[])[.. _apps, _acquirer, _bus])
+        foreach (var child in (ChildProcess?[])[.. _apps, _acquirer, _bus])
         {
             if (child is not null)
                 await child.DisposeAsync();
@@ -223,8 +227,8 @@ internal sealed class World : IAsyncDisposable
         await Postgres.DropAsync(Database);
         Directory.Delete(_folder, recursive: true);
         foreach (var instance in Enumerable.Range(0, Instances))
-            File.Delete(Path.Combine(_paths.Logs, $"app-{_seed}-{instance}.log"));
-        File.Delete(Path.Combine(_paths.Logs, $"acquirer-{_seed}.log"));
+            File.Delete(Path.Combine(_servers.Logs, $"app-{_seed}-{instance}.log"));
+        File.Delete(Path.Combine(_servers.Logs, $"acquirer-{_seed}.log"));
     }
 
     private async Task StartAsync()
@@ -234,98 +238,112 @@ internal sealed class World : IAsyncDisposable
             await Postgres.DropAsync(Database);
             await Postgres.CreateAsync(Database);
         });
-        Copy(_paths.Functions, Path.Combine(_folder, "app"));
-        File.Copy(Path.Combine(_paths.Root, "host.json"), Path.Combine(_folder, "app", "host.json"), overwrite: true);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "app", "local.settings.json"), Settings());
+        Programs.CopyApp(Path.Combine(_folder, "app"), Settings());
         if (_transport == "servicebus")
             StartBus();
         await Task.WhenAll(database, StartAcquirerAsync());
         await Task.WhenAll(Enumerable.Range(0, Instances).Select(StartInstanceAsync));
     }
 
+    private async Task StartAsync(int instance)
+    {
+        if (IsAlive(instance))
+            return;
+        if (_apps[instance] is { } ended)
+            await ended.DisposeAsync();
+        var folder = Path.Combine(_folder, "app");
+        var app = _servers.Start($"app-{_seed}-{instance}", Programs.Host(folder, _ports[instance]).With(
+        [
+            new("DOTNET_STARTUP_HOOKS", typeof(Mutations).Assembly.Location),
+            new("PAYMENTS_CLOCK", Clock.FileOf(instance)),
+            new(Mutations.Variable, _mutation),
+
+            // Half of the seeds run every timer on both instances at once, which the platform promises not to do and the app must bear.
+            new("AzureFunctionsWebHost__hostid", _seed / 2 % 2 == 0 ? $"host{instance}" : "host"),
+        ]));
+        _apps[instance] = app;
+        await Eventually.AnswersAsync(app, new Uri($"http://127.0.0.1:{_ports[instance]}/health/live"), TimeSpan.FromMinutes(2));
+    }
+
+    // The host starts another worker by itself.
+    private async Task KillWorkerAsync(int instance)
+    {
+        try
+        {
+            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+            var status = JsonNode.Parse(await http.GetStringAsync(new Uri($"http://127.0.0.1:{_ports[instance]}/admin/host/status")))!;
+            if (status["workerProcessId"]?.GetValue<int>() is not { } pid)
+                return;
+            using var worker = Process.GetProcessById(pid);
+            worker.Kill();
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or ArgumentException or InvalidOperationException)
+        {
+            // The instance has no worker at this moment.
+        }
+    }
+
     private void StartBus()
     {
         // What a killed instance had locked comes free soon.
-        var queues = JsonNode.Parse(File.ReadAllText(Path.Combine(_paths.Root, "local", "servicebus", "queues.json")))!;
+        var queues = JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.Root, "local", "servicebus", "queues.json")))!;
         foreach (var (_, queue) in queues["queues"]!.AsObject())
             queue!["lockDuration"] = "00:00:05";
         var file = Path.Combine(_folder, "queues.json");
         File.WriteAllText(file, queues.ToJsonString());
-        _bus = Child.Start(_paths, "servicebus", "dotnet", [Path.Combine(_paths.ServiceBus, "Payments.ServiceBusDouble.dll"), "--port", $"{_busPort}", "--queues", file, "--data", Path.Combine(_folder, "servicebus.log")]);
+        _bus = _servers.Start("servicebus", Programs.ServiceBus(_busPort, Path.Combine(_folder, "servicebus.log"), file));
     }
 
     private async Task StartAcquirerAsync()
     {
-        _acquirer = Child.Start(_paths, $"acquirer-{_seed}", "dotnet", [Path.Combine(_paths.Acquirer, "Payments.Acquirer.dll")], _paths.Acquirer, new Dictionary<string, string>
-        {
-            ["Acquirer__Port"] = $"{_acquirerPort}",
-            ["Acquirer__ApiKey"] = _acquirerKey,
-            ["Acquirer__DataDirectory"] = Path.Combine(_folder, "acquirer"),
-            ["Acquirer__WebhookUrl"] = $"http://127.0.0.1:{Front.Port}/webhooks/sandbox",
-            ["Acquirer__WebhookSecret"] = _webhookSecret,
-            ["Acquirer__WebhookTimeoutSeconds"] = "3",
-            ["Acquirer__Seed"] = $"{_seed}",
-            ["Acquirer__StepMilliseconds"] = "100",
-            ["Acquirer__HoldSeconds"] = "5",
-            ["Acquirer__FlushToDisk"] = "false",
-        });
-        await Eventually.HoldsAsync(
-            async () =>
-            {
-                using var answer = await Acquirer.GetAsync(new Uri("/health", UriKind.Relative));
-                return answer.IsSuccessStatusCode;
-            },
-            TimeSpan.FromMinutes(1), "the acquirer answers");
+        var command = Programs.Acquirer(_acquirerPort, _secrets, Path.Combine(_folder, "acquirer"), new Uri($"http://127.0.0.1:{Front.Port}/webhooks/sandbox"));
+        _acquirer = _servers.Start($"acquirer-{_seed}", command.With(
+        [
+            new("Acquirer__WebhookTimeoutSeconds", "3"),
+            new("Acquirer__Seed", $"{_seed}"),
+            new("Acquirer__StepMilliseconds", "100"),
+            new("Acquirer__HoldSeconds", "5"),
+            new("Acquirer__FlushToDisk", "false"),
+        ]));
+        await Eventually.AnswersAsync(_acquirer, new Uri($"http://127.0.0.1:{_acquirerPort}/health"), TimeSpan.FromMinutes(1));
     }
 
     private string Settings()
     {
-        var settings = JsonNode.Parse(File.ReadAllText(Path.Combine(_paths.Root, "local.settings.sample.json")))!;
-        var values = settings["Values"]!.AsObject();
-        if (_transport == "servicebus")
+        var surroundings = new AppSurroundings(
+            StorageOf(BlobCable.Port, _transport == Transports.ServiceBus ? _servers.Storage.Queue : QueueCable.Port), Postgres.AppOf(Database, PostgresCable.Port),
+            new Uri($"http://127.0.0.1:{AcquirerCable.Port}"), _secrets)
         {
-            foreach (var name in values.Select(value => value.Key).Where(name => name.EndsWith("FromServiceBus.Disabled", StringComparison.Ordinal)).ToArray())
-            {
-                values.Remove(name);
-                var storage = name.Replace("FromServiceBus", "FromStorage", StringComparison.Ordinal);
-                values[storage.Replace("DeadFromStorage", "PoisonFromStorage", StringComparison.Ordinal)] = "true";
-            }
+            Transport = _transport,
+            ServiceBus = _transport == Transports.ServiceBus ? Programs.ServiceBusConnectionString(QueueCable.Port) : "",
+            PlatformKeyName = "faults",
+        };
+        string[] schedules =
+        [
+            "Charges__ResolveSchedule", "Charges__ExpireSchedule", "Disputes__MatchSchedule", "Disputes__DeadlineSchedule", "Disputes__ScanSchedule", "Messaging__RelaySchedule",
+            "Ledger__SealSchedule", "Payouts__ReleaseSchedule", "Payouts__Schedule",
+        ];
+        return AppSettings.Compose(surroundings,
+        [
+            // Time passes fast: what is looked for now and then is looked for all the time.
+            .. schedules.Select(schedule => new KeyValuePair<string, string>(schedule, "*/20 * * * * *")),
+            new("FunctionsHost__TimerPolling", "00:00:00.500"),
 
-            values["ServiceBus"] = $"Endpoint=sb://localhost:{QueueCable.Port};SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;";
-        }
-
-        values["Messaging__Transport"] = _transport;
-        values["AzureWebJobsStorage"] = StorageOf(BlobCable.Port, _transport == "servicebus" ? _paths.Azurite.Queue : QueueCable.Port);
-        values["ConnectionStrings__Postgres"] = Postgres.AppOf(Database, PostgresCable.Port);
-        values["Platform__ApiKeyHashes"] = "faults:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(PlatformKey)));
-        values["Providers__Sandbox__BaseAddress"] = $"http://127.0.0.1:{AcquirerCable.Port}";
-        values["Providers__Sandbox__ApiKey"] = _acquirerKey;
-        values["Providers__Sandbox__Http__Timeout"] = "00:00:01.500";
-        values["Providers__Sandbox__Http__CircuitBreak"] = "00:00:01";
-        values["Webhooks__Inbound__sandbox__Secret"] = _webhookSecret;
-        values["Secrets__Keys__local"] = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Database)));
-        values["Logging__Console__Enabled"] = "true";
-
-        // Time passes fast: what is looked for now and then is looked for all the time.
-        foreach (var schedule in (string[])["Charges__ResolveSchedule", "Charges__ExpireSchedule", "Disputes__MatchSchedule", "Disputes__DeadlineSchedule", "Disputes__ScanSchedule", "Messaging__RelaySchedule", "Ledger__SealSchedule", "Payouts__ReleaseSchedule", "Payouts__Schedule"])
-            values[schedule] = "*/20 * * * * *";
-        values["SelfHost__TimerPolling"] = "00:00:00.500";
-
-        // What a killed process had taken comes free soon.
-        values["SelfHost__QueueLease"] = "00:00:03";
-        values["Webhooks__Lease"] = "00:00:06";
-        values["Webhooks__Timeout"] = "00:00:02";
-        values["Payouts__BankTimeout"] = "00:00:01.500";
-        values["Payouts__CoolingPeriod"] = "00:00:00";
-        values["Payouts__Rails__EUR"] = "file";
-        return settings.ToJsonString();
+            // What a killed process had taken comes free soon.
+            new("FunctionsHost__QueueLease", "00:00:03"),
+            new("FunctionsHost__WorkerRestarts", "1000"),
+            new("Webhooks__Lease", "00:00:06"),
+            new("Webhooks__Timeout", "00:00:02"),
+            new("Payouts__BankTimeout", "00:00:01.500"),
+            new("Payouts__CoolingPeriod", "00:00:00"),
+            new("Payouts__Rails__EUR", "file"),
+            new("Providers__Sandbox__Http__Timeout", "00:00:01.500"),
+            new("Providers__Sandbox__Http__CircuitBreak", "00:00:01"),
+        ]);
     }
 
-    private string StorageOf(int blobPort, int queuePort)
-    {
-        var account = WorldPaths.Account(_seed);
-        return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={WorldPaths.StorageKey};BlobEndpoint=http://127.0.0.1:{blobPort}/{account};QueueEndpoint=http://127.0.0.1:{queuePort}/{account};";
-    }
+    private string StorageOf(int blobPort, int queuePort) =>
+        Azurite.ConnectionStringOf(_servers.Storage with { Blob = blobPort, Queue = queuePort }, FaultServers.AccountOf(_seed));
 
     private int? NextInstance()
     {
@@ -338,13 +356,17 @@ internal sealed class World : IAsyncDisposable
 
         return null;
     }
+}
 
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (var file in Directory.EnumerateFiles(from))
-            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-        foreach (var folder in Directory.EnumerateDirectories(from))
-            Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-    }
+/// <summary>The processes of an instance that a fault kills.</summary>
+internal enum InstanceProcesses
+{
+    /// <summary>The worker, in which the app runs. The host starts another.</summary>
+    Worker,
+
+    /// <summary>The Functions host. The worker ends when it notices.</summary>
+    Host,
+
+    /// <summary>Both at once.</summary>
+    All,
 }

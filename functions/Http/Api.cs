@@ -20,7 +20,7 @@ internal static class Api
     public const int DefaultLimit = 20;
     public const int MaximumLimit = 100;
 
-    public static readonly MerchantId NoMerchant = new(Guid.Empty);
+    public static readonly MerchantId NoMerchant = MerchantId.Platform;
 
     /// <summary>Reads the whole body; one byte more than the limit is a refusal, whatever the length header says.</summary>
     public static async Task<Result<byte[]>> ReadBytesAsync(HttpRequest request, int limit, CancellationToken ct)
@@ -50,6 +50,9 @@ internal static class Api
             return refusal;
         try
         {
+            if (JsonMembers.FindDuplicate(bytes) is { } twice)
+                return new Refusal(
+                    RefusalCode.BodyMalformed, $"The member '{twice}' appears twice in one object. Send each member once.", twice);
             var value = JsonSerializer.Deserialize(bytes.Length == 0 ? "{}"u8 : bytes, type);
             return value is null
                 ? new Refusal(RefusalCode.BodyMalformed, "The body is null; send a JSON object.")

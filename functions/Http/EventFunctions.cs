@@ -5,14 +5,16 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Functions.Http;
 
-/// <summary>What happened to a merchant's objects, as its webhooks told it.</summary>
+/// <summary>
+/// What happened to a merchant's objects, as its webhooks told it. A platform key that names no merchant reads the events of the platform itself.
+/// </summary>
 public sealed class EventFunctions(Events events)
 {
     [Function("ListEvents")]
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/events")] HttpRequest request, FunctionContext context, CancellationToken ct)
     {
-        if (!context.Merchant(request).TryGet(out var merchant, out var refusal) || !Api.Page<EventId>(request).TryGet(out var page, out refusal)
+        if (!Owner(context, request).TryGet(out var merchant, out var refusal) || !Api.Page<EventId>(request).TryGet(out var page, out refusal)
             || !ListFilters.Created(request).TryGet(out var created, out refusal))
         {
             return Problems.Of(refusal);
@@ -36,10 +38,13 @@ public sealed class EventFunctions(Events events)
     public async Task<IResult> GetAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/events/{id}")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
     {
-        if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
+        if (!Owner(context, request).TryGet(out var merchant, out var refusal))
             return Problems.Of(refusal);
         return PrefixedId.TryParse<EventId>(id, out var eventId) && await events.FindAsync(merchant, eventId, ct) is { } found
             ? Api.Raw(found.ToJson())
             : Problems.Of(Refusal.NotFound(id));
     }
+
+    private static Result<MerchantId> Owner(FunctionContext context, HttpRequest request) =>
+        context.RequirePlatform() is null && !request.Headers.ContainsKey(RequestContext.OnBehalfOf) ? MerchantId.Platform : context.Merchant(request);
 }

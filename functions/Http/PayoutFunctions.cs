@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
@@ -8,7 +9,7 @@ using Payments.Domain.Payouts;
 namespace Payments.Functions.Http;
 
 /// <summary>A merchant's payouts: what was paid, what it is made of, what comes next.</summary>
-public sealed class PayoutFunctions(PayoutReads reads, ManualPayouts manual)
+public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, ManualPayouts manual)
 {
     [Function("CreatePayout")]
     public Task<IResult> CreateAsync(
@@ -47,9 +48,18 @@ public sealed class PayoutFunctions(PayoutReads reads, ManualPayouts manual)
     {
         if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
             return Problems.Of(refusal);
-        return Currency.TryParse(request.Query["currency"], out var currency)
-            ? Api.Json(await reads.PreviewAsync(merchant, currency, ct), PayoutJson.Default.PayoutPreviewResource)
-            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+        if (!Currency.TryParse(request.Query["currency"], out var currency))
+            return Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+        DateOnly? date = null;
+        if (request.Query.TryGetValue("date", out var text))
+        {
+            if (!DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var given))
+                return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
+            date = given;
+        }
+
+        return (await previews.PreviewAsync(merchant, currency, date, ct)).Match(preview =>
+            Api.Json(preview, PayoutJson.Default.PayoutPreviewResource), Problems.Of);
     }
 
     [Function("GetPayout")]

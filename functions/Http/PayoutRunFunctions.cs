@@ -2,14 +2,15 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
-using Payments.Domain.Balances;
+using Payments.Domain.Database;
 using Payments.Domain.Payouts;
 using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Functions.Http;
 
 /// <summary>Runs and bank reports: for the platform alone.</summary>
-public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, PayoutFiles files, BankReports reports)
+public sealed class PayoutRunFunctions(
+    RunPayouts runs, PayoutPreviews previews, PayoutFiles files, BankReports reports, UnmatchedBankItems items)
 {
     private const int MaximumReport = 64 * 1024 * 1024;
 
@@ -31,8 +32,38 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
         if (date > runs.Today(currency))
             return Problems.Of(Refusal.Invalid("date", $"{date:yyyy-MM-dd} has not come yet in the time zone of {currency}."));
-        await release.RunAsync(ct);
         return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
+    }
+
+    /// <summary>What the next run of a currency would pay altogether.</summary>
+    /// <remarks>Where two routes match, the host takes the function whose name comes first in the alphabet: this one has to come before one
+    /// of <c>payout_runs/{id}</c>.</remarks>
+    [Function("ForecastPayoutRun")]
+    public async Task<IResult> ForecastAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/preview")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } refusal)
+            return Problems.Of(refusal);
+        return Currency.TryParse(request.Query["currency"], out var currency)
+            ? Api.Json(await previews.PreviewRunAsync(currency, ct), PayoutJson.Default.PayoutRunPreviewResource)
+            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+    }
+
+    /// <summary>What the next run of a currency would decide about each merchant.</summary>
+    [Function("ListPayoutPreviews")]
+    public async Task<IResult> ListPreviewsAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_previews")] HttpRequest request, FunctionContext context,
+            CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal))
+            return Problems.Of(refusal);
+        return Currency.TryParse(request.Query["currency"], out var currency)
+            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview,
+                PayoutJson.Default.PayoutPreviewResource)
+            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
     }
 
     [Function("ListPayoutRuns")]
@@ -69,7 +100,7 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
                 : Problems.Of(Refusal.NotFound($"{id}/files/{number}"));
     }
 
-    /// <summary>Takes a bank's file: pain.002, camt.053 or NACHA returns. The same file again changes nothing.</summary>
+    /// <summary>Takes a bank's file: pain.002, camt.052, 053 or 054, or NACHA returns. The same file again changes nothing.</summary>
     [Function("ReceiveBankReport")]
     public async Task<IResult> ReceiveReportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/bank_reports")] HttpRequest request, FunctionContext context, CancellationToken ct)
@@ -88,5 +119,51 @@ public sealed class PayoutRunFunctions(ReleaseFunds release, RunPayouts runs, Pa
         {
             return Problems.Of(new Refusal(RefusalCode.BodyMalformed, e.Message));
         }
+    }
+
+    /// <summary>What banks said that was not applied, and files of banks that were rejected.</summary>
+    [Function("ListUnmatchedBankItems")]
+    public async Task<IResult> ListUnmatchedAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/unmatched_bank_items")] HttpRequest request, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Page<UnmatchedBankItemId>(request).TryGet(out var page, out var refusal))
+            return Problems.Of(refusal);
+        UnmatchedReason? reason = null;
+        if (request.Query.TryGetValue("reason", out var text))
+        {
+            if (!DbText.TryParse<UnmatchedReason>(text, out var given))
+                return Problems.Of(Refusal.Invalid("reason", $"`reason` must be one of {string.Join(", ", Enum.GetValues<UnmatchedReason>().Select(DbText.Of))}."));
+            reason = given;
+        }
+
+        if (request.Query.TryGetValue("acknowledged", out text) && text != "true" && text != "false")
+            return Problems.Of(Refusal.Invalid("acknowledged", "`acknowledged` must be true or false."));
+        var rows = await items.ListAsync(text == "true", reason, page.StartingAfter, page.Limit + 1, ct);
+        return Api.List(rows, page.Limit, row => row, PayoutJson.Default.UnmatchedBankItemResource);
+    }
+
+    [Function("GetUnmatchedBankItem")]
+    public async Task<IResult> GetUnmatchedAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/unmatched_bank_items/{id}")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        return PrefixedId.TryParse<UnmatchedBankItemId>(id, out var item) && await items.GetAsync(item, ct) is { } found
+            ? Api.Json(found, PayoutJson.Default.UnmatchedBankItemResource)
+            : Problems.Of(Refusal.NotFound(id));
+    }
+
+    [Function("AcknowledgeUnmatchedBankItem")]
+    public async Task<IResult> AcknowledgeUnmatchedAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/unmatched_bank_items/{id}/acknowledge")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
+    {
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        return PrefixedId.TryParse<UnmatchedBankItemId>(id, out var item)
+            ? await Api.PostAsync(
+                request, Api.NoMerchant, PayoutJson.Default.AcknowledgeBankItemRequest, (idempotent, input) => items.AcknowledgeAsync(idempotent, item, input, context.Actor(), ct), ct)
+            : Problems.Of(Refusal.NotFound(id));
     }
 }

@@ -42,6 +42,15 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
             : await WriteAsync(
                 request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.VerifyAccountAsync(merchant, of, context.Actor().Name, ct), ct);
 
+    /// <summary>Asks the bank again who holds the account.</summary>
+    [Function("CheckBankAccount")]
+    public Task<IResult> CheckAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/bank_account/check")] HttpRequest request,
+            string currency, FunctionContext context,
+        CancellationToken ct) =>
+        WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest,
+            (merchant, of, _) => settings.CheckPayeeAsync(merchant, of, context.Actor().Name, ct), ct);
+
     [Function("HoldPayouts")]
     public async Task<IResult> HoldAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/hold")] HttpRequest request, string currency, FunctionContext context, CancellationToken ct) =>

@@ -8,12 +8,12 @@ namespace Payments.Functions.Http;
 /// Answers every request that no other function takes, so that a caller with a wrong path or method gets a problem and not the host's empty 404. The host
 /// tries routes in the order of function names, so this name must stay the last.
 /// </summary>
-public sealed class UnknownRouteFunctions
+public static class UnknownRouteFunctions
 {
     public const string Name = "ZUnknownRoute";
 
     [Function(Name)]
-    public IResult Answer(
+    public static IResult Answer(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", "post", "put", "patch", "delete", "options", "trace", Route = "{*path}")] HttpRequest request) => Problems.Of(
         new Refusal(RefusalCode.NotFound, $"There is no {request.Method} {request.Path}. See the API reference for paths and their methods."));
 }

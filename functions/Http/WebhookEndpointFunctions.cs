@@ -231,7 +231,9 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         EndpointRefusal.UrlInvalid => Refusal.Invalid("url", "Give an absolute https address without user name and fragment, of at most 2048 characters."),
         EndpointRefusal.UrlNotSecure => Refusal.Invalid("url", "The address must be https."),
         EndpointRefusal.UrlNotPublic => Refusal.Invalid("url", "The address must be reachable from outside: this one is of a private network or of this machine."),
-        EndpointRefusal.EventTypesInvalid => Refusal.Invalid("event_types", "Give 1 to 50 event types: charge.captured, a family such as charge.*, or *."),
+        EndpointRefusal.EventTypesInvalid => Refusal.Invalid(
+            "event_types",
+            "Give 1 to 50 event types that exist: a type such as charge.captured, a family such as charge.*, or *. The API lists all types."),
         EndpointRefusal.DescriptionInvalid => Refusal.Invalid("description", "A description has at most 500 characters."),
         EndpointRefusal.TooMany => new Refusal(RefusalCode.StateConflict, $"A merchant has at most {EndpointRules.MaxEndpoints} endpoints. Delete one first."),
     };

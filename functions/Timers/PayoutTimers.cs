@@ -14,11 +14,7 @@ public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPa
     public Task ReleaseAsync([TimerTrigger("%Payouts:ReleaseSchedule%")] TimerInfo timer, CancellationToken ct) => release.RunAsync(ct);
 
     [Function("RunPayouts")]
-    public async Task RunAsync([TimerTrigger("%Payouts:Schedule%")] TimerInfo timer, CancellationToken ct)
-    {
-        await release.RunAsync(ct);
-        await runs.RunDueAsync(ct);
-    }
+    public Task RunAsync([TimerTrigger("%Payouts:Schedule%")] TimerInfo timer, CancellationToken ct) => runs.RunDueAsync(ct);
 
     [Function("SubmitForgottenPayouts")]
     public Task SweepAsync([TimerTrigger("30 */5 * * * *")] TimerInfo timer, CancellationToken ct) => submit.SweepAsync(500, ct);

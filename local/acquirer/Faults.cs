@@ -26,7 +26,8 @@ internal sealed record FaultRule
 {
     public required FaultKind Kind { get; set; }
 
-    /// <summary><c>payment</c>, <c>capture</c>, <c>cancel</c>, <c>refund</c>, <c>payout</c>, <c>complete</c>, <c>dispute</c>, <c>read</c>; null is any.</summary>
+    /// <summary><c>payment</c>, <c>capture</c>, <c>cancel</c>, <c>refund</c>, <c>payout</c>, <c>payee_check</c>, <c>complete</c>,
+    /// <c>dispute</c>, <c>read</c>; null is any.</summary>
     public string? Operation { get; set; }
 
     /// <summary>Only payments with this card token, or payouts to this bank token; null is any.</summary>

@@ -8,7 +8,9 @@ internal sealed record Refusal(int Status, string Code, string Message);
 
 internal sealed record ErrorBody(ErrorDetail Error);
 
-internal sealed record ErrorDetail(string Code, string Message);
+/// <param name="AsOf">What is not there was not there at this time of the bank, and a request that was valid until then is refused from now
+/// on.</param>
+internal sealed record ErrorDetail(string Code, string Message, DateTime? AsOf = null);
 
 internal sealed record PaymentRequest(
     string? Reference, long? Amount, string? Currency, string? Token, bool? Capture, string? StatementDescriptor, string? ReturnUrl,
@@ -18,7 +20,16 @@ internal sealed record OperationRequest(string? Reference, long? Amount, bool? F
 
 internal sealed record CompleteRequest(string? Outcome);
 
-internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount, string? StatementDescriptor, string? Method);
+internal sealed record PayoutRequest(string? Reference, long? Amount, string? Currency, BankAccount? BankAccount,
+    string? StatementDescriptor, string? Method,
+    DateTimeOffset? ValidUntil);
+
+internal sealed record PayeeCheckRequest(string? Currency, BankAccount? BankAccount);
+
+internal sealed record PayeeCheckView(string Result, string? SuggestedName, bool InstantReachable)
+{
+    public string Object { get; } = "payee_check";
+}
 
 internal sealed record EvidenceRequest(string? Text, Dictionary<string, string>? Fields, bool? Submit);
 
@@ -175,6 +186,8 @@ internal sealed record SummaryView(Dictionary<string, int> PaymentsByStatus, Dic
 [JsonSerializable(typeof(OperationRequest))]
 [JsonSerializable(typeof(CompleteRequest))]
 [JsonSerializable(typeof(PayoutRequest))]
+[JsonSerializable(typeof(PayeeCheckRequest))]
+[JsonSerializable(typeof(PayeeCheckView))]
 [JsonSerializable(typeof(EvidenceRequest))]
 [JsonSerializable(typeof(OpenDisputeRequest))]
 [JsonSerializable(typeof(ChangeDisputeRequest))]

@@ -36,6 +36,14 @@ internal static class PaymentApi
             var token = request.Check();
             await calls.RunAsync(context, "payout", token, request.Reference!, () => processor.PayOutAsync(key, request, token));
         });
+        Post("/v1/payee_checks", async context =>
+        {
+            var account = Requests.Parse(await Requests.BodyAsync(context), AcquirerJson.Default.PayeeCheckRequest).BankAccount
+                ?? throw BadRequestException.Because("bank_account_required", "Give bank_account.");
+            await calls.RunAsync(
+                context, "payee_check", null, account.Iban ?? account.AccountNumber ?? "",
+                () => Task.FromResult(Answer.Of(200, Tokens.CheckPayee(account), AcquirerJson.Default.PayeeCheckView)));
+        });
         Get("/v1/payouts", context => ReadAsync(context, Query(context, "reference"), processor.PayoutByReferenceAsync));
         Get("/v1/payouts/{id}", context => ReadAsync(context, Id(context), processor.PayoutAsync));
         Get("/v1/disputes/{id}", context => ReadAsync(context, Id(context), processor.DisputeAsync));

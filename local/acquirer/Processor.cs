@@ -170,18 +170,25 @@ internal sealed class Processor(
 
     public Task<Answer> ExpireAsync(string id) => RunAsync(null, null, _ => Find(id) is not { } payment ? NoSuchPayment(id) : Expiry(payment));
 
-    public Task<Answer> PayOutAsync(IdempotencyKey key, PayoutRequest request, string token) => RunAsync(key, request.Reference!, now => new JournalEntry
+    public Task<Answer> PayOutAsync(IdempotencyKey key, PayoutRequest request, string token) => RunAsync(key, request.Reference!, now =>
     {
-        Type = EntryType.Payout,
-        Id = Ids.Text(Ids.Payout, Guid.CreateVersion7(now)),
-        Reference = request.Reference,
-        Amount = request.Amount,
-        Currency = request.Currency,
-        Token = token,
-        PayoutStatus = PayoutStatus.Pending,
-        Instant = request.Method == "instant" ? true : null,
-        BankAccount = request.BankAccount,
-        StatementDescriptor = request.StatementDescriptor,
+        if (now >= request.ValidUntil)
+            return new Refusal(400, "instant_too_late", "The time until which the payout could be taken is over.");
+        if (request.Method == "instant" && !Tokens.ReachesInstantly(request.BankAccount!))
+            return new Refusal(400, "instant_not_reachable", "Instant payments do not reach this account.");
+        return new JournalEntry
+        {
+            Type = EntryType.Payout,
+            Id = Ids.Text(Ids.Payout, Guid.CreateVersion7(now)),
+            Reference = request.Reference,
+            Amount = request.Amount,
+            Currency = request.Currency,
+            Token = token,
+            PayoutStatus = PayoutStatus.Pending,
+            Instant = request.Method == "instant" ? true : null,
+            BankAccount = request.BankAccount,
+            StatementDescriptor = request.StatementDescriptor,
+        };
     });
 
     public Task<Answer> ChangePayoutAsync(string id, PayoutStatus to, string? failureCode) => RunAsync(null, null, _ =>
@@ -226,7 +233,8 @@ internal sealed class Processor(
 
     public Task<Answer> PayoutByReferenceAsync(string reference) => ReadAsync(state => state.References.GetValueOrDefault(reference) is Payout payout
         ? Answer.Of(200, Views.Of(payout), AcquirerJson.Default.PayoutView)
-        : Answer.Refused(new(404, "payout_not_found", "No payout has this reference.")));
+        : Answer.Of(404, new ErrorBody(new("payout_not_found", "No payout has this reference.", clock.GetUtcNow().UtcDateTime)),
+            AcquirerJson.Default.ErrorBody));
 
     /// <summary>What became of a reference. Not found means that it never happened, as far as calls have arrived.</summary>
     public Task<Answer> ByReferenceAsync(string reference) => ReadAsync(state => state.References.GetValueOrDefault(reference) switch

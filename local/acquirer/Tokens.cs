@@ -101,6 +101,26 @@ internal static class Tokens
         };
     }
 
+    /// <summary>What the bank of an account says of its holder, by the number's last four digits.</summary>
+    public static PayeeCheckView CheckPayee(BankAccount account)
+    {
+        var reachable = ReachesInstantly(account);
+        return Ending(account) switch
+        {
+            "0021" => new("close_match", $"{account.HolderName} Ltd", reachable),
+            "0022" => new("no_match", null, reachable),
+            "0023" => new("not_possible", null, reachable),
+
+            // There is no such service for accounts that have no IBAN.
+            _ => new(account.Iban is null ? "not_possible" : "match", null, reachable),
+        };
+    }
+
+    public static bool ReachesInstantly(BankAccount account) => Ending(account) != "0024";
+
+    private static string Ending(BankAccount account) =>
+        (account.Iban ?? account.AccountNumber) is { Length: >= 4 } number ? number[^4..] : "";
+
     public static FaultKind? BankFault(string token) =>
         Tail(token, "ba_") is { } name && FaultNames.TryGetValue(name, out var kind) ? kind : null;
 

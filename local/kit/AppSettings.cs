@@ -30,6 +30,23 @@ public static class Transports
 /// <summary>The app's settings file: the sample, filled in for one instance.</summary>
 public static class AppSettings
 {
+    // The platform in the examples' bank files. The IBAN is the example of the IBAN registry.
+    private static readonly Dictionary<string, string> BankFiles = new()
+    {
+        ["Payouts__OriginatorName"] = "Payment Functions",
+        ["Payouts__OriginatorIban"] = "DE89370400440532013000",
+        ["Payouts__OriginatorAddress__StreetName"] = "Beispielstrasse",
+        ["Payouts__OriginatorAddress__BuildingNumber"] = "1",
+        ["Payouts__OriginatorAddress__PostCode"] = "10117",
+        ["Payouts__OriginatorAddress__TownName"] = "Berlin",
+        ["Payouts__OriginatorAddress__Country"] = "DE",
+        ["Payouts__NachaDestination"] = "091000019",
+        ["Payouts__NachaDestinationName"] = "SANDBOX BANK",
+        ["Payouts__NachaOrigin"] = "1000000000",
+        ["Payouts__NachaCompanyId"] = "1000000000",
+        ["Payouts__NachaOdfi"] = "09100001",
+    };
+
     /// <summary>The content of <c>local.settings.json</c>.</summary>
     /// <param name="surroundings">The servers of this instance.</param>
     /// <param name="settings">Further settings, which replace those before them.</param>
@@ -59,6 +76,10 @@ public static class AppSettings
         values["Webhooks__Inbound__sandbox__Secret"] = surroundings.Secrets.WebhookSecret;
         values["Secrets__Keys__local"] = surroundings.Secrets.EncryptionKey;
         values["Logging__Console__Enabled"] = "true";
+
+        // A currency that goes to the bank by file does not start without these.
+        foreach (var (name, value) in BankFiles)
+            values[name] = value;
         foreach (var (name, value) in settings ?? [])
             values[name] = value;
         return file.ToJsonString(new() { WriteIndented = true });

@@ -184,7 +184,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             "initdb",
             AsUser(
                 Path.Combine(_home, "bin", "initdb"),
-                ["-D", unfinished, "-U", "postgres", "--auth=scram-sha-256", $"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "--no-sync"]) with { Folder = data },
+                ["-D", unfinished, "-U", "postgres", "--auth=scram-sha-256", $"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "--no-sync"]) with
+            { Folder = data },
             _logs);
         File.Delete(secret);
         Directory.Move(unfinished, _cluster);

@@ -42,6 +42,47 @@ public sealed class PayoutTests
         Assert.Equal("invalid_method", (await PayOutAsync(sandbox, "p4", "\"token\":\"ba_paid\"", ",\"method\":\"at once\"")).Error);
     }
 
+    /// <summary>What is refused as too late stays so: a caller that is told so, or that it is not there as of then, knows that it never
+    /// will be.</summary>
+    [Fact]
+    public async Task PayOut_ValidUntil_IsTakenBeforeAndRefusedAfter()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        var late = TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(-1).ToString("O");
+        Assert.Equal((400, "instant_too_late"), await PayOutAsync(sandbox, "p1", "\"token\":\"ba_paid\"",
+            $",\"method\":\"instant\",\"valid_until\":\"{late}\"") is var refused ? (refused.Status, refused.Error) : default);
+        var missing = await sandbox.GetAsync("/v1/payouts?reference=p1");
+        Assert.Equal((404, "payout_not_found"), (missing.Status, missing.Error));
+        Assert.True(missing.Json.GetProperty("error").GetProperty("as_of").GetDateTime() > TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(-1));
+        Assert.Equal(200, (await PayOutAsync(sandbox, "p2", "\"token\":\"ba_paid\"",
+            $",\"method\":\"instant\",\"valid_until\":\"{TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(5):O}\"")).Status);
+    }
+
+    [Fact]
+    public async Task PayOut_InstantDoesNotReachTheAccount_IsRefused()
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        const string account = "\"iban\":\"DE26370400440000000024\"";
+        Assert.Equal("instant_not_reachable", (await PayOutAsync(sandbox, "p1", account, ",\"method\":\"instant\"")).Error);
+        Assert.Equal(200, (await PayOutAsync(sandbox, "p2", account)).Status);
+    }
+
+    [Theory]
+    [InlineData("\"iban\":\"DE89370400440532013000\"", "match", null, true)]
+    [InlineData("\"iban\":\"DE00370400440000000021\"", "close_match", "A Shop Ltd", true)]
+    [InlineData("\"iban\":\"DE00370400440000000022\"", "no_match", null, true)]
+    [InlineData("\"iban\":\"DE00370400440000000023\"", "not_possible", null, true)]
+    [InlineData("\"iban\":\"DE00370400440000000024\"", "match", null, false)]
+    [InlineData("\"routing_number\":\"021000021\",\"account_number\":\"12345678\"", "not_possible", null, true)]
+    public async Task PayeeCheck_Account_AnswersByItsEnding(string account, string result, string? name, bool reachable)
+    {
+        await using var sandbox = await Sandbox.StartAsync();
+        var check = await sandbox.PostAsync("/v1/payee_checks", null, $$$"""{"currency":"EUR","bank_account":{{{{account}}},"holder_name":"A Shop"}}""");
+        Assert.Equal((200, result, reachable), (check.Status, check.Field("result"),
+            check.Json.GetProperty("instant_reachable").GetBoolean()));
+        Assert.Equal(name, check.Json.TryGetProperty("suggested_name", out var suggested) ? suggested.GetString() : null);
+    }
+
     [Theory]
     [InlineData("ba_fail_after", 200)]
     [InlineData("ba_fail_before", 404)]

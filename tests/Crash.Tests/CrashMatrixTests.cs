@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Payments.Kit;
 
 namespace Payments.Crash.Tests;
 
@@ -31,7 +32,8 @@ public sealed class CrashMatrixTests
 
         await app.StartAsync(null);
         await app.LetTimePassAsync();
-        await CrashingApp.EventuallyAsync(async () => (await app.GetAsync("/v1/attempts?state=unsettled"))["data"]!.AsArray().Count == 0, "every attempt is settled");
+        await Eventually.HoldsAsync(
+            async () => (await app.GetAsync("/v1/attempts?state=unsettled"))["data"]!.AsArray().Count == 0, TimeSpan.FromSeconds(120), "every attempt is settled");
 
         foreach (var crashed in cases)
             await CheckAsync(app, crashed);

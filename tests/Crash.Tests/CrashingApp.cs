@@ -1,62 +1,46 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Npgsql;
 using Payments.Domain.Database;
+using Payments.Kit;
 
 namespace Payments.Crash.Tests;
 
 /// <summary>
-/// The app built with crash points, on a database of its own, beside an acquirer of its own. The acquirer sends no webhooks here: what was lost has to be
+/// The published app under the Functions host, with the hook that kills it, on a database of its own, beside an acquirer of its own. The acquirer sends no webhooks here: what was lost has to be
 /// found by asking.
 /// </summary>
 internal sealed class CrashingApp : IAsyncDisposable
 {
-    private const string Owner = "payments_crash_owner";
-    private const string AppLogin = "payments_crash_app";
-
-    // Guards nothing: these logins can touch databases that only tests make.
-    private const string Password = "payments-test";
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
-    private readonly string _folder = Directory.CreateTempSubdirectory("payments-crash").FullName;
-    private readonly string _admin;
-    private readonly string _database = "payments_crash_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
-    private readonly int _port = FreePort();
-    private readonly int _acquirerPort = FreePort();
-    private readonly string _platformKey = "pk_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-    private readonly string _acquirerKey = "ak_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-    private Process? _acquirer;
-    private Process? _app;
+    private readonly TestServers _servers;
+    private readonly int _port = FreePorts.Take();
+    private readonly int _acquirerPort = FreePorts.Take();
+    private ChildProcess? _acquirer;
+    private ChildProcess? _host;
+    private int _worker;
 
-    private CrashingApp(string admin) => _admin = admin;
+    private CrashingApp(TestServers servers)
+    {
+        _servers = servers;
+        Logins = DatabaseLogins.On(servers.Admin, "payments_crash", "crash", servers.Secrets);
+    }
+
+    private string AppFolder => Path.Combine(_servers.Folder, "app");
+
+    private DatabaseLogins Logins { get; }
 
     public static async Task<CrashingApp> PrepareAsync()
     {
-        var app = new CrashingApp(Required("PAYMENTS_TEST_POSTGRES"));
+        var app = new CrashingApp(await TestServers.StartAsync("Crash.Tests", storage: true));
         try
         {
-            await DatabaseBootstrap.RunAsync(new(app._admin), new(app.Login(Owner)), new(app.Login(AppLogin)));
-            await using (var owner = PaymentsDataSource.Create(app.Login(Owner) + ";Pooling=false"))
-                await new Migrator(owner, TimeProvider.System).ApplyAsync();
-            var settings = app.CopyApp();
-            await File.WriteAllTextAsync(Path.Combine(app._folder, "app", "local.settings.json"), settings);
-            var root = Root();
-            app._acquirer = Start(Path.Combine(root, "local", "acquirer", "bin", Configuration(), "net10.0"), "Payments.Acquirer.dll", [], new()
-            {
-                ["Acquirer__Port"] = app._acquirerPort.ToString(CultureInfo.InvariantCulture),
-                ["Acquirer__ApiKey"] = app._acquirerKey,
-                ["Acquirer__DataDirectory"] = Path.Combine(app._folder, "acquirer"),
-            });
-            await app.AnswersAsync(app._acquirerPort, "/health", app._acquirer);
+            await app.StartAcquirerAsync();
             return app;
         }
         catch
@@ -66,38 +50,45 @@ internal sealed class CrashingApp : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the app; it kills itself when an operation reaches the point.</summary>
+    /// <summary>Starts the app; its worker kills itself when an operation reaches the point.</summary>
     /// <param name="crashAt"><c>operation:point</c>, or null to live on. Only then is what was left behind asked about: on a slow machine the first case is a minute old before the last one crashes.</param>
     public async Task StartAsync(string? crashAt)
     {
-        _app = Start(Path.Combine(_folder, "app"), "Payments.Functions.dll", ["--port", _port.ToString(CultureInfo.InvariantCulture)], new()
-        {
-            ["PAYMENTS_CRASH_AT"] = crashAt ?? "",
-            ["AzureWebJobs.ResolveAttempts.Disabled"] = crashAt is null ? "false" : "true",
-        });
-        await AnswersAsync(_port, "/health/ready", _app);
+        _host = ChildProcess.Start("app", Programs.Host(AppFolder, _port).With(
+        [
+            new("DOTNET_STARTUP_HOOKS", typeof(TestHooks.Bugs.Mutations).Assembly.Location),
+            new("PAYMENTS_CRASH_AT", crashAt ?? ""),
+            new("AzureWebJobs.ResolveAttempts.Disabled", crashAt is null ? "false" : "true"),
+        ]), _servers.Logs);
+        await Eventually.AnswersAsync(_host, new Uri($"http://127.0.0.1:{_port}/health/ready"), Patience);
+        var status = JsonNode.Parse(await _http.GetStringAsync(new Uri($"http://127.0.0.1:{_port}/admin/host/status")))!;
+        _worker = status["workerProcessId"]!.GetValue<int>();
     }
 
-    /// <summary>Waits for the app to have killed itself.</summary>
+    /// <summary>Waits for the worker to have killed itself, and ends the host before it serves with another.</summary>
     public async Task DiedAsync()
     {
-        using var limit = new CancellationTokenSource(Patience);
-        await _app!.WaitForExitAsync(limit.Token);
-        Assert.NotEqual(0, _app.ExitCode);
-        _app.Dispose();
-        _app = null;
+        await Eventually.HoldsAsync(() => Task.FromResult(!IsRunning(_worker)), Patience, "the worker is dead");
+        await _host!.DisposeAsync();
+        _host = null;
     }
 
     /// <summary>Null when the app died before it answered.</summary>
     public async Task<(int Status, string Body, bool Replayed)?> PostAsync(string path, string? key, string idempotencyKey, object body)
     {
-        using var request = Request(HttpMethod.Post, _port, path, key ?? _platformKey);
+        using var request = Request(HttpMethod.Post, _port, path, key ?? _servers.Secrets.PlatformKey);
         request.Headers.Add("Idempotency-Key", idempotencyKey);
         request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
         try
         {
             using var response = await _http.SendAsync(request);
-            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotent-Replayed"));
+
+            var text = await response.Content.ReadAsStringAsync();
+
+            // The host's answer for a worker that is gone; the app's own answers have a body.
+            if (response.StatusCode is HttpStatusCode.InternalServerError && text.Length == 0)
+                return null;
+            return ((int)response.StatusCode, text, response.Headers.Contains("Idempotent-Replayed"));
         }
         catch (HttpRequestException)
         {
@@ -107,7 +98,7 @@ internal sealed class CrashingApp : IAsyncDisposable
 
     public async Task<JsonNode> GetAsync(string path, string? key = null)
     {
-        using var request = Request(HttpMethod.Get, _port, path, key ?? _platformKey);
+        using var request = Request(HttpMethod.Get, _port, path, key ?? _servers.Secrets.PlatformKey);
         using var response = await _http.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
@@ -116,7 +107,7 @@ internal sealed class CrashingApp : IAsyncDisposable
     /// <summary>What the acquirer really did, summed up for each payment of ours.</summary>
     public async Task<IReadOnlyList<JsonNode>> EffectsAsync()
     {
-        using var request = Request(HttpMethod.Get, _acquirerPort, "/control/summary?group_by=reference", _acquirerKey);
+        using var request = Request(HttpMethod.Get, _acquirerPort, "/control/summary?group_by=reference", _servers.Secrets.AcquirerKey);
         using var response = await _http.SendAsync(request);
         var lines = await response.Content.ReadAsStringAsync();
         return [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
@@ -125,111 +116,46 @@ internal sealed class CrashingApp : IAsyncDisposable
     /// <summary>Lets eleven minutes pass for the attempts that are open: they are asked about now, and what never arrived counts as such.</summary>
     public async Task LetTimePassAsync()
     {
-        await using var owner = PaymentsDataSource.Create(Login(Owner) + ";Pooling=false");
+        await using var owner = PaymentsDataSource.Create(Logins.Owner + ";Pooling=false");
         await using var command = owner.CreateCommand(
             "SELECT payments.record_first_attempts('infinity', 1000); UPDATE payments.attempts SET next_check_at = created_at, created_at = created_at - interval '11 minutes' WHERE next_check_at IS NOT NULL");
         await command.ExecuteNonQueryAsync();
     }
 
-    public static async Task EventuallyAsync(Func<Task<bool>> holds, string what)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, $"Not within {Patience.TotalSeconds} s: {what}.");
-            await Task.Delay(200);
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in (Process?[])[_app, _acquirer])
+        foreach (var process in (ChildProcess?[])[_host, _acquirer])
         {
-            if (process is null)
-                continue;
-            if (!process.HasExited)
-            {
-                process.Kill();
-                await process.WaitForExitAsync();
-            }
-
-            process.Dispose();
+            if (process is not null)
+                await process.DisposeAsync();
         }
 
         _http.Dispose();
-        await using (var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_admin) { Pooling = false }.ConnectionString))
-        {
-            await connection.OpenAsync();
-            await using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The name is made above.
-            command.CommandText = $"DROP DATABASE IF EXISTS {_database} WITH (FORCE)";
-#pragma warning restore CA2100
-            await command.ExecuteNonQueryAsync();
-        }
-
-        Directory.Delete(_folder, recursive: true);
+        await _servers.DisposeAsync();
     }
 
-    private string CopyApp()
+    private async Task StartAcquirerAsync()
     {
-        var root = Root();
-        var built = Path.Combine(root, "functions", "bin", "crash", Configuration(), "net10.0");
-        if (!File.Exists(Path.Combine(built, "Payments.Functions.dll")))
-            throw new InvalidOperationException("The app with crash points is not built: ./test builds it (dotnet build functions -p:CrashPoints=true).");
-        foreach (var file in Directory.EnumerateFiles(built, "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(_folder, "app", Path.GetRelativePath(built, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-
-        File.Copy(Path.Combine(root, "host.json"), Path.Combine(_folder, "app", "host.json"), overwrite: true);
-        var settings = JsonNode.Parse(File.ReadAllText(Path.Combine(root, "local.settings.sample.json")))!;
-        var values = settings["Values"]!;
-        values["AzureWebJobsStorage"] = Required("PAYMENTS_TEST_STORAGE");
-        values["ConnectionStrings__Postgres"] = Login(AppLogin);
-        values["Platform__ApiKeyHashes"] = "test:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_platformKey)));
-        values["Providers__Sandbox__BaseAddress"] = $"http://127.0.0.1:{_acquirerPort}";
-        values["Providers__Sandbox__ApiKey"] = _acquirerKey;
-        values["Webhooks__Inbound__sandbox__Secret"] = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        values["Secrets__Keys__local"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        values["Charges__ResolveSchedule"] = "* * * * * *";
-
-        // The storage is shared with other tests; their ledgers' seals are not this one's.
-        values["AzureWebJobs.KeepSeals.Disabled"] = "true";
-        return settings.ToJsonString();
+        var (secrets, logs) = (_servers.Secrets, _servers.Logs);
+        await ChildProcess.RunAsync("migrate", Programs.Migrate(Logins), logs);
+        var surroundings = new AppSurroundings(_servers.Storage, Logins.App, new Uri($"http://127.0.0.1:{_acquirerPort}"), secrets) { PlatformKeyName = "test" };
+        Programs.CopyApp(AppFolder, AppSettings.Compose(surroundings, [new("Charges__ResolveSchedule", "* * * * * *")]));
+        _acquirer = ChildProcess.Start("acquirer", Programs.Acquirer(_acquirerPort, secrets, Path.Combine(_servers.Folder, "acquirer"), webhooks: null), logs);
+        await Eventually.AnswersAsync(_acquirer, new Uri($"http://127.0.0.1:{_acquirerPort}/health"), Patience);
     }
 
-    private static Process Start(string folder, string assembly, string[] arguments, Dictionary<string, string> environment)
+    private static bool IsRunning(int pid)
     {
-        var start = new ProcessStartInfo("dotnet", [assembly, .. arguments]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment)
-            start.Environment[name] = value;
-        var process = Process.Start(start)!;
-
-        // Somebody has to read it, or the pipe fills.
-        process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return process;
-    }
-
-    private Task AnswersAsync(int port, string path, Process process) => EventuallyAsync(
-        async () =>
+        try
         {
-            Assert.False(process.HasExited, $"The process ended with {(process.HasExited ? process.ExitCode : 0)} before it answered.");
-            try
-            {
-                using var response = await _http.GetAsync(new Uri($"http://127.0.0.1:{port}{path}"));
-                return response.StatusCode is HttpStatusCode.OK;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        },
-        $"{path} answers");
+            using var process = Process.GetProcessById(pid);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
 
     private static HttpRequestMessage Request(HttpMethod method, int port, string path, string key)
     {
@@ -237,34 +163,4 @@ internal sealed class CrashingApp : IAsyncDisposable
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return request;
     }
-
-    private string Login(string user) => new NpgsqlConnectionStringBuilder(_admin) { Username = user, Password = Password, Database = _database }.ConnectionString;
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static string Required(string variable)
-    {
-        if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value)
-            return value;
-        if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
-            throw new InvalidOperationException($"{variable} is missing: ./test sets it.");
-        Assert.Skip($"{variable} is not set: ./test starts what these tests need.");
-        return "";
-    }
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Functions.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("Functions.sln is not above the tests.");
-        return folder;
-    }
-
-    // tests/Crash.Tests/bin/<configuration>/net10.0/
-    private static string Configuration() => Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!;
 }

@@ -78,6 +78,22 @@ public sealed class ChargeTests(RunningApp app)
     }
 
     [Fact]
+    public async Task CreateCharge_SameKeySameMembersInAnotherOrder_IsAnotherRequestAndChargesNothing()
+    {
+        var merchant = await app.CreateMerchantAsync();
+        var key = RunningApp.NewKey();
+        const string Body = """{"amount":1000,"currency":"EUR","payment_method":"tok_visa"}""";
+        var first = await app.SendAsync(HttpMethod.Post, "/v1/charges", merchant.Key, Body, key);
+
+        var reordered = await app.SendAsync(HttpMethod.Post, "/v1/charges", merchant.Key, """{"currency":"EUR","amount":1000,"payment_method":"tok_visa"}""", key);
+        var repeated = await app.SendAsync(HttpMethod.Post, "/v1/charges", merchant.Key, Body, key);
+
+        Assert.Equal((201, 422, "idempotency_key_reused"), (first.Status, reordered.Status, reordered.Code));
+        Assert.Equal((201, first.Body), (repeated.Status, repeated.Body));
+        Assert.Single((await merchant.GetAsync("/v1/charges")).Json["data"]!.AsArray());
+    }
+
+    [Fact]
     public async Task CreateCharge_FiftyTimesAtOnceUnderOneKey_ChargesOnce()
     {
         var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);
@@ -128,6 +144,9 @@ public sealed class ChargeTests(RunningApp app)
     [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","capture_method":"later"}""", 400, "parameter_invalid", "capture_method")]
     [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","statement_descriptor":"<1"}""", 400, "parameter_invalid", "statement_descriptor")]
     [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","metadata":{"k":1}}""", 400, "body_malformed", "metadata.k")]
+    [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","amount":2}""", 400, "body_malformed", "amount")]
+    [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","\u0061mount":2}""", 400, "body_malformed", "amount")]
+    [InlineData("""{"amount":1,"currency":"EUR","payment_method":"tok_visa","metadata":{"k":"1","k":"2"}}""", 400, "body_malformed", "metadata.k")]
     [InlineData("""[]""", 400, "body_malformed", null)]
     [InlineData("""{"amount":""", 400, "body_malformed", null)]
     [InlineData("null", 400, "body_malformed", null)]

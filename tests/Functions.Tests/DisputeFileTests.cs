@@ -109,7 +109,7 @@ public sealed class DisputeFileTests(RunningApp app)
         [
             new
             {
-                id = Guid.NewGuid(),
+                id = RunningApp.NewKey(),
                 eventType = "Microsoft.Storage.BlobCreated",
                 subject = $"/blobServices/default/containers/{inbox.Name}/blobs/{blob.Name}",
                 eventTime = TimeProvider.System.GetUtcNow(),

@@ -23,6 +23,31 @@ public sealed class RefundTests(RunningApp app)
     }
 
     [Fact]
+    public async Task Refund_MadeAtTheProcessor_IsBookedAndSaysSo()
+    {
+        var merchant = await app.CreateMerchantAsync(payoutDelayDays: 5);
+        var charge = await merchant.ChargeAsync(10_000);
+
+        await app.AcquirerAsync(HttpMethod.Post, $"/v1/payments/{charge.Text("provider_reference")}/refunds", new { reference = "dashboard-" + RunningApp.NewKey(), amount = 4_000 });
+
+        var after = await RunningApp.EventuallyAsync(
+            () => merchant.GetAsync($"/v1/charges/{charge.Text("id")}"), read => read.Number("amount_refunded") == 4_000, "the refund made at the processor is booked");
+        Assert.Equal(6_000, after.Number("amount_refundable"));
+        var refund = Assert.Single((await merchant.GetAsync($"/v1/refunds?charge={charge.Text("id")}")).Json["data"]!.AsArray())!;
+        Assert.True(refund["made_elsewhere"]!.GetValue<bool>());
+        Assert.Equal(["refund.created", "refund.succeeded"], await merchant.EventsAsync(refund["id"]!.GetValue<string>()));
+        Assert.Equal((9_680, -4_000, 0, 0), await merchant.BalanceAsync());
+        Assert.Equal((422, "amount_too_large"), await RefundAsync(6_001));
+        Assert.Contains((await merchant.GetAsync($"/v1/charges/{charge.Text("id")}/attempts")).Json["data"]!.AsArray(), a => a!["made_elsewhere"]?.GetValue<bool>() is true);
+
+        async Task<(int, string?)> RefundAsync(long amount)
+        {
+            var answer = await merchant.RefundAsync(charge.Text("id"), amount);
+            return (answer.Status, answer.Code);
+        }
+    }
+
+    [Fact]
     public async Task Refund_SameKey_AnswersTheSameBytesAndRefundsOnce()
     {
         var merchant = await app.CreateMerchantAsync();

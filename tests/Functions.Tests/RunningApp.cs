@@ -140,6 +140,7 @@ public sealed class RunningApp : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(method ?? HttpMethod.Get, new Uri(AcquirerAddress, path));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", AcquirerKey);
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", NewKey());
         if (body is not null)
             request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
         using var response = await _http.SendAsync(request);

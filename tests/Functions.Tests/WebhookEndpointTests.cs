@@ -5,6 +5,19 @@ namespace Payments.Functions.Tests;
 /// <summary>Webhooks as a merchant has them: endpoints, deliveries that verify, the log, and sending again.</summary>
 public sealed class WebhookEndpointTests(RunningApp app)
 {
+    [Theory]
+    [InlineData("payment.succeeded")]
+    [InlineData("payment.*")]
+    [InlineData("dispute_file.completed")]
+    public async Task Endpoint_ForAnEventThatDoesNotExist_IsRefused(string type)
+    {
+        var merchant = await app.CreateMerchantAsync();
+
+        var refused = await merchant.PostAsync("/v1/webhook_endpoints", new { url = "https://shop.example.com/hooks", event_types = new[] { "charge.captured", type } });
+
+        Assert.Equal((400, "parameter_invalid", "event_types"), (refused.Status, refused.Code, refused.Param));
+    }
+
     [Fact]
     public async Task Endpoint_FromCreationToDeletion_DeliversSignedEventsAndLogsThem()
     {

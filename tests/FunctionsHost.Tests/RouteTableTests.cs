@@ -23,7 +23,8 @@ public sealed class RouteTableTests
             return Function.From(
                 new RpcFunctionMetadata
                 {
-                    Name = parts[0], FunctionId = parts[0],
+                    Name = parts[0],
+                    FunctionId = parts[0],
                     RawBindings =
                     {
                         $$"""{ "name": "request", "type": "httpTrigger", "direction": "In", "route": "{{parts[2]}}"{{methods}} }""",
@@ -172,7 +173,9 @@ public sealed class FunctionTests
         var settings = new ConfigurationBuilder().AddInMemoryCollection([new(name, value)]).Build();
         var metadata = new RpcFunctionMetadata
         {
-            Name = "F", FunctionId = "1", RawBindings = { """{ "name": "a", "type": "httpTrigger" }""" },
+            Name = "F",
+            FunctionId = "1",
+            RawBindings = { """{ "name": "a", "type": "httpTrigger" }""" },
         };
         Assert.Equal(enabled, Function.From(metadata, settings).IsEnabled);
     }

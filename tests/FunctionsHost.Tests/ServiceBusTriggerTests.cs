@@ -47,7 +47,9 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
         await SendAsync(
             new ServiceBusMessage("hello")
             {
-                MessageId = "m1", CorrelationId = "c1", ApplicationProperties = { ["Diagnostic-Id"] = parent },
+                MessageId = "m1",
+                CorrelationId = "c1",
+                ApplicationProperties = { ["Diagnostic-Id"] = parent },
             });
         await host.UntilAsync(async () => host.Runs().Count > 0 && (await PeekAsync()).Count == 0, "the message is completed");
 

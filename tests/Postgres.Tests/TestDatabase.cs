@@ -95,6 +95,9 @@ public sealed class TestServer : IAsyncLifetime
 #pragma warning disable CA2100 // Every name in it is made above.
         command.CommandText = sql;
 #pragma warning restore CA2100
+
+        // Copying a template is work for the disk, which other processes may have.
+        command.CommandTimeout = 180;
         await command.ExecuteNonQueryAsync();
     }
 }

@@ -6,7 +6,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 work=$(mktemp -d "${TMPDIR:-/tmp}/payments-scripts.XXXXXX")
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
-. "$root/local/common.sh"
 
 fail() {
     printf '  %s\n' "$*"
@@ -28,7 +27,7 @@ path_without() {
     local tool found
     rm -rf "$work/bin"
     mkdir "$work/bin"
-    for tool in bash env sh cat sed grep mkdir dirname rm mv cp mktemp tail head tr cut chmod id uname find cmp dotnet node npm setpriv true; do
+    for tool in bash env sh cat sed grep mkdir dirname rm tail head tr find sort dotnet node npm; do
         if [ "$tool" != "$1" ] && found=$(command -v "$tool"); then ln -s "$found" "$work/bin/$tool"; fi
     done
     printf '%s' "$work/bin"
@@ -66,59 +65,97 @@ run_FuncWithoutCoreTools_SaysWhatToInstall() { refuses 'azure-functions-core-too
 
 test_UnknownProject_NamesThoseThereAre() { refuses 'Postgres.Tests' "$root/test" Nonsense; }
 
-start_ProcessThatEnds_IsReportedWithItsLastWords() {
-    local output
-    output=$(
-        logs=$work
-        start short "$work" bash -c 'echo the disk is full; exit 3'
-        await short 10 false 2>&1
-    )
-    case $output in *'short ended while it started: the disk is full'*) ;; *) fail "$output" ;; esac
+port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.2
+    done
 }
 
-# A script that is stopped takes its processes along, also those that do not listen.
-stop_StubbornProcess_LeavesNothing() {
-    cat >"$work/stubborn" <<END
-set -euo pipefail
-. "$root/local/common.sh"
-logs=$work
-on_exit true
-start listener "$work" sleep 1000
-printf '%s\n' "\$(pid_of listener)" >"$work/pid"
-while :; do sleep 0.1; done
-END
-    rm -f "$work/pid"
-    bash "$work/stubborn" &
-    local script=$! child status=0
-    until [ -s "$work/pid" ]; do sleep 0.05; done
-    child=$(cat "$work/pid")
+# The first of 18 ports that were free a moment ago.
+free_base_port() {
+    local base i
+    while :; do
+        base=$((12000 + RANDOM % 20000))
+        for ((i = 0; i < 18; i++)); do
+            ! port_answers $((base + i)) || continue 2
+        done
+        printf '%s' "$base"
+        return
+    done
+}
+
+# up BASE: starts ./run in the background and waits until it says that it is ready. Its process is in $script.
+up() {
+    env PAYMENTS_DATA="$work/data" "$root/run" --base-port "$1" >"$work/run.out" 2>&1 &
+    script=$!
+    await 180 grep -qE '^(Ready:|run:)' "$work/run.out"
+    grep -q '^Ready:' "$work/run.out" || { fail "not ready: $(cat "$work/run.out")"; return; }
+}
+
+nothing_is_left() {
+    local i
+    for ((i = 0; i < 18; i++)); do ! port_answers $(($1 + i)) || return 1; done
+    ! grep -lsF "$work/data" /proc/[0-9]*/cmdline >/dev/null
+}
+
+# The whole life of a run: ready, an acquirer that dies, a stop, a kill, and the next start, which finds its data.
+run_StoppedOrKilled_LeavesNothingAndStartsAgain() {
+    local base script merchant acquirer='' each status=0
+    base=$(free_base_port)
+    up "$base" || return
+    for each in '/v1/charges' 'Authorization: Bearer ak_' 'psql postgresql://payments_owner_local:' "http://127.0.0.1:$((base + 16))/login?t="; do
+        grep -qF -- "$each" "$work/run.out" || fail "'$each' is not printed" || return
+    done
+    refuses 'it is already running' run "$root/run" --base-port "$(free_base_port)" || return
+    refuses 'it is running' run "$root/run" reset || return
+    merchant=$(cat "$work/data/demo.json")
+
+    # Where the environment of a process can be read.
+    for each in /proc/[0-9]*; do
+        if tr '\0' '\n' <"$each/environ" 2>/dev/null | grep -qx "Acquirer__Port=$((base + 10))"; then acquirer=${each#/proc/}; fi
+    done
+    if [ -n "$acquirer" ]; then
+        kill -KILL "$acquirer"
+        await 30 grep -q 'The sandbox acquirer ended' "$work/run.out" || fail "the acquirer's end is not reported" || return
+        port_answers "$base" && port_answers $((base + 11)) && kill -0 "$script" || fail "something went with the acquirer" || return
+    fi
+
     kill -TERM "$script"
     wait "$script" || status=$?
     [ "$status" -eq 143 ] || fail "status $status" || return
-    ! alive "$child" || fail "process $child is left"
+    await 20 nothing_is_left "$base" || fail "a process is left after a stop" || return
+
+    up "$base" || return
+    kill -KILL "$script"
+    wait "$script" 2>/dev/null
+    await 60 nothing_is_left "$base" || fail "a process is left after a kill" || return
+
+    up "$base" || return
+    [ "$merchant" = "$(cat "$work/data/demo.json")" ] || fail "the data was made anew" || return
+    kill -TERM "$script"
+    wait "$script" 2>/dev/null
+    run "$root/run" reset >/dev/null 2>&1 && [ ! -e "$work/data" ] || fail "data is left after a reset"
 }
 
-# Postgres is killed with everything in flight, and its data is started again.
-postgres_Killed_StartsAgainWithItsData() {
-    local output
-    output=$(
-        set -euo pipefail
-        . "$root/local/postgres.sh"
-        data=$work/postgres-data logs=$work
-        mkdir -p "$data"
-        on_exit postgres_remove
-        port=$(free_ports 1)
-        postgres_start "$port" secret 2>&1
-        before=$(cksum "$postgres_data/cluster/PG_VERSION")
-        kill -KILL "$(pid_of postgres)"
-        wait "$(pid_of postgres)" 2>/dev/null || true
-        [ -e "$postgres_data/cluster/postmaster.pid" ] || die "no trace of the killed server"
-        postgres_start "$port" secret 2>&1
-        [ "$before" = "$(cksum "$postgres_data/cluster/PG_VERSION")" ] || die "the data was made anew"
-        echo started-again
-    ) 2>&1
-    case $output in *started-again*) ;; *) fail "$output" ;; esac
+# A run whose Postgres cannot start says so and ends.
+run_UnknownServer_SaysWhatPostgresSaid() {
+    local base output status=0
+    base=$(free_base_port)
+    output=$(run ConnectionStrings__Postgres='Host=127.0.0.1;Port=1;Username=a;Password=b' ConnectionStrings__PostgresOwner='Host=127.0.0.1;Port=1;Username=a;Password=b' \
+        "$root/run" --base-port "$base" 2>&1 >/dev/null) || status=$?
+    [ "$status" -eq 1 ] || fail "status $status" || return
+    case $output in *'the database could not be migrated: '*refused*) ;; *) fail "$output" || return ;; esac
+    await 20 nothing_is_left "$base" || fail "a process is left"
 }
+
+# Its first call builds what it runs.
+run "$root/run" reset >/dev/null 2>&1
 
 package_WithTheExtension_IsAccepted() {
     mkdir -p "$work/app"

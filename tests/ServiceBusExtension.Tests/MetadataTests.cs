@@ -29,7 +29,7 @@ public static class SampleFunctions
 
 public sealed class MetadataTests
 {
-    // The expected bindings are those that Microsoft's package, version 5.24.0, gives these functions.
+    // The host reads these names. They follow the trigger attribute of Microsoft's package, version 5.24.0.
     [Theory]
     [InlineData("One", """{"name":"message","type":"serviceBusTrigger","direction":"In","properties":{"supportsDeferredBinding":"True"},"queueName":"orders","connection":"Bus","cardinality":"One"}""")]
     [InlineData("Batch", """{"name":"messages","type":"serviceBusTrigger","direction":"In","properties":{"supportsDeferredBinding":"True"},"queueName":"orders","cardinality":"Many","autoCompleteMessages":false}""")]

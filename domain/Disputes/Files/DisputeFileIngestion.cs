@@ -7,6 +7,7 @@ using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Database;
 using Payments.Domain.Messaging;
+using Payments.Domain.Observability;
 
 namespace Payments.Domain.Disputes.Files;
 
@@ -152,8 +153,8 @@ public sealed partial class DisputeFileIngestion(
     {
         var good = batch.Where(line => line.Update is not null).Select(line => line.Update!).ToList();
         var bad = batch.Where(line => line.Rejection is not null).ToList();
-        if (Mutations.Active(Mutations.ForgetFileLine) && good.Count > 0)
-            good.RemoveAt(good.Count / 2);
+        if (PaymentSteps.IsObserved(PaymentSteps.DisputeLinesRead))
+            PaymentSteps.Reached(PaymentSteps.DisputeLinesRead, good);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var results = await ingestion.ApplyInBulkAsync(connection, transaction, good, ct);

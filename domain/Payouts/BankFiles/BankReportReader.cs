@@ -1,236 +1,115 @@
-using System.Globalization;
+using System.Text;
 using System.Xml;
-using System.Xml.Linq;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>Reads what banks send back: status reports (pain.002), account statements (camt.053) and NACHA returns.</summary>
+/// <summary>
+/// Reads what banks send back: status reports (pain.002), statements, account reports and notifications (camt.053, 052, 054) and NACHA returns.
+/// </summary>
 public static class BankReportReader
 {
+    private const int PrologBytes = 200;
+
+    // Banks declare windows-1252 and ISO 8859-15, which .NET knows only on request.
+    static BankReportReader() => Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
+
     /// <summary>
     /// Reads a report of any of the formats. Elements are found by their local names, because banks differ in the version of the schema but not in
     /// these names.
     /// </summary>
-    /// <exception cref="BankFileException">The file is of no known format, cut short, or wrong in itself.</exception>
-    public static async Task<BankReport> ReadAsync(Stream input, CancellationToken ct)
+    /// <param name="accounts">The identifications of our own accounts: IBANs or what else the bank calls them.</param>
+    /// <exception cref="BankFileException">The file is of no known format, cut short, of another's account, or wrong in itself.</exception>
+    public static async Task<BankReport> ReadAsync(Stream input, IReadOnlyCollection<string> accounts, CancellationToken ct)
     {
-        using var reader = new StreamReader(input, leaveOpen: true);
-        if (reader.Peek() == '1')
+        using var whole = new MemoryStream();
+        await input.CopyToAsync(whole, ct);
+        var content = new ReadOnlyMemory<byte>(whole.GetBuffer(), 0, (int)whole.Length);
+        if (IsNacha(content.Span))
         {
-            return OfReturns(await NachaReader.ReadAsync(reader, ct));
+            // Columns are bytes, unless a byte order mark says otherwise.
+            using var records = new StreamReader(Stream(content), Encoding.Latin1, detectEncodingFromByteOrderMarks: true);
+            return NachaReturns.Of(await NachaReader.ReadAsync(records, ct));
         }
 
         try
         {
-            using var xml = XmlReader.Create(reader, new XmlReaderSettings { Async = true, DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreWhitespace = true, IgnoreComments = true });
-            while (await xml.ReadAsync())
-            {
-                if (xml.NodeType == XmlNodeType.Element && xml.LocalName == "CstmrPmtStsRpt")
-                {
-                    return await ReadStatusAsync(xml, ct);
-                }
-
-                if (xml.NodeType == XmlNodeType.Element && xml.LocalName == "BkToCstmrStmt")
-                {
-                    return await ReadStatementAsync(xml, ct);
-                }
-            }
+            using var xml = Open(Trim(content));
+            return await new IsoReport(accounts).ReadAsync(xml, ct)
+                ?? throw new BankFileException("The file is neither a payment status report, a statement nor a NACHA file.");
         }
-        catch (Exception e) when (e is XmlException or FormatException or OverflowException)
+        catch (Exception e) when (e is XmlException or FormatException or OverflowException or ArgumentException or InvalidOperationException)
         {
             throw new BankFileException($"The file cannot be read: {e.Message}");
         }
-
-        throw new BankFileException("The file is neither a payment status report, a statement nor a NACHA file.");
     }
 
-    /// <summary>The returns of a NACHA file. Corrections are not returns: the money arrived.</summary>
-    public static BankReport OfReturns(NachaFile file)
+    // The first character of a NACHA file is the digit 1, behind a byte order mark and blanks that a transport may have put there.
+    private static bool IsNacha(ReadOnlySpan<byte> content)
     {
-        var results = file.Entries
-            .Where(entry => entry.IsReturn)
-            .Select(entry => new BankResult(null, entry.OriginalTrace, entry.IndividualId, PayoutStatus.Returned, entry.ReturnCode, entry.ReturnText, new Money(entry.Amount, Currency.Usd)))
-            .ToList();
-        return new BankReport($"{file.Origin}-{file.Created}-{file.Modifier}", results, [], file.Entries.Count - results.Count);
+        var start = content.TrimStart<byte>([0, (byte)' ', (byte)'\t', (byte)'\r', (byte)'\n', (byte)'\f', 0xEF, 0xBB, 0xBF, 0xFE, 0xFF]);
+        return start is [(byte)'1', ..];
     }
 
-    // Status codes of the ISO external code sets. The word on a transaction decides: banks have sent reports whose group says
-    // rejected while a transaction in it was settled.
-    private static PayoutStatus? Status(string? code) => code switch
+    private static XmlReader Open(ReadOnlyMemory<byte> content)
     {
-        "ACSC" or "ACCC" => PayoutStatus.Paid,
-        "ACTC" or "ACCP" or "ACSP" or "ACWC" or "ACWP" or "RCVD" or "PDNG" => PayoutStatus.InTransit,
-        "RJCT" or "CANC" => PayoutStatus.Failed,
-        _ => null,
-    };
-
-    private static async Task<BankReport> ReadStatusAsync(XmlReader xml, CancellationToken ct)
-    {
-        var (id, original, group, code, text) = ("", "", (string?)null, (string?)null, (string?)null);
-        var results = new List<BankResult>();
-        var files = new List<BankFileResult>();
-        var foreign = 0;
-        await foreach (var element in ElementsAsync(xml, ["GrpHdr", "OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts"], ct))
+        var settings = new XmlReaderSettings
         {
-            switch (element.Name.LocalName)
-            {
-                case "GrpHdr":
-                    id = Value(element, "MsgId") ?? "";
-                    break;
-                case "OrgnlGrpInfAndSts":
-                    original = Value(element, "OrgnlMsgId") ?? "";
-                    group = Value(element, "GrpSts");
-                    (code, text) = Reason(element);
-                    break;
-                default:
-                    var transactions = element.Elements().Where(e => e.Name.LocalName == "TxInfAndSts").ToList();
-                    foreach (var transaction in transactions)
-                    {
-                        var (txCode, txText) = Reason(transaction);
-                        if (Status(Value(transaction, "TxSts")) is { } said && EndToEndId.TryParse(Value(transaction, "OrgnlEndToEndId"), out var payout))
-                        {
-                            results.Add(new BankResult(payout, null, null, said, txCode, txText, null));
-                        }
-                        else
-                        {
-                            foreign++;
-                        }
-                    }
+            Async = true,
+            DtdProcessing = DtdProcessing.Prohibit,
+            XmlResolver = null,
+            IgnoreWhitespace = true,
+            IgnoreComments = true,
+        };
 
-                    if (transactions.Count == 0 && Status(Value(element, "PmtInfSts")) is { } batch && FileId(Value(element, "OrgnlPmtInfId")) is { } file)
-                    {
-                        var (batchCode, batchText) = Reason(element);
-                        files.Add(new BankFileResult(file, batch, batchCode, batchText, null));
-                    }
-
-                    break;
-            }
-        }
-
-        if (results.Count == 0 && files.Count == 0 && Status(group) is { } all && FileId(original) is { } whole)
-        {
-            files.Add(new BankFileResult(whole, all, code, text, null));
-        }
-
-        return new BankReport(id, results, files, foreign);
+        // The XML reader takes the encoding that the file declares. A declaration of UTF-16 in bytes that are not is a known mistake of programs that
+        // wrote the text into a string first.
+        return DeclaresWideInNarrowBytes(content.Span)
+            ? XmlReader.Create(new StreamReader(Stream(content), new UTF8Encoding(false, throwOnInvalidBytes: true)), settings)
+            : XmlReader.Create(Stream(content), settings);
     }
 
-    private static async Task<BankReport> ReadStatementAsync(XmlReader xml, CancellationToken ct)
+    private static bool DeclaresWideInNarrowBytes(ReadOnlySpan<byte> content)
     {
-        var id = "";
-        var results = new List<BankResult>();
-        var files = new List<BankFileResult>();
-        var foreign = 0;
-        await foreach (var element in ElementsAsync(xml, ["GrpHdr", "Ntry"], ct))
+        if (content is not [(byte)'<', (byte)'?', (byte)'x', ..])
         {
-            if (element.Name.LocalName == "GrpHdr")
-            {
-                id = Value(element, "MsgId") ?? "";
-                continue;
-            }
-
-            // Only booked entries are final; since version 8 the status is a choice of code or text.
-            var status = Value(element, "Sts") ?? Value(element, "Sts", "Cd");
-            if ((Value(element, "Sts", "Cd") ?? status) != "BOOK")
-            {
-                foreign++;
-                continue;
-            }
-
-            var credit = Value(element, "CdtDbtInd") == "CRDT";
-            var details = element.Elements().Where(e => e.Name.LocalName == "NtryDtls").ToList();
-            var transactions = details.SelectMany(e => e.Elements()).Where(e => e.Name.LocalName == "TxDtls").ToList();
-            foreach (var transaction in transactions)
-            {
-                if (EndToEndId.TryParse(Value(transaction, "Refs", "EndToEndId"), out var payout))
-                {
-                    var returned = Child(transaction, "RtrInf");
-                    var amount = AmountOf(transaction) ?? (transactions.Count == 1 ? AmountOf(element) : null);
-                    results.Add(new BankResult(
-                        payout,
-                        null,
-                        null,
-                        credit || returned is not null ? PayoutStatus.Returned : PayoutStatus.Paid,
-                        returned is null ? null : Value(returned, "Rsn", "Cd") ?? Value(returned, "Rsn", "Prtry"),
-                        returned is null ? null : Value(returned, "AddtlInf"),
-                        amount));
-                }
-                else
-                {
-                    foreign++;
-                }
-            }
-
-            if (transactions.Count == 0)
-            {
-                // A batch booked in one sum names only the payment information it executed.
-                if (!credit && details.Select(d => FileId(Value(d, "Btch", "PmtInfId") ?? Value(d, "Btch", "MsgId"))).FirstOrDefault(f => f is not null) is { } file)
-                {
-                    files.Add(new BankFileResult(file, PayoutStatus.Paid, null, null, AmountOf(element)));
-                }
-                else
-                {
-                    foreign++;
-                }
-            }
+            return false;
         }
 
-        return new BankReport(id, results, files, foreign);
+        var prolog = Encoding.ASCII.GetString(content[..Math.Min(PrologBytes, content.Length)]);
+        var end = prolog.IndexOf("?>", StringComparison.Ordinal);
+        var at = prolog.IndexOf("encoding", StringComparison.OrdinalIgnoreCase);
+        return at >= 0 && end > at && prolog[at..end] is var declared
+            && (declared.Contains("utf-16", StringComparison.OrdinalIgnoreCase) || declared.Contains("utf-32", StringComparison.OrdinalIgnoreCase)
+                || declared.Contains("ucs-2", StringComparison.OrdinalIgnoreCase));
     }
 
-    // Loads one element at a time, so that a statement of a million entries never stands in memory.
-    private static async IAsyncEnumerable<XElement> ElementsAsync(XmlReader xml, string[] names, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    // Transports put white space before the first byte and end-of-file marks behind the last. UTF-16 stays as it is: its marks have two bytes.
+    private static ReadOnlyMemory<byte> Trim(ReadOnlyMemory<byte> content)
     {
-        while (!xml.EOF)
+        var span = content.Span;
+        var mark = span.StartsWith("\uFEFF"u8) ? 3 : 0;
+        var begin = mark;
+        while (begin < span.Length && span[begin] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
         {
-            if (xml.NodeType == XmlNodeType.Element && names.Contains(xml.LocalName))
-            {
-                yield return (XElement)await XNode.ReadFromAsync(xml, ct);
-            }
-            else
-            {
-                await xml.ReadAsync();
-            }
+            begin++;
         }
+
+        if (begin == span.Length || span[begin] != (byte)'<' || (begin + 1 < span.Length && span[begin + 1] == 0))
+        {
+            return content;
+        }
+
+        var end = span.Length;
+        while (end > begin && span[end - 1] is 0 or 0x1A or (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
+        {
+            end--;
+        }
+
+        return content[begin..end];
     }
 
-    private static (string? Code, string? Text) Reason(XElement element) =>
-        Child(element, "StsRsnInf") is { } info ? (Value(info, "Rsn", "Cd") ?? Value(info, "Rsn", "Prtry"), Value(info, "AddtlInf")) : (null, null);
-
-    private static Money? AmountOf(XElement element)
-    {
-        if (Child(element, "Amt") is not { } amount || !Currency.TryParse(amount.Attribute("Ccy")?.Value, out var currency))
-        {
-            return null;
-        }
-
-        var value = decimal.Parse(amount.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
-        for (var i = 0; i < currency.Exponent; i++)
-        {
-            value *= 10;
-        }
-
-        return decimal.IsInteger(value) ? new Money((long)value, currency) : throw new FormatException($"{amount.Value} {currency} has more digits than the currency.");
-    }
-
-    private static Guid? FileId(string? reference) =>
-        reference is { Length: >= 32 } && Guid.TryParseExact(reference.AsSpan(0, 32), "N", out var id) ? id : null;
-
-    private static XElement? Child(XElement element, string name) => element.Elements().FirstOrDefault(e => e.Name.LocalName == name);
-
-    private static string? Value(XElement element, params ReadOnlySpan<string> path)
-    {
-        var at = element;
-        foreach (var name in path)
-        {
-            if (Child(at, name) is not { } next)
-            {
-                return null;
-            }
-
-            at = next;
-        }
-
-        return at.HasElements ? null : at.Value;
-    }
+    private static MemoryStream Stream(ReadOnlyMemory<byte> content) =>
+        System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var bytes)
+            ? new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
+            : throw new InvalidOperationException("The content is an array.");
 }

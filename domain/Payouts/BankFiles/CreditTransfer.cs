@@ -13,12 +13,19 @@ public sealed record CreditTransfer(PayoutId Id, Money Amount, BankAccountDetail
 /// <param name="ExecutionDate">The business day on which the bank is to pay.</param>
 /// <param name="Count">Entries to come; a writer that meets another number throws.</param>
 /// <param name="Total">Their sum; a writer that meets another sum throws.</param>
-/// <param name="Modifier">Tells files of one day apart, from 0.</param>
-public sealed record BankFileHead(Guid Id, DateTimeOffset CreatedAt, DateOnly ExecutionDate, int Count, Money Total, int Modifier);
+/// <param name="Modifier">Tells NACHA files of one day apart, from 0 to 35. Unused in ISO 20022.</param>
+/// <param name="Ascending">
+/// The trace numbers of the entries ascend, as the Nacha rules require. False only for files that were planned before the app ordered
+/// them: they are written again as they were.
+/// </param>
+public sealed record BankFileHead(Guid Id, DateTimeOffset CreatedAt, DateOnly ExecutionDate, int Count, Money Total, int Modifier,
+    bool Ascending = true);
 
 /// <summary>The reference of a payout in bank files: characters that both formats allow, no more than 35.</summary>
 public static class EndToEndId
 {
+    public const int Length = 34;
+
     private const string Prefix = "PO";
 
     public static string Of(PayoutId payout) => Prefix + payout.Value.ToString("N");

@@ -18,6 +18,10 @@ internal static class Nacha
     public const long MaxTotal = 999_999_999_999;
     public const int MaxEntries = 999_999;
     public const long MaxTrace = 9_999_999;
+
+    /// <summary>File modifiers are A to Z, then 0 to 9.</summary>
+    public const int MaxFilesOfADay = 36;
+
     public const long HashModulus = 10_000_000_000;
     public const string Digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -34,4 +38,7 @@ internal static class Nacha
 
         return new string(text);
     }
+
+    /// <summary>What a bank calls an entry of ours.</summary>
+    public static string Reference(string? trace, string? individualId) => $"{trace} {individualId}".Trim();
 }

@@ -15,6 +15,7 @@ public sealed class NachaWriter
     private readonly byte[] _line = new byte[Nacha.LineLength + 1];
     private int _position;
     private long _lines;
+    private long _lastTrace;
 
     private NachaWriter()
     {
@@ -27,13 +28,25 @@ public sealed class NachaWriter
 
     private async Task<long> WriteFileAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
     {
+        if (head.Count > Nacha.MaxEntries || head.Total.MinorUnits > Nacha.MaxTotal || head.Modifier is < 0 or >= Nacha.MaxFilesOfADay)
+        {
+            throw new InvalidOperationException($"File {head.Id:N} exceeds what a NACHA batch or a day of NACHA files can hold.");
+        }
+
         WriteHeaders(head, originator);
         var count = 0;
         var total = 0L;
         var hash = 0L;
         await foreach (var transfer in transfers.WithCancellation(ct))
         {
+            if (head.Ascending && transfer.Trace <= _lastTrace)
+            {
+                throw new InvalidOperationException(
+                    $"{transfer.Id} has trace {transfer.Trace} behind {_lastTrace}: the traces of a batch ascend.");
+            }
+
             WriteEntry(transfer, originator);
+            _lastTrace = transfer.Trace;
             count++;
             total = checked(total + transfer.Amount.MinorUnits);
             hash += long.Parse(transfer.Account.RoutingNumber.AsSpan(0, 8), CultureInfo.InvariantCulture);
@@ -46,11 +59,6 @@ public sealed class NachaWriter
         if (count != head.Count || total != head.Total.MinorUnits)
         {
             throw new InvalidOperationException($"File {head.Id:N} was planned with {head.Count} payments of {head.Total}, but {count} of {total} minor units were written.");
-        }
-
-        if (count > Nacha.MaxEntries || total > Nacha.MaxTotal)
-        {
-            throw new InvalidOperationException($"File {head.Id:N} exceeds what a NACHA batch can hold.");
         }
 
         WriteControls(originator, count, total, hash % Nacha.HashModulus);
@@ -67,7 +75,7 @@ public sealed class NachaWriter
         Text(" " + originator.Destination, 10);
         Text(originator.Origin.PadLeft(10), 10);
         Text(created.ToString("yyMMddHHmm", CultureInfo.InvariantCulture), 10);
-        Text(((char)(head.Modifier < 26 ? 'A' + head.Modifier : '0' + ((head.Modifier - 26) % 10))).ToString(), 1);
+        Text(((char)(head.Modifier < 26 ? 'A' + head.Modifier : '0' + (head.Modifier - 26))).ToString(), 1);
         Text("094101", 6);
         Text(originator.DestinationName, 23);
         Text(originator.CompanyName, 23);

@@ -4,8 +4,8 @@ using System.Xml;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>The account that payouts in EUR are paid from.</summary>
-public sealed record SepaOriginator(string Name, string Iban, string? Bic);
+/// <summary>The account that payouts in EUR are paid from, and where its holder is: banks outside the EEA have to be told.</summary>
+public sealed record SepaOriginator(string Name, string Iban, string? Bic, PostalAddress? Address);
 
 /// <summary>
 /// Writes customer credit transfer initiations, ISO 20022 <c>pain.001.001.09</c>, as SEPA banks take them: one payment information of batch
@@ -33,7 +33,7 @@ public static class Pain001Writer
         var bytes = 0L;
         await foreach (var transfer in transfers.WithCancellation(ct))
         {
-            WriteTransfer(xml, transfer);
+            WriteTransfer(xml, transfer, originator);
             count++;
             total = checked(total + transfer.Amount.MinorUnits);
             if (buffer.Length >= FlushBytes)
@@ -70,7 +70,7 @@ public static class Pain001Writer
         Text(xml, "CreDtTm", head.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
         Text(xml, "NbOfTxs", count);
         Text(xml, "CtrlSum", sum);
-        Party(xml, "InitgPty", name);
+        Party(xml, "InitgPty", name, null);
         xml.WriteEndElement();
 
         xml.WriteStartElement("PmtInf");
@@ -87,7 +87,7 @@ public static class Pain001Writer
         xml.WriteStartElement("ReqdExctnDt");
         Text(xml, "Dt", head.ExecutionDate.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         xml.WriteEndElement();
-        Party(xml, "Dbtr", name);
+        Party(xml, "Dbtr", name, originator.Address);
         Account(xml, "DbtrAcct", originator.Iban);
         xml.WriteStartElement("DbtrAgt");
         xml.WriteStartElement("FinInstnId");
@@ -108,11 +108,17 @@ public static class Pain001Writer
         Text(xml, "ChrgBr", "SLEV");
     }
 
-    private static void WriteTransfer(XmlWriter xml, CreditTransfer transfer)
+    private static void WriteTransfer(XmlWriter xml, CreditTransfer transfer, SepaOriginator originator)
     {
-        if (transfer.Amount.Currency != Currency.Eur || !transfer.Amount.IsPositive || transfer.Account.Iban is not { } iban)
+        if (transfer.Amount.Currency != Currency.Eur || !transfer.Amount.IsPositive
+            || transfer.Account is not { Iban: { } iban, Country: { } country })
         {
             throw new InvalidOperationException($"{transfer.Id} is not a SEPA credit transfer.");
+        }
+
+        if (originator.Address is null && SepaArea.NeedsAddressOfThePayer(country))
+        {
+            throw new InvalidOperationException($"{transfer.Id} goes to {country}, outside the EEA: the originator's address is missing.");
         }
 
         var reference = EndToEndId.Of(transfer.Id);
@@ -135,7 +141,7 @@ public static class Pain001Writer
             xml.WriteEndElement();
         }
 
-        Party(xml, "Cdtr", SepaText.Of(transfer.Account.HolderName, 70));
+        Party(xml, "Cdtr", SepaText.Of(transfer.Account.HolderName, 70), transfer.Account.Address);
         Account(xml, "CdtrAcct", iban);
         xml.WriteStartElement("RmtInf");
         Text(xml, "Ustrd", "Payout " + reference);
@@ -143,10 +149,36 @@ public static class Pain001Writer
         xml.WriteEndElement();
     }
 
-    private static void Party(XmlWriter xml, string element, string name)
+    private static void Party(XmlWriter xml, string element, string name, PostalAddress? address)
     {
         xml.WriteStartElement(element);
         Text(xml, "Nm", name);
+        if (address is not null)
+        {
+            WriteAddress(xml, address);
+        }
+
+        xml.WriteEndElement();
+    }
+
+    // In the order of PostalAddress24. Structured, or hybrid where there are lines: a town and a country are in both.
+    private static void WriteAddress(XmlWriter xml, PostalAddress address)
+    {
+        xml.WriteStartElement("PstlAdr");
+        (string Element, string? Value, int Most)[] parts =
+        [
+            ("StrtNm", address.StreetName, 70), ("BldgNb", address.BuildingNumber, 16), ("PstCd", address.PostCode, 16),
+                ("TwnNm", address.TownName, 35), ("Ctry", address.Country, 2),
+            ("AdrLine", address.Line1, 70), ("AdrLine", address.Line2, 70),
+        ];
+        foreach (var (element, value, most) in parts)
+        {
+            if (value is not null)
+            {
+                Text(xml, element, SepaText.Of(value, most));
+            }
+        }
+
         xml.WriteEndElement();
     }
 

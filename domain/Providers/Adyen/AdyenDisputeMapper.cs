@@ -10,9 +10,7 @@ public sealed class AdyenDisputeMapper : INeutralEventMapper
     public string Provider => AdyenDisputes.Provider;
 
     public INeutralEvent? Map(ProviderEvent received, JsonElement payload) =>
-        AdyenDisputes.IsDisputeEvent(received.Type) && payload.TryGetProperty("success", out var success) && IsTrue(success)
-            ? new DisputeTold(AdyenDisputes.Read(payload, DisputeSource.Webhook, received.EventId))
-            : null;
-
-    private static bool IsTrue(JsonElement value) => value.ValueKind == JsonValueKind.True || (value.ValueKind == JsonValueKind.String && value.ValueEquals("true"));
+        !AdyenDisputes.IsDisputeEvent(received.Type) ? null
+            : payload.IsTrue("success") ? new DisputeTold(AdyenDisputes.Read(payload, DisputeSource.Webhook, received.EventId))
+            : new EventIgnored($"Nothing changed of the dispute: success is false of the {received.Type}.");
 }

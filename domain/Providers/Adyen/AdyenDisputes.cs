@@ -11,7 +11,8 @@ public static class AdyenDisputes
 
     public static bool IsDisputeEvent(string eventCode) => eventCode is
         "NOTIFICATION_OF_FRAUD" or "REQUEST_FOR_INFORMATION" or "NOTIFICATION_OF_CHARGEBACK" or "CHARGEBACK" or "CHARGEBACK_REVERSED" or "SECOND_CHARGEBACK"
-        or "PREARBITRATION_WON" or "PREARBITRATION_LOST" or "DISPUTE_DEFENSE_PERIOD_ENDED";
+        or "PREARBITRATION_WON" or "PREARBITRATION_LOST" or "PREARBITRATION_ISSUER_WITHDRAWN" or "SCHEME_ARBITRATION_WON" or "SCHEME_ARBITRATION_LOST"
+        or "DISPUTE_DEFENSE_PERIOD_ENDED" or "INFORMATION_SUPPLIED" or "ISSUER_RESPONSE_TIMEFRAME_EXPIRED";
 
     /// <param name="item">One <c>NotificationRequestItem</c>.</param>
     /// <exception cref="FormatException">It is not a dispute of Adyen.</exception>
@@ -55,8 +56,18 @@ public static class AdyenDisputes
         "CHARGEBACK_REVERSED" => (DisputeStage.Chargeback, Status(disputeStatus) is DisputeStatus.Lost ? DisputeStatus.Lost : DisputeStatus.Won),
         // The issuer declined the defence; the merchant cannot answer it.
         "SECOND_CHARGEBACK" => (DisputeStage.PreArbitration, Status(disputeStatus) ?? DisputeStatus.Lost),
-        "PREARBITRATION_WON" => (DisputeStage.PreArbitration, DisputeStatus.Won),
+        "PREARBITRATION_WON" or "PREARBITRATION_ISSUER_WITHDRAWN" => (DisputeStage.PreArbitration, DisputeStatus.Won),
         "PREARBITRATION_LOST" => (DisputeStage.PreArbitration, DisputeStatus.Lost),
+        "SCHEME_ARBITRATION_WON" => (DisputeStage.Arbitration, DisputeStatus.Won),
+        "SCHEME_ARBITRATION_LOST" => (DisputeStage.Arbitration, DisputeStatus.Lost),
+
+        // An answer was given in the Customer Area: Responded is a status of requests for information, Pending one of chargebacks.
+        "INFORMATION_SUPPLIED" when disputeStatus is "Responded" => (DisputeStage.Inquiry, DisputeStatus.WarningUnderReview),
+        "INFORMATION_SUPPLIED" when disputeStatus is "Pending" => (DisputeStage.Chargeback, DisputeStatus.UnderReview),
+        "INFORMATION_SUPPLIED" => throw new FormatException($"The dispute status '{disputeStatus}' does not say what was answered."),
+
+        // The issuer's silence is a verdict for the merchant, unless the status says otherwise.
+        "ISSUER_RESPONSE_TIMEFRAME_EXPIRED" => (DisputeStage.Chargeback, Status(disputeStatus) ?? DisputeStatus.Won),
         "DISPUTE_DEFENSE_PERIOD_ENDED" => (DisputeStage.Chargeback, DisputeStatus.Expired),
         _ => throw new FormatException($"'{eventCode}' is no dispute event."),
     };

@@ -19,6 +19,12 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
 
     public string Name => name;
 
+    /// <summary>
+    /// Adyen documents for <c>shopperStatement</c>: letters, digits, spaces and . , ' _ - ? + * /, at most 22 characters.
+    /// (docs.adyen.com/api-explorer/Checkout/71/post/payments.)
+    /// </summary>
+    public DescriptorRule Descriptors { get; } = new(22, "&");
+
     public async Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct)
     {
         if (AdyenAmounts.ToUnits(request.Amount) is not { } amount)

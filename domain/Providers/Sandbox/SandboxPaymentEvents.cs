@@ -3,7 +3,10 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>The acquirer's events of payments, captures, cancels and refunds in our words.</summary>
+/// <summary>
+/// The acquirer's events of payments, captures, cancels and refunds in our words. An operation that was not made by this platform names
+/// its payment.
+/// </summary>
 public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 {
     public string Provider => provider;
@@ -17,21 +20,58 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
             return null;
         }
 
-        if (!payload.TryGetProperty("data", out var data) || data.ValueKind is not JsonValueKind.Object)
+        if (payload.Object("data") is not { } data)
             throw new FormatException("The event has no data.");
-        if (!data.TryGetProperty("reference", out var text) || text.ValueKind is not JsonValueKind.String || !AttemptReference.TryParse(text.GetString(), out var reference))
-            throw new FormatException("The reference is none of ours.");
-        var answer = data.TryGetProperty("object", out var kind) && kind.ValueKind is JsonValueKind.String && kind.GetString() == "payment"
-            ? Read(data, SandboxJson.Default.SandboxPayment) is { } payment ? SandboxAnswers.Of(payment) : null
-            : Read(data, SandboxJson.Default.SandboxOperation) is { } operation ? SandboxAnswers.Of(operation) : null;
+        return data.Text("object") switch
+        {
+            "payment" => OfPayment(received.Type, data),
+            _ => OfOperation(data),
+        };
+    }
+
+    private static INeutralEvent OfPayment(string type, JsonElement data)
+    {
+        var payment = Read(data, SandboxJson.Default.SandboxPayment)
+            ?? throw new FormatException("The data is not what the acquirer documents.");
+        if (!AttemptReference.TryParse(payment.Reference, out var reference))
+            return new EventIgnored(
+                $"The payment {payment.Id} was not made by this platform: its reference is not one of this platform's.");
+        var answer = SandboxAnswers.Of(payment);
 
         // Of a payment that was captured in part the status stays captured: only the event's name says that the rest has lapsed.
-        if (received.Type == "payment.expired" && answer is not null)
+        if (type == "payment.expired")
             answer = answer with { Result = PaymentResult.Expired };
-        return answer is null ? throw new FormatException("The data is not what the acquirer documents.")
-            : answer.Result is PaymentResult.Unknown ? null
+        return answer.Result is PaymentResult.Unknown
+            ? throw new FormatException($"The status '{payment.Status}' says nothing of the payment {payment.Id}.")
             : new PaymentReported(reference, answer);
     }
+
+    private INeutralEvent OfOperation(JsonElement data)
+    {
+        var operation = Read(data, SandboxJson.Default.SandboxOperation)
+            ?? throw new FormatException("The data is not what the acquirer documents.");
+        var answer = SandboxAnswers.Of(operation);
+        if (answer.Result is PaymentResult.Unknown)
+            throw new FormatException($"The status '{operation.Status}' says nothing of the operation {operation.Id}.");
+        PaymentOperation? kind = operation.Object switch
+        {
+            "capture" => PaymentOperation.Capture,
+            "cancel" => PaymentOperation.Cancel,
+            "refund" => PaymentOperation.Refund,
+            _ => null,
+        };
+        var isOurs = AttemptReference.TryParse(operation.Reference, out var reference)
+            || AttemptReference.TryParse(data.Text("payment_reference"), out reference);
+        if (kind is not { } known)
+            throw new FormatException($"'{operation.Object}' is no operation of the acquirer.");
+        var told = new ReportedOperation(provider, known, data.Text("payment_id"), Amount(data));
+        return isOurs ? new PaymentReported(reference, answer) { Told = told } : new OperationReported(told, answer);
+    }
+
+    private static Money? Amount(JsonElement data) =>
+        data.Number("amount") is { } units && Currency.TryParse(data.Text("currency"), out var currency)
+            ? new Money(units, currency)
+            : null;
 
     private static T? Read<T>(JsonElement data, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class

@@ -29,7 +29,7 @@ public static class StripeDisputes
                 status,
                 amount,
                 Returned: null,
-                Taken(dispute, amount.Currency),
+                Taken(dispute, amount),
                 Text(card, "brand"),
                 Text(card, "network_reason_code") ?? Text(dispute, "network_reason_code"),
                 DbText.TryParse<DisputeReason>(Text(dispute, "reason"), out var reason) ? reason : null,
@@ -40,7 +40,8 @@ public static class StripeDisputes
                 source,
                 sourceReference);
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException
+            or OverflowException)
         {
             throw new FormatException($"Not a dispute of Stripe: {e.Message}", e);
         }
@@ -55,18 +56,32 @@ public static class StripeDisputes
             DisputeStage.Chargeback,
     };
 
-    /// <summary>What Stripe took of the balance in its own currency, where that is another: the first balance transaction, whose amount is negative.</summary>
-    private static Money? Taken(JsonElement dispute, Currency currency)
+    /// <summary>
+    /// What Stripe took of the account's balance, in the balance's currency: the sum of all balance transactions whose amount is
+    /// negative. Null where that is the disputed amount itself, or where nothing was taken.
+    /// </summary>
+    private static Money? Taken(JsonElement dispute, Money disputed)
     {
-        if (!dispute.TryGetProperty("balance_transactions", out var list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+        Currency? balance = null;
+        var taken = 0L;
+        foreach (var transaction in dispute.Items("balance_transactions"))
+        {
+            if (!Currency.TryParse(Text(transaction, "currency"), out var currency)
+                || transaction.GetProperty("amount").GetInt64() is not (< 0 and var amount))
+            {
+                continue;
+            }
+
+            // An account has one balance that disputes are taken of.
+            if ((balance ??= currency) != currency)
+                throw new FormatException($"The balance transactions are in {balance} and {currency}.");
+            taken = checked(taken - amount);
+        }
+
+        if (balance is null)
             return null;
-        var first = list[0];
-        return first.ValueKind == JsonValueKind.Object
-            && Currency.TryParse(Text(first, "currency"), out var balance)
-            && balance != currency
-            && first.GetProperty("amount").GetInt64() is < 0 and var amount
-            ? StripeAmounts.FromUnits(-amount, balance)
-            : null;
+        var all = StripeAmounts.FromUnits(taken, balance);
+        return balance == disputed.Currency && all == disputed ? null : all;
     }
 
     private static JsonElement? Object(JsonElement? parent, string name) =>

@@ -13,36 +13,83 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
 
     public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
     {
-        var isIntent = received.Type.StartsWith("payment_intent.", StringComparison.Ordinal);
-        var isRefund = received.Type.StartsWith("refund.", StringComparison.Ordinal) || received.Type is "charge.refund.updated";
-        if (!isIntent && !isRefund)
+        var type = received.Type;
+        if (StripeDisputes.IsDisputeEvent(type) || type.StartsWith("radar.early_fraud_warning.", StringComparison.Ordinal))
             return null;
-        if (payload.Object("data").Object("object") is not { } data)
-            throw new FormatException("The event has no object.");
-        return isIntent ? OfIntent(received.Type, data) : OfRefund(data);
+        if (type.StartsWith("payment_intent.", StringComparison.Ordinal))
+            return OfIntent(type, Object(payload));
+        if (type.StartsWith("refund.", StringComparison.Ordinal) || type is "charge.refund.updated")
+            return OfRefund(Object(payload));
+        if (type is "charge.refunded")
+            return OfRefunds(Object(payload));
+        return StripeEventTypes.All.Find(type) switch
+        {
+            { Treatment: EventTreatment.Raised } raised =>
+                throw new FormatException($"{type} {payload.Object("data").Object("object").Text("id")}: {raised.Because}"),
+            { } listed => new EventIgnored(listed.Because),
+            null when Reference(payload.Object("data").Object("object"), out var ours) =>
+                throw new FormatException($"The event names {ours}, and its type '{type}' is new: nobody here knows what it does."),
+            null => new EventIgnored(
+                $"The type '{type}' is not on the list of docs/providers.md, and the event names no payment of this platform."),
+        };
     }
 
-    private static PaymentReported? OfIntent(string type, JsonElement intent)
+    private static JsonElement Object(JsonElement payload) =>
+        payload.Object("data").Object("object") ?? throw new FormatException("The event has no object.");
+
+    private static bool Reference(JsonElement? item, out AttemptReference reference) =>
+        AttemptReference.TryParse(item.Object("metadata").Text(StripeAnswers.Reference), out reference);
+
+    private INeutralEvent OfIntent(string type, JsonElement intent)
     {
         var metadata = intent.Object("metadata");
-
-        // A payment that was not made here: the account may have others.
         if (!AttemptReference.TryParse(metadata.Text(StripeAnswers.Reference), out var charge))
-            return null;
+            return new EventIgnored(
+                $"The payment {intent.Text("id")} was not made by this platform: its metadata has no reference of this platform.");
+        var captured = Captured(intent, charge);
 
         // What was captured was authorized before, and that is known: the event tells of the capture. Only that the rest was given up concerns the charge.
-        if (type is not "payment_intent.canceled" && AttemptReference.TryParse(metadata.Text(StripeAnswers.LatestCapture), out var capture))
-            return StripeAnswers.OfCapture(intent, capture) is { Result: not PaymentResult.Unknown } captured ? new PaymentReported(capture, captured) : null;
+        if (type is not "payment_intent.canceled" && AttemptReference.TryParse(metadata.Text(StripeAnswers.LatestCapture), out var capture)
+            && StripeAnswers.OfCapture(intent, capture) is { Result: not PaymentResult.Unknown } told)
+        {
+            return new PaymentReported(capture, told) { Captured = captured };
+        }
+
         var answer = StripeAnswers.OfIntent(intent);
-        return answer.Result is PaymentResult.Unknown ? null : new PaymentReported(charge, answer);
+        return answer.Result is PaymentResult.Unknown
+            ? new EventIgnored($"The payment {intent.Text("id")} is {intent.Text("status")}: nothing has become of it yet.")
+            : new PaymentReported(charge, answer) { Captured = captured };
     }
 
-    private static PaymentReported? OfRefund(JsonElement refund)
+    /// <summary>
+    /// What was captured in all, where that is not all or nothing: a payment that is captured at once cannot be captured in part.
+    /// </summary>
+    private ReportedCapture? Captured(JsonElement intent, AttemptReference charge) =>
+        intent.Text("capture_method") is not ("automatic" or "automatic_async") && intent.Number("amount_received") is { } units and > 0
+            ? new ReportedCapture(provider, charge, Amount(intent, units), intent.Text("status") is "succeeded")
+            : null;
+
+    private INeutralEvent OfRefund(JsonElement refund)
     {
-        // Money went back that no one asked for here: somebody has to know.
-        if (!AttemptReference.TryParse(refund.Object("metadata").Text(StripeAnswers.Reference), out var reference))
-            throw new FormatException($"The refund {refund.Text("id")} was not made here: its metadata holds no reference of ours.");
         var answer = StripeAnswers.OfRefund(refund);
-        return answer.Result is PaymentResult.Unknown ? null : new PaymentReported(reference, answer);
+        if (answer.Result is PaymentResult.Unknown)
+            throw new FormatException($"The status '{refund.Text("status")}' says nothing of the refund {refund.Text("id")}.");
+        Money? amount = refund.Number("amount") is { } units ? Amount(refund, units) : null;
+        var told = new ReportedOperation(provider, PaymentOperation.Refund, refund.Text("payment_intent"), amount);
+        return Reference(refund, out var reference)
+            ? new PaymentReported(reference, answer) { Told = told }
+            : new OperationReported(told, answer);
     }
+
+    private INeutralEvent OfRefunds(JsonElement charge) =>
+        charge.Text("payment_intent") is not { } payment
+            ? new EventIgnored($"The charge {charge.Text("id")} has no PaymentIntent: it was not made by this platform.")
+        : charge.Number("amount_refunded") is { } units ? new RefundedInAll(provider, payment, Amount(charge, units))
+        : throw new FormatException($"The charge {charge.Text("id")} does not say how much was refunded.");
+
+    /// <exception cref="FormatException">The currency is none, or cannot be counted so.</exception>
+    private static Money Amount(JsonElement item, long units) =>
+        Currency.TryParse(item.Text("currency"), out var currency)
+            ? StripeAmounts.FromUnits(units, currency)
+            : throw new FormatException($"'{item.Text("currency")}' is no currency.");
 }

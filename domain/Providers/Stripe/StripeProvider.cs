@@ -14,7 +14,9 @@ namespace Payments.Domain.Providers.Stripe;
 /// Unknown: no answer, 5xx, an answer that cannot be read, an idempotency key that is in use or was used otherwise. Not sent: no connection, an open circuit,
 /// 429, refused credentials, an object that another request holds. Declined: card errors and invalid requests; Stripe carries out neither.
 /// </remarks>
-public sealed class StripeProvider(string name, ProviderHttp http, ProviderAccess access) : IPaymentProvider
+/// <param name="descriptorPrefix">What the account puts before every statement descriptor; null where it is not known here.</param>
+public sealed class StripeProvider(string name, ProviderHttp http, ProviderAccess access, string? descriptorPrefix = null)
+    : IPaymentProvider
 {
     // Ours are made within a call's time limit of their attempt; the rest is for clocks that disagree.
     private static readonly TimeSpan Before = TimeSpan.FromMinutes(2);
@@ -24,6 +26,12 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
     private const int MostPages = 20;
 
     public string Name => name;
+
+    /// <summary>
+    /// The descriptor is the suffix behind the account's prefix, an asterisk and a space, 22 characters in all; a prefix has at least 2.
+    /// Neither holds &lt; &gt; \ ' " or *. (docs.stripe.com/get-started/account/statement-descriptors.)
+    /// </summary>
+    public DescriptorRule Descriptors { get; } = new(22 - 2 - Math.Clamp(descriptorPrefix?.Length ?? 2, 2, 10), "<>\\'\"*");
 
     public async Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct)
     {

@@ -14,7 +14,7 @@ public static class StripeType
         StripeDisputes.Provider,
         [StripeClient.SecretKey, StripeClient.Account],
         new Uri("https://api.stripe.com/"),
-        setup => new StripeProvider(setup.Name, setup.Http, setup.Access),
+        setup => new StripeProvider(setup.Name, setup.Http, setup.Access, setup.Settings["DescriptorPrefix"]),
         name => new StripePaymentEvents(name))
     {
         Disputes = CreateDisputes,

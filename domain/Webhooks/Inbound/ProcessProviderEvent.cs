@@ -98,10 +98,12 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
         }
 
         if (neutral is null)
-            return new ApplyResult(ApplyOutcome.Ignored, $"The type '{received.Type}' means nothing here.");
+            return new ApplyResult(ApplyOutcome.Ignored, $"No capability of this platform takes events of the type '{received.Type}'.");
+        if (neutral is EventIgnored ignored)
+            return new ApplyResult(ApplyOutcome.Ignored, ignored.Reason);
         return _appliers.FirstOrDefault(applier => applier.Applies(neutral)) is { } applier
             ? await applier.ApplyAsync(neutral, ct)
-            : new ApplyResult(ApplyOutcome.Ignored, "No capability takes it.");
+            : new ApplyResult(ApplyOutcome.Ignored, $"No capability of this platform takes events of the type '{received.Type}'.");
     }
 
     private INeutralEvent? Map(ProviderEvent received, JsonElement payload)

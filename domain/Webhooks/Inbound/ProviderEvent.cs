@@ -13,7 +13,7 @@ public enum ProviderEventStatus
     /// <summary>Its effect is in place.</summary>
     Applied,
 
-    /// <summary>Its type means nothing here, or it told nothing new. It is kept.</summary>
+    /// <summary>It has no effect here, and the detail says why. It is kept.</summary>
     Ignored,
 
     /// <summary>It could not be applied, and will not be by itself; an operator may replay it.</summary>
@@ -36,6 +36,10 @@ public sealed record ProviderEvent(
 /// <summary>What a partner's event says in this application's own words. Each capability has its own: a payment's outcome, a dispute's update.</summary>
 public interface INeutralEvent;
 
+/// <summary>An event that has no effect here.</summary>
+/// <param name="Reason">For operators: why not.</param>
+public sealed record EventIgnored(string Reason) : INeutralEvent;
+
 /// <summary>
 /// Translates events of one provider. Lives in the provider's folder; a provider may have several, and the first that knows an event speaks.
 /// </summary>
@@ -43,7 +47,10 @@ public interface INeutralEventMapper
 {
     string Provider { get; }
 
-    /// <summary>Null when the event's type means nothing to this mapper.</summary>
+    /// <summary>
+    /// Null when this mapper does not know the event's type; the reason as <see cref="EventIgnored"/> when it knows that the event has no
+    /// effect.
+    /// </summary>
     /// <param name="payload">The JSON object that was verified.</param>
     /// <exception cref="FormatException">The type is known, but the payload is not what it should be: the event fails, and is kept.</exception>
     INeutralEvent? Map(ProviderEvent received, JsonElement payload);

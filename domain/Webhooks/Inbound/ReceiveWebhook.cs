@@ -71,7 +71,7 @@ public sealed class ReceiveWebhook : IAsyncDisposable
             Parameters =
             {
                 SqlParameters.Texts(rows.Select(row => row.Arrival.Provider)),
-                SqlParameters.Texts(rows.Select(row => Mutations.Active(Mutations.SkipDedupe) ? $"{row.Event.Id}/{row.Id}" : row.Event.Id)),
+                SqlParameters.Texts(rows.Select(row => row.Event.Id)),
                 SqlParameters.Column(rows.Select(row => row.Id), NpgsqlDbType.Uuid),
                 SqlParameters.Texts(rows.Select(row => row.Event.Type)),
                 SqlParameters.Column(rows.Select(row => row.Event.Payload), NpgsqlDbType.Bytea),

@@ -1,10 +1,10 @@
 using System.Net;
-using System.Text.RegularExpressions;
+using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
 /// <summary>What an endpoint may be. Where its name leads is checked again with every connection (<see cref="AddressGuard"/>).</summary>
-public static partial class EndpointRules
+public static class EndpointRules
 {
     public const int MaxEndpoints = 16;
 
@@ -28,11 +28,9 @@ public static partial class EndpointRules
     }
 
     public static EndpointRefusal? CheckEventTypes(IReadOnlyList<string> types) =>
-        types.Count is >= 1 and <= 50 && types.All(type => type is { Length: <= 100 } && EventType().IsMatch(type)) ? null : EndpointRefusal.EventTypesInvalid;
+        types.Count is >= 1 and <= 50 && types.All(EventTypes.Filters.Contains) ? null : EndpointRefusal.EventTypesInvalid;
+
 
     public static EndpointRefusal? CheckDescription(string? description) =>
         description is not null && (description.Length > 500 || description.Contains('\0', StringComparison.Ordinal)) ? EndpointRefusal.DescriptionInvalid : null;
-
-    [GeneratedRegex(@"^(\*|[a-z_]+\.\*|[a-z_]+(\.[a-z_]+)+)$", RegexOptions.NonBacktracking)]
-    private static partial Regex EventType();
 }

@@ -174,6 +174,7 @@ internal static class OutboundSql
         ORDER BY id
         """;
 
+    // Of a range, what is due already is on its way as it is.
     public const string Resend =
         """
         WITH resent AS (
@@ -182,7 +183,8 @@ internal static class OutboundSql
             FROM payments.webhook_endpoints w
             WHERE w.merchant_id = d.merchant_id AND w.id = d.endpoint_id AND w.status = 'enabled' AND d.merchant_id = $1
                 AND ($2::uuid IS NULL OR d.id = $2)
-                AND ($3::uuid IS NULL OR (d.endpoint_id = $3 AND d.created_at >= $4 AND d.created_at < $5 AND d.status = ANY($6)))
+                AND ($3::uuid IS NULL OR (d.endpoint_id = $3 AND d.created_at >= $4 AND d.created_at < $5 AND d.status = ANY($6)
+                    AND (d.status <> 'pending' OR d.next_attempt_at > $7)))
             RETURNING d.endpoint_id, d.merchant_id
         ), woken AS (
             INSERT INTO payments.webhook_lanes AS l (endpoint_id, merchant_id, due_at, woken)

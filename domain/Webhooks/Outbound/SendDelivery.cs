@@ -16,6 +16,8 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
 {
     private const int KeptOfTheAnswer = 1024;
 
+    private static readonly TimeSpan LongestBody = TimeSpan.FromSeconds(1);
+
     /// <param name="keys">The endpoint's keys, the present one first.</param>
     public async Task<Attempt> SendAsync(string url, IReadOnlyList<SigningKey> keys, string apiVersion, StoredEvent happened, string? traceParent)
     {
@@ -37,9 +39,11 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         {
             using var request = Request(url, keys, apiVersion, happened);
             using var response = await http.SendAsync(request, ct);
-            var text = await HeadAsync(response, ct);
+
+            // The status line decides. What follows it is only for the log, and waits for nobody.
             var status = (int)response.StatusCode;
-            return new Attempt(DeliveryRules.Read(status), status, time.GetElapsedTime(started), text, RetryAfter(response));
+            var latency = time.GetElapsedTime(started);
+            return new Attempt(DeliveryRules.Read(status), status, latency, await HeadAsync(response, ct), RetryAfter(response));
         }
         catch (OperationCanceledException)
         {
@@ -72,11 +76,25 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         return request;
     }
 
-    private static async Task<string?> HeadAsync(HttpResponseMessage response, CancellationToken ct)
+    /// <summary>The first kilobyte of the body, or as much of it as came within a second before it broke off.</summary>
+    private async Task<string?> HeadAsync(HttpResponseMessage response, CancellationToken ct)
     {
         var buffer = new byte[KeptOfTheAnswer];
-        await using var stream = await response.Content.ReadAsStreamAsync(ct);
-        var length = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
+        var length = 0;
+        using var pause = new CancellationTokenSource(LongestBody, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, pause.Token);
+        try
+        {
+            await using var stream = await response.Content.ReadAsStreamAsync(either.Token);
+            while (length < buffer.Length && await stream.ReadAsync(buffer.AsMemory(length), either.Token) is > 0 and var read)
+                length += read;
+        }
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException
+            or InvalidOperationException)
+        {
+            // A body that never ends, or is shorter than it says, changes nothing of the answer.
+        }
+
         return length == 0 ? null : Clean(Encoding.UTF8.GetString(buffer, 0, length));
     }
 

@@ -30,8 +30,9 @@ public sealed record DeliveryAttempt(Guid Id, AttemptOutcome Outcome, int? Statu
 public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal signal, TimeProvider time)
 {
     private static readonly TimeSpan Keep = TimeSpan.FromDays(90);
-    private static readonly string[] Undelivered = [DbText.Of(DeliveryStatus.Failed), DbText.Of(DeliveryStatus.Canceled)];
-    private static readonly string[] Finished = [.. Undelivered, DbText.Of(DeliveryStatus.Delivered)];
+    private static readonly string[] Undelivered =
+        [DbText.Of(DeliveryStatus.Pending), DbText.Of(DeliveryStatus.Failed), DbText.Of(DeliveryStatus.Canceled)];
+    private static readonly string[] Everything = [.. Undelivered, DbText.Of(DeliveryStatus.Delivered)];
 
     /// <summary>Newest first.</summary>
     public async Task<IReadOnlyList<WebhookDelivery>> ListAsync(
@@ -87,10 +88,13 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
     public async Task<bool> ResendAsync(MerchantId merchant, DeliveryId delivery, Actor actor, CancellationToken ct) =>
         await ResendAsync(merchant, delivery, null, default, default, [], actor, ct) == 1;
 
-    /// <summary>Sends an endpoint again what was made for it in a time range and did not arrive, or everything; answers how many.</summary>
+    /// <summary>
+    /// Sends an endpoint at once what was made for it in a time range and did not arrive, what waits for its next attempt included, or
+    /// everything; answers how many.
+    /// </summary>
     public Task<long> ResendAsync(
         MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, Actor actor, CancellationToken ct) =>
-        ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Finished : Undelivered, actor, ct);
+        ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Everything : Undelivered, actor, ct);
 
     /// <summary>Sends a <c>webhook_endpoint.test</c> event to one endpoint. Null when there is none, or it is disabled.</summary>
     public async Task<EventId?> SendTestAsync(MerchantId merchant, WebhookEndpointId endpoint, CancellationToken ct)

@@ -207,7 +207,6 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         return DeliveryRules.Next(attempt.Outcome, attempts) switch
         {
             DeliveryStep.Done => new Finished(due.Delivery, attempt, "delivered", null, now),
-            DeliveryStep.Retry when Mutations.Active(Mutations.ForgetWebhook) => new Finished(due.Delivery, attempt, "delivered", null, now),
 #pragma warning disable CA5394 // It spreads retries; nothing is kept secret by it.
             DeliveryStep.Retry => new Finished(due.Delivery, attempt, "pending", now + DeliveryRules.WaitAfter(attempts, attempt.RetryAfter, Random.Shared.NextDouble()), now),
 #pragma warning restore CA5394

@@ -64,7 +64,7 @@ public enum EndpointRefusal
     /// <summary>An address inside a private network, or of this machine.</summary>
     UrlNotPublic,
 
-    /// <summary>None, more than 50, or one that is neither a type, a family nor <c>*</c>.</summary>
+    /// <summary>None, more than 50, or one that is neither a type of event, a family of types nor <c>*</c>.</summary>
     EventTypesInvalid,
 
     /// <summary>Longer than 500 characters, or with a NUL.</summary>

@@ -12,8 +12,6 @@ internal sealed class AddressRefusedException(string host) : IOException($"{host
 /// </summary>
 public sealed class WebhookHttp : IDisposable
 {
-    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
-    private readonly bool _allowLoopback;
     private readonly HttpMessageInvoker _invoker;
 
     public WebhookHttp(WebhookOptions options)
@@ -22,36 +20,41 @@ public sealed class WebhookHttp : IDisposable
     }
 
     internal WebhookHttp(WebhookOptions options, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+        : this(GuardedHandler(options, resolve))
     {
-        _resolve = resolve;
-        _allowLoopback = options.AllowLoopback;
-        _invoker = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-
-            // Our trace ids are no business of the merchant's.
-            ActivityHeadersPropagator = null,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            MaxConnectionsPerServer = 16,
-            MaxResponseHeadersLength = 16,
-            MaxResponseDrainSize = 16 * 1024,
-            ConnectCallback = ConnectAsync,
-        });
     }
+
+    /// <param name="handler">Sends the requests; the client owns it.</param>
+    internal WebhookHttp(HttpMessageHandler handler) => _invoker = new HttpMessageInvoker(handler);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => _invoker.SendAsync(request, ct);
 
     public void Dispose() => _invoker.Dispose();
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken ct)
+    /// <summary>The handler that connects to public addresses only.</summary>
+    internal static SocketsHttpHandler GuardedHandler(WebhookOptions options, Func<string, CancellationToken, Task<IPAddress[]>> resolve) => new()
+    {
+        AllowAutoRedirect = false,
+        UseProxy = false,
+        UseCookies = false,
+
+        // Our trace ids are no business of the merchant's.
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = TimeSpan.FromSeconds(5),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+        MaxConnectionsPerServer = 16,
+        MaxResponseHeadersLength = 16,
+        MaxResponseDrainSize = 16 * 1024,
+        ConnectCallback = (context, ct) => ConnectAsync(context, options.AllowLoopback, resolve, ct),
+    };
+
+    private static async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, bool allowLoopback, Func<string, CancellationToken, Task<IPAddress[]>> resolve, CancellationToken ct)
     {
         var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, ct);
-        var allowed = addresses.Where(address => AddressGuard.Allows(address, _allowLoopback)).ToArray();
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await resolve(host, ct);
+        var allowed = addresses.Where(address => AddressGuard.Allows(address, allowLoopback)).ToArray();
         if (allowed.Length == 0)
             throw new AddressRefusedException(host);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

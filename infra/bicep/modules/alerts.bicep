@@ -319,6 +319,29 @@ customMetrics
     query: format(staysAbove, '6h', 'payments.disputes.unmatched', '0')
   }
   {
+    name: 'bank-unmatched'
+    text: 'A bank says something of a payout, a file or an account of ours that was not applied, or holds a payout.'
+    runbook: 'docs/runbooks/bank-reports.md'
+    severity: ticket
+    window: 'PT1H'
+    every: 'PT15M'
+    query: format(staysAbove, '1h', 'payments.bank_items.unmatched', '0')
+  }
+  {
+    name: 'bank-file-rejected'
+    text: 'A file of a bank was rejected: nothing of it was applied.'
+    runbook: 'docs/runbooks/bank-reports.md'
+    severity: page
+    window: 'PT30M'
+    every: 'PT15M'
+    query: '''
+customMetrics
+| where timestamp > ago(30m) and name == 'payments.bank_items.unmatched' and tostring(customDimensions.reason) == 'file_rejected'
+| summarize rejected = max(valueMax)
+| where rejected > 0
+'''
+  }
+  {
     name: 'payout-invariants'
     text: 'What payouts must add up to does not.'
     runbook: 'docs/runbooks/payouts.md'

@@ -91,7 +91,7 @@ internal sealed class HostSettings
         {
             using var document = JsonDocument.Parse(
                 File.ReadAllText(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            return !document.RootElement.TryGetProperty("Values", out var values)
+            return !document.RootElement.TryGetProperty(nameof(Values), out var values)
                 ? []
                 : values.EnumerateObject().ToDictionary(
                     value => value.Name,

@@ -250,7 +250,7 @@ internal sealed class ServiceBusListener(
         return data;
     }
 
-    private TriggerData DataOf(IReadOnlyList<ServiceBusReceivedMessage> messages, ISessionActions? session)
+    private TriggerData DataOf(IReadOnlyList<ServiceBusReceivedMessage> messages, ReceiverSession? session)
     {
         var data = new TriggerData { Input = InputOf(messages) };
         data.Add("MessageIdArray", messages.Select(message => message.MessageId));

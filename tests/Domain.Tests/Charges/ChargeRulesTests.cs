@@ -28,6 +28,161 @@ public sealed class ChargeRulesTests
         Assert.Equal("charge.captured", effect.Event);
     }
 
+    private static readonly CardDetails Card = new("visa", "4242", "DE");
+
+    public static TheoryData<PaymentResult> EveryResult() => new(Enum.GetValues<PaymentResult>());
+
+    /// <summary>
+    /// What an answer says is taken, and what it leaves out stays as it was: the provider's id of the attempt and of the payment, the
+    /// card, the expiry.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(EveryResult))]
+    public void Apply_AnswerOfACharge_TakesWhatItSaysAndKeepsWhatItLeavesOut(PaymentResult result)
+    {
+        foreach (var method in (CaptureMethod[])[CaptureMethod.Automatic, CaptureMethod.Manual])
+        {
+            var fresh = NewCharge(method);
+            var known = fresh with
+            {
+                Charge = fresh.Charge with { ProviderReference = "pay_before", Card = new CardDetails("mc", "1111", "FR") },
+                Attempt = fresh.Attempt with { ProviderReference = "pay_before" },
+            };
+
+            var silent = ChargeRules.Apply(known, new PaymentAnswer(result), Terms, Now).After;
+            var told = ChargeRules.Apply(known, new PaymentAnswer(result, "pay_told", Card: Card) { ExpiresAt = Now.AddDays(3) }, Terms, Now).After;
+
+            Assert.Equal(("pay_before", "pay_before", "1111"), (silent.Attempt.ProviderReference, silent.Charge.ProviderReference, silent.Charge.Card!.Last4));
+            Assert.Equal(("pay_told", "pay_told"), (told.Attempt.ProviderReference, told.Charge.ProviderReference));
+            if (told.Attempt.Status is not (AttemptStatus.Unknown or AttemptStatus.Pending))
+                Assert.Equal(Card, told.Charge.Card);
+            if (told.Charge.Status is ChargeStatus.Authorized or ChargeStatus.RequiresAction)
+            {
+                Assert.Equal(Now.AddDays(3), told.Charge.ExpiresAt);
+                Assert.Equal(Now + ChargeRules.AuthorizationLifetime, silent.Charge.ExpiresAt);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(PaymentResult.Unknown, RefundStatus.Processing)]
+    [InlineData(PaymentResult.Pending, RefundStatus.Pending)]
+    [InlineData(PaymentResult.Succeeded, RefundStatus.Succeeded)]
+    [InlineData(PaymentResult.Declined, RefundStatus.Failed)]
+    [InlineData(PaymentResult.NotSent, RefundStatus.Failed)]
+    public void Apply_AnswerOfARefund_TakesTheProvidersIdAndKeepsItWhereItIsLeftOut(PaymentResult result, RefundStatus expected)
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After.Charge;
+        var begun = Begin(captured, PaymentOperation.Refund, 4_000);
+        var known = begun with { Refund = begun.Refund! with { ProviderReference = "rfd_before" }, Attempt = begun.Attempt with { ProviderReference = "rfd_before" } };
+
+        var silent = ChargeRules.Apply(known, new PaymentAnswer(result), Terms, Now).After;
+        var told = ChargeRules.Apply(known, new PaymentAnswer(result, "rfd_told"), Terms, Now).After;
+
+        Assert.Equal(("rfd_before", "rfd_before", expected), (silent.Refund!.ProviderReference, silent.Attempt.ProviderReference, silent.Refund.Status));
+        Assert.Equal(("rfd_told", "rfd_told", expected), (told.Refund!.ProviderReference, told.Attempt.ProviderReference, told.Refund.Status));
+        Assert.Equal("pay_1", told.Charge.ProviderReference);
+    }
+
+    [Theory]
+    [InlineData(null, DeclineCode.DoNotHonor)]
+    [InlineData(DeclineCode.LostCard, DeclineCode.LostCard)]
+    public void Apply_Declined_SaysWhyOrThatNobodyKnows(DeclineCode? told, DeclineCode expected)
+    {
+        var declined = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Declined, "pay_1", told), Terms, Now).After;
+
+        Assert.Equal((expected, expected), (declined.Charge.Decline, declined.Attempt.Decline));
+    }
+
+    [Theory]
+    [InlineData(null, "processing_error")]
+    [InlineData(DeclineCode.InvalidAccount, "invalid_account")]
+    public void Apply_RefundTakenBack_SaysWhyOrThatNobodyKnows(DeclineCode? told, string expected)
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After.Charge;
+        var refunded = Succeed(Begin(captured, PaymentOperation.Refund, 4_000));
+
+        var back = ChargeRules.Apply(refunded, new PaymentAnswer(PaymentResult.Declined, null, told), Terms, Now);
+
+        Assert.Equal((expected, "refund.failed"), (back.After.Refund!.FailureCode, back.Event));
+        Assert.Equal(refunded.Attempt.ProviderReference, back.After.Attempt.ProviderReference);
+    }
+
+    [Theory]
+    [InlineData(PaymentResult.Unknown, "charge.processing")]
+    [InlineData(PaymentResult.RequiresAction, "charge.requires_action")]
+    [InlineData(PaymentResult.Authorized, "charge.authorized")]
+    [InlineData(PaymentResult.Declined, "charge.declined")]
+    [InlineData(PaymentResult.NotSent, "charge.declined")]
+    [InlineData(PaymentResult.Canceled, "charge.canceled")]
+    [InlineData(PaymentResult.Expired, "charge.expired")]
+    public void Apply_AnswerOfAHeldCharge_NamesItsEvent(PaymentResult result, string expected) =>
+        Assert.Equal(expected, ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(result, "pay_1"), Terms, Now).Event);
+
+    [Theory]
+    [InlineData(PaymentOperation.Capture, PaymentResult.Succeeded, "charge.captured")]
+    [InlineData(PaymentOperation.Capture, PaymentResult.Declined, "charge.capture_failed")]
+    [InlineData(PaymentOperation.Capture, PaymentResult.NotSent, "charge.capture_failed")]
+    [InlineData(PaymentOperation.Cancel, PaymentResult.Succeeded, "charge.canceled")]
+    [InlineData(PaymentOperation.Cancel, PaymentResult.Declined, "charge.cancel_failed")]
+    [InlineData(PaymentOperation.Cancel, PaymentResult.NotSent, "charge.cancel_failed")]
+    [InlineData(PaymentOperation.Cancel, PaymentResult.Unknown, null)]
+    [InlineData(PaymentOperation.Capture, PaymentResult.Unknown, null)]
+    public void Apply_AnswerOfAnOperation_NamesItsEvent(PaymentOperation operation, PaymentResult result, string? expected)
+    {
+        var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
+
+        Assert.Equal(expected, ChargeRules.Apply(Begin(authorized.Charge, operation, 10_000), new PaymentAnswer(result, "pay_1"), Terms, Now).Event);
+    }
+
+    [Fact]
+    public void Apply_AnswersOfARefund_NameTheirEventsAndRepeatNone()
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After.Charge;
+        var begun = Begin(captured, PaymentOperation.Refund, 4_000);
+
+        var unknown = ChargeRules.Apply(begun, PaymentAnswer.Unknown("time-out"), Terms, Now);
+        var again = ChargeRules.Apply(unknown.After, PaymentAnswer.Unknown("time-out"), Terms, Now);
+        var pending = ChargeRules.Apply(again.After, new PaymentAnswer(PaymentResult.Pending, "rfd_1"), Terms, Now);
+        var succeeded = ChargeRules.Apply(pending.After, new PaymentAnswer(PaymentResult.Succeeded, "rfd_1"), Terms, Now);
+
+        Assert.Equal(
+            ("refund.processing", null, "refund.pending", "refund.succeeded"), (unknown.Event, again.Event, pending.Event, succeeded.Event));
+        Assert.Equal("refund.failed", ChargeRules.Apply(begun, new PaymentAnswer(PaymentResult.Declined), Terms, Now).Event);
+    }
+
+    [Fact]
+    public void Apply_ExpiryDeclined_TellsNobody()
+    {
+        var authorized = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Authorized, "pay_1"), Terms, Now).After;
+        var begun = Begin(authorized.Charge, PaymentOperation.Cancel, 10_000);
+        var expiry = begun with { Attempt = begun.Attempt with { IsExpiry = true } };
+
+        Assert.Null(ChargeRules.Apply(expiry, PaymentAnswer.Declined(DeclineCode.InvalidRequest), Terms, Now).Event);
+        Assert.Equal("charge.expired", ChargeRules.Apply(expiry, new PaymentAnswer(PaymentResult.Succeeded), Terms, Now).Event);
+    }
+
+    [Fact]
+    public void Apply_HeldPaymentFoundCaptured_IsAuthorizedForTheAmountIsNotTold()
+    {
+        var found = ChargeRules.Apply(NewCharge(CaptureMethod.Manual), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now);
+
+        Assert.Equal((ChargeStatus.Authorized, Zero), (found.After.Charge.Status, found.After.Charge.Captured));
+        Assert.Null(found.Journal);
+        Assert.True(ChargeRules.Apply(found.After, new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).Contradicts);
+    }
+
+    [Fact]
+    public void Apply_CapturedPaymentToldAsCanceled_IsAContradiction()
+    {
+        var captured = ChargeRules.Apply(NewCharge(), new PaymentAnswer(PaymentResult.Succeeded, "pay_1"), Terms, Now).After;
+
+        var told = ChargeRules.Apply(captured, new PaymentAnswer(PaymentResult.Canceled, "pay_1"), Terms, Now);
+
+        Assert.True(told.Contradicts);
+        Assert.Equal(captured, told.After);
+    }
+
     [Fact]
     public void Apply_SameAnswerTwice_ChangesNothingTheSecondTime()
     {

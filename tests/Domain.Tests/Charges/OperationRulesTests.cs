@@ -22,6 +22,16 @@ public sealed class OperationRulesTests
         return matrix;
     }
 
+    [Fact]
+    public void Begin_RefundOfWhatADisputeHolds_IsRefusedUnlessItWasMadeElsewhere()
+    {
+        var intent = Intent(PaymentOperation.Refund, null) with { Disputed = new Money(10_000, Currency.Eur) };
+
+        Assert.False(OperationRules.Begin(In(ChargeStatus.Captured), intent).TryGet(out _, out _));
+        Assert.True(OperationRules.Begin(In(ChargeStatus.Captured), intent with { MadeElsewhere = true }).TryGet(out var begun, out _));
+        Assert.True(begun.Attempt.MadeElsewhere && begun.Refund!.MadeElsewhere);
+    }
+
     [Theory]
     [MemberData(nameof(Matrix))]
     public void Begin_EveryState_TakesWhatTheTableSays(ChargeStatus status, PaymentOperation operation)

@@ -9,6 +9,19 @@ namespace Payments.Domain.Tests.Disputes;
 /// <summary>The lines of the ledger on each path. The charge is EUR 100.00; fees are 15.00, then 20.00 more, refunded when won unless said.</summary>
 public sealed class DisputeJournalsTests
 {
+    [Theory]
+    [InlineData(DisputeEventKind.Created, "dispute.created")]
+    [InlineData(DisputeEventKind.Updated, "dispute.updated")]
+    [InlineData(DisputeEventKind.FundsWithdrawn, "dispute.funds_withdrawn")]
+    [InlineData(DisputeEventKind.FundsReinstated, "dispute.funds_reinstated")]
+    [InlineData(DisputeEventKind.DueSoon, "dispute.due_soon")]
+    [InlineData(DisputeEventKind.Closed, "dispute.closed")]
+    public void EventType_EveryKind_HasTheNameOfTheContract(DisputeEventKind kind, string expected)
+    {
+        Assert.Equal(expected, DisputeDecider.EventType(kind));
+        Assert.Contains(expected, Payments.Domain.Messaging.EventTypes.OfMerchants);
+    }
+
     private const string Opened = "available -> disputed 100.00 EUR; available -> platform/fees 15.00 EUR";
     private const string Reinstated = "disputed -> available 100.00 EUR; platform/fees -> available 15.00 EUR";
     private static readonly DisputeUpdate Needs = Any.Update(Chargeback, NeedsResponse);

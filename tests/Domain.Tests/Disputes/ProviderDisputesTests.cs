@@ -48,6 +48,34 @@ public sealed class ProviderDisputesTests
     }
 
     [Theory]
+    [InlineData("stripe-dispute-same-currency.json", "GBP", 6_630)]
+    [InlineData("stripe-dispute-other-currency.json", "GBP", 6_530)]
+    public void Stripe_SeveralBalanceTransactions_AllCount(string file, string currency, long expected)
+    {
+        var payload = Json(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Providers", "Cases", file)));
+        var received = new ProviderEvent(Guid.Empty, "stripe", "evt_1", "charge.dispute.created", ProviderEventStatus.Received, 0, null, null, Any.Start, null);
+
+        var update = Assert.IsType<DisputeTold>(new StripeDisputeMapper().Map(received, payload)).Update;
+
+        Assert.Equal(new Money(expected, Currency.Of(currency)), update.MerchantAmount);
+        var charged = new Money(6_500, Currency.Of("GBP"));
+        Assert.Equal(expected, DisputePosition.Target(DisputeHistory.Fold([update])!, charged, Payments.Domain.Pricing.DisputeFees.None).Withdrawn.MinorUnits);
+    }
+
+    [Theory]
+    [InlineData("""[{"amount":-5000,"currency":"eur"}]""", null)]
+    [InlineData("""[{"amount":-5000,"currency":"eur"},{"amount":5000,"currency":"eur"}]""", null)]
+    [InlineData("""[{"amount":-5000,"currency":"eur"},{"amount":-1,"currency":"eur"},{"amount":5001,"currency":"eur"}]""", 5001L)]
+    [InlineData("[]", null)]
+    public void Stripe_BalanceTransactions_OnlyWhatWasTakenCounts(string transactions, long? expected)
+    {
+        var update = StripeDisputes.Read(
+            Json($$$"""{"id":"du_1","amount":5000,"currency":"eur","charge":"ch_9","status":"needs_response","balance_transactions":{{{transactions}}}}"""), Any.Start, DisputeSource.Webhook, "evt_1");
+
+        Assert.Equal(expected, update.MerchantAmount?.MinorUnits);
+    }
+
+    [Theory]
     [InlineData("true", DisputeStatus.WarningNeedsResponse)]
     [InlineData("false", DisputeStatus.WarningClosed)]
     public void Stripe_EarlyFraudWarning_IsAWarningAboutTheWholeCharge(string actionable, DisputeStatus status)
@@ -93,6 +121,12 @@ public sealed class ProviderDisputesTests
     [InlineData("SECOND_CHARGEBACK", "Lost", DisputeStage.PreArbitration, DisputeStatus.Lost)]
     [InlineData("PREARBITRATION_WON", null, DisputeStage.PreArbitration, DisputeStatus.Won)]
     [InlineData("DISPUTE_DEFENSE_PERIOD_ENDED", "Expired", DisputeStage.Chargeback, DisputeStatus.Expired)]
+    [InlineData("INFORMATION_SUPPLIED", "Responded", DisputeStage.Inquiry, DisputeStatus.WarningUnderReview)]
+    [InlineData("INFORMATION_SUPPLIED", "Pending", DisputeStage.Chargeback, DisputeStatus.UnderReview)]
+    [InlineData("ISSUER_RESPONSE_TIMEFRAME_EXPIRED", "Won", DisputeStage.Chargeback, DisputeStatus.Won)]
+    [InlineData("PREARBITRATION_ISSUER_WITHDRAWN", null, DisputeStage.PreArbitration, DisputeStatus.Won)]
+    [InlineData("SCHEME_ARBITRATION_WON", null, DisputeStage.Arbitration, DisputeStatus.Won)]
+    [InlineData("SCHEME_ARBITRATION_LOST", null, DisputeStage.Arbitration, DisputeStatus.Lost)]
     public void Adyen_EventCode_NamesItsPlace(string code, string? disputeStatus, DisputeStage stage, DisputeStatus status)
     {
         var update = AdyenDisputes.Read(

@@ -93,6 +93,7 @@ public sealed class MoneyTests
     [InlineData(1050, "EUR", "10.50 EUR")]
     [InlineData(1050, "JPY", "1050 JPY")]
     [InlineData(1050, "KWD", "1.050 KWD")]
+    [InlineData(0, "EUR", "0.00 EUR")]
     [InlineData(-5, "EUR", "-0.05 EUR")]
     [InlineData(long.MinValue, "EUR", "-92233720368547758.08 EUR")]
     public void ToString_Known_HasTheCurrencysDigits(long amount, string currency, string text) =>

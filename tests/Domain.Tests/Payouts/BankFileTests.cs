@@ -13,7 +13,10 @@ namespace Payments.Domain.Tests.Payouts;
 public sealed class BankFileTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 20, 22, 0, 0, TimeSpan.Zero);
-    private static readonly SepaOriginator Sepa = new("Zahlungen & Söhne GmbH", "DE89370400440532013000", "COBADEFFXXX");
+    private static readonly string[] Ours = ["DE89370400440532013000"];
+    private static readonly SepaOriginator Sepa = new(
+        "Zahlungen & Söhne GmbH", "DE89370400440532013000", "COBADEFFXXX",
+            new PostalAddress("Große Straße", "1a", "10117", "Berlin", "DE"));
     private static readonly NachaOriginator Ach = new("091000019", "WELLS FARGO", "1123456789", "Payment Functions", "1123456789", "09100001");
     private static readonly string[] Names = ["Café Łódź", "Søren Ærø A/S", "ΑΒΓ ΕΠΕ", "ООО Ромашка", "株式会社", "O'Brien & Sons", "//Slash//", "a", new('x', 140), "\u0001\u200Btab\tline\n"];
 
@@ -26,6 +29,46 @@ public sealed class BankFileTests
         {
             Validate(schema!, await Pain001Async(originator, Transfers(Currency.Eur, 200)));
         }
+    }
+
+    /// <summary>Accounts outside the EEA: the payer's address has to be in the file, structured, and a creditor's is structured or
+    /// hybrid.</summary>
+    [Theory]
+    [InlineData("CH9300762011623852957")]
+    [InlineData("GB29NWBK60161331926819")]
+    [InlineData("DE89370400440532013000")]
+    public async Task WriteAsync_Pain001_NamesAddressesStructured(string iban)
+    {
+        Assert.True(BankAccountDetails.TryCreateIban("Shop", iban, null, out var account, out _));
+        var structured = account with { Address = new("Rue de Genève", "7", "1201", "Genève", "CH") };
+        var hybrid = account with { Address = new(null, null, "1201", "Genève", "CH", "Chez Müller", "2e étage") };
+        CreditTransfer[] transfers = [.. new[] { account, structured,
+            hybrid }.Select((a, i) => new CreditTransfer(new PayoutId(Guid.CreateVersion7(Now)), new Money(100 + i, Currency.Eur), a, 0))];
+        var bytes = await Pain001Async(Sepa, transfers);
+        if (SchemaPath("pain.001.001.09.xsd") is { } schema)
+        {
+            Validate(schema, bytes);
+        }
+
+        XNamespace ns = Pain001Writer.Namespace;
+        var document = XDocument.Parse(Encoding.UTF8.GetString(bytes));
+        Assert.Equal(["StrtNm Grosse Strasse", "BldgNb 1a", "PstCd 10117", "TwnNm Berlin", "Ctry DE"],
+            Address(document.Descendants(ns + "Dbtr").Single()));
+        var creditors = document.Descendants(ns + "Cdtr").Select(Address).ToList();
+        Assert.Empty(creditors[0]);
+        Assert.Equal(["StrtNm Rue de Geneve", "BldgNb 7", "PstCd 1201", "TwnNm Geneve", "Ctry CH"], creditors[1]);
+        Assert.Equal(["PstCd 1201", "TwnNm Geneve", "Ctry CH", "AdrLine Chez Mueller", "AdrLine 2e etage"], creditors[2]);
+
+        List<string> Address(XElement party) => [.. party.Elements(ns + "PstlAdr").Elements().Select(e => $"{e.Name.LocalName} {e.Value}")];
+    }
+
+    [Fact]
+    public async Task WriteAsync_Pain001OutsideTheEeaWithoutOurAddress_Throws()
+    {
+        Assert.True(BankAccountDetails.TryCreateIban("Shop", "CH9300762011623852957", null, out var account, out _));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => Pain001Async(Sepa with { Address = null },
+                [new CreditTransfer(new PayoutId(Guid.CreateVersion7(Now)), new Money(100, Currency.Eur), account, 0)]));
     }
 
     [Fact]
@@ -62,6 +105,20 @@ public sealed class BankFileTests
         var dollars = Transfers(Currency.Usd, 3);
         await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(euros), Sepa, StreamOf(euros.Take(2)), default));
         await Assert.ThrowsAsync<InvalidOperationException>(() => NachaWriter.WriteAsync(new MemoryStream(), Head(dollars), Ach, StreamOf(dollars.Take(2)), default));
+
+        // The right number with a wrong sum, and entries that are no payments.
+        var one = new Money(1, Currency.Eur);
+        foreach (var head in new[] { Head(euros) with { Total = Head(euros).Total + one }, Head(euros) with { Total = Head(euros).Total - one } })
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), head, Sepa, StreamOf(euros), default));
+        }
+
+        foreach (var amount in new[] { 0, -1 })
+        {
+            List<CreditTransfer> none = [euros[0] with { Amount = new Money(amount, Currency.Eur) }];
+            await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(none), Sepa, StreamOf(none), default));
+        }
+
         await Assert.ThrowsAsync<InvalidOperationException>(() => NachaWriter.WriteAsync(new MemoryStream(), Head(euros), Ach, StreamOf(euros), default));
         await Assert.ThrowsAsync<InvalidOperationException>(() => Pain001Writer.WriteAsync(new MemoryStream(), Head(dollars), Sepa, StreamOf(dollars), default));
     }
@@ -124,13 +181,13 @@ public sealed class BankFileTests
     }
 
     [Fact]
-    public async Task ReadAsync_NachaReturns_NamesTheOriginalAndIgnoresCorrections()
+    public async Task ReadAsync_NachaReturns_NamesTheOriginalAndTheCorrection()
     {
         string[] entries =
         [
             "621021000021123456789        0000001234PAYOUT000000001MUELLER TOOLS           1021000020000001",
             "799R03091000010000007      02100002NO ACCOUNT                                  021000020000001",
-            "621021000021123456789        0000000500PAYOUT000000002MUELLER TOOLS           1021000020000002",
+            "621021000021123456789        0000000000PAYOUT000000002MUELLER TOOLS           1021000020000002",
             "798C01091000010000008      021000021918171614                                  021000020000002",
         ];
         string[] lines =
@@ -138,15 +195,18 @@ public sealed class BankFileTests
             "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "JPMORGAN CHASE".PadRight(23) + new string(' ', 8),
             "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
             .. entries,
-            "8220" + "000004" + "0004200004" + "000000000000" + "000000001734" + "1123456789" + new string(' ', 25) + "02100002" + "0000001",
-            "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001734" + new string(' ', 39),
+            "8220" + "000004" + "0004200004" + "000000000000" + "000000001234" + "1123456789" +
+                new string(' ', 25) + "02100002" + "0000001",
+            "9" + "000001" + "000001" + "00000004" + "0004200004" + "000000000000" + "000000001234" + new string(' ', 39),
             .. Enumerable.Repeat(new string('9', 94), 2),
         ];
-        var report = await BankReportReader.ReadAsync(new MemoryStream(Encoding.ASCII.GetBytes(string.Join("\r\n", lines))), default);
+        var report = await BankReportReader.ReadAsync(new MemoryStream(Encoding.ASCII.GetBytes(string.Join("\r\n", lines))), Ours, default);
         var result = Assert.Single(report.Results);
         Assert.Equal(("091000010000007", "PAYOUT000000001", PayoutStatus.Returned, "R03", "NO ACCOUNT"), (result.OriginalTrace, result.IndividualId, result.Said, result.Code, result.Text));
         Assert.Equal(new Money(1_234, Currency.Usd), result.Amount);
-        Assert.Equal(1, report.Foreign);
+        Assert.Equal(new BankCorrection("091000010000008", "PAYOUT000000002", "1123456789", "C01", "1918171614".PadRight(44)),
+            Assert.Single(report.Corrections));
+        Assert.Equal(0, report.Foreign);
     }
 
     [Fact]
@@ -170,7 +230,11 @@ public sealed class BankFileTests
         Assert.Equal(
             [(first, PayoutStatus.Paid, null, null), (second, PayoutStatus.Failed, "AC04", "Account closed"), (third, PayoutStatus.InTransit, null, null)],
             report.Results.Select(r => (r.Payout!.Value, r.Said, r.Code, r.Text)));
-        Assert.Equal((0, 1), (report.Files.Count, report.Foreign));
+
+        // The group's status holds for whatever else is in the file.
+        var whole = Assert.Single(report.Files);
+        Assert.Equal((Guid.Empty, PayoutStatus.Failed, 1), (whole.File, whole.Said, report.Foreign));
+        Assert.Equal([first, second, third], whole.Except.OrderBy(p => p.Value));
     }
 
     [Fact]
@@ -183,7 +247,7 @@ public sealed class BankFileTests
               <OrgnlGrpInfAndSts><OrgnlMsgId>{file:N}</OrgnlMsgId><GrpSts>RJCT</GrpSts><StsRsnInf><Rsn><Cd>AM05</Cd></Rsn></StsRsnInf></OrgnlGrpInfAndSts>
             </CstmrPmtStsRpt></Document>
             """);
-        Assert.Equal(new BankFileResult(file, PayoutStatus.Failed, "AM05", null, null), Assert.Single(report.Files));
+        Assert.Equal(new BankFileResult(file, PayoutStatus.Failed, "AM05", null, null), Assert.Single(report.Files) with { Except = new BankFileResult(file, default, null, null, null).Except });
     }
 
     [Fact]
@@ -210,10 +274,14 @@ public sealed class BankFileTests
             """;
         var report = await ReadXmlAsync(xml);
         Assert.Equal(
-            [(paid, PayoutStatus.Paid, null, new Money(1_234, Currency.Eur)), (returned, PayoutStatus.Returned, "AC01", new Money(5_678, Currency.Eur))],
+            [
+                (paid, PayoutStatus.Paid, null, new Money(1_234, Currency.Eur)),
+                (returned, PayoutStatus.Returned, "AC01", new Money(5_678, Currency.Eur)),
+                (returned, PayoutStatus.InTransit, null, new Money(90_000, Currency.Eur)),
+            ],
             report.Results.Select(r => (r.Payout!.Value, r.Said, r.Code, r.Amount!.Value)));
         Assert.Equal(new BankFileResult(file, PayoutStatus.Paid, null, null, new Money(90_000, Currency.Eur)), Assert.Single(report.Files));
-        Assert.Equal(2, report.Foreign);
+        Assert.Equal((1, 0), (report.Foreign, report.Unmatched.Count));
         if (SchemaPath("camt.053.001.08.xsd") is { } schema)
         {
             Validate(schema, Encoding.UTF8.GetBytes(xml));
@@ -297,7 +365,7 @@ public sealed class BankFileTests
         }
     }
 
-    private static Task<BankReport> ReadXmlAsync(string xml) => BankReportReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(xml)), default);
+    private static Task<BankReport> ReadXmlAsync(string xml) => BankReportReader.ReadAsync(new MemoryStream(Encoding.UTF8.GetBytes(xml)), Ours, default);
 
     private static void Validate(string schema, byte[] document)
     {

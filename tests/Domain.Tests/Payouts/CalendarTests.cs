@@ -24,7 +24,13 @@ public sealed class CalendarTests
     [InlineData(2025, 4, 20)]
     [InlineData(2026, 4, 5)]
     [InlineData(2027, 3, 28)]
+    [InlineData(2033, 4, 17)]
     [InlineData(2038, 4, 25)]
+    [InlineData(2049, 4, 18)]
+    [InlineData(2052, 4, 21)]
+    [InlineData(2071, 4, 19)]
+    [InlineData(2076, 4, 19)]
+    [InlineData(2106, 4, 18)]
     [InlineData(2285, 3, 22)]
     public void Easter_Year_IsTheAlmanacs(int year, int month, int day) => Assert.Equal(new DateOnly(year, month, day), BusinessCalendar.Easter(year));
 
@@ -41,6 +47,49 @@ public sealed class CalendarTests
     [InlineData("2027-01-01 2027-01-18 2027-02-15 2027-05-31 2027-07-05 2027-09-06 2027-10-11 2027-11-11 2027-11-25")]
     [InlineData("2023-01-02 2023-01-16 2023-02-20 2023-05-29 2023-06-19 2023-07-04 2023-09-04 2023-10-09 2023-11-23 2023-12-25")]
     public void IsBusinessDay_FederalReserveYear_ClosesOnThePublishedDays(string closed) => AssertClosed(BusinessCalendar.FederalReserve, closed);
+
+    // Juneteenth is kept since 2022. On a Sunday it moves to Monday (2022, 2033), on a Saturday it is not observed (2021, 2027).
+    [Theory]
+    [InlineData("2020-06-19", true)]
+    [InlineData("2021-06-18", true)]
+    [InlineData("2021-06-21", true)]
+    [InlineData("2022-06-17", true)]
+    [InlineData("2022-06-20", false)]
+    [InlineData("2023-06-19", false)]
+    [InlineData("2023-06-20", true)]
+    [InlineData("2027-06-18", true)]
+    [InlineData("2027-06-21", true)]
+    [InlineData("2028-06-19", false)]
+    [InlineData("2033-06-17", true)]
+    [InlineData("2033-06-20", false)]
+    public void IsBusinessDay_Juneteenth_IsKeptSince2022(string date, bool open) =>
+        Assert.Equal(open, BusinessCalendar.FederalReserve.IsBusinessDay(DateOnly.Parse(date, null)));
+
+    [Fact]
+    public void Easter_TwoCenturies_IsTheSundayThatLiliusTablesGive()
+    {
+        for (var year = 1900; year <= 2300; year++)
+        {
+            var easter = BusinessCalendar.Easter(year);
+            Assert.Equal(ByLilius(year), easter);
+            Assert.False(BusinessCalendar.Target.IsBusinessDay(easter.AddDays(-2))
+                || BusinessCalendar.Target.IsBusinessDay(easter.AddDays(1)));
+        }
+    }
+
+    // Golden number, century, corrections of the sun and the moon, epact, full moon, and the Sunday after it: the calendar reform's own
+    // steps.
+    private static DateOnly ByLilius(int year)
+    {
+        var (golden, century) = ((year % 19) + 1, (year / 100) + 1);
+        var (sun, moon) = ((3 * century / 4) - 12, (((8 * century) + 5) / 25) - 5);
+        var epact = ((11 * golden) + 20 + moon - sun) % 30;
+        epact += epact == 24 || (epact == 25 && golden > 11) ? 1 : 0;
+        var fullMoon = 44 - epact;
+        fullMoon += fullMoon < 21 ? 30 : 0;
+        var sunday = fullMoon + 7 - (((5 * year / 4) - sun - 10 + fullMoon) % 7);
+        return new DateOnly(year, 3, 1).AddDays(sunday - 1);
+    }
 
     [Fact]
     public void Add_BusinessDays_CountsExactlyThem()
@@ -155,6 +204,28 @@ public sealed class CalendarTests
         }
     }
 
+    /// <summary>A schedule has the day of its kind and no other: every combination of interval, weekday and month day.</summary>
+    [Fact]
+    public void IsValid_EveryCombination_TakesTheDayOfItsKindAlone()
+    {
+        int?[] monthDays = [null, int.MinValue, -1, 0, 1, 2, 15, 30, 31, 32, int.MaxValue];
+        DayOfWeek?[] weekdays = [null, .. Enum.GetValues<DayOfWeek>().Select(d => (DayOfWeek?)d)];
+        var valid = new List<PayoutSchedule>();
+        foreach (var interval in Enum.GetValues<PayoutInterval>())
+        {
+            foreach (var weekday in weekdays)
+            {
+                valid.AddRange(monthDays.Select(day => new PayoutSchedule(interval, weekday, day)).Where(schedule => schedule.IsValid));
+            }
+        }
+
+        var expected = new List<PayoutSchedule> { PayoutSchedule.Daily };
+        expected.AddRange(Enum.GetValues<DayOfWeek>().Select(d => new PayoutSchedule(PayoutInterval.Weekly, d)));
+        expected.AddRange(new[] { 1, 2, 15, 30, 31 }.Select(d => new PayoutSchedule(PayoutInterval.Monthly, MonthDay: d)));
+        expected.Add(PayoutSchedule.Manual);
+        Assert.Equal(expected, valid);
+    }
+
     [Theory]
     [InlineData(31, "2026-02-03", "2026-03-02")] // 28 February 2026 is a Saturday
     [InlineData(31, "2026-03-02", "2026-03-31")]
@@ -185,6 +256,84 @@ public sealed class CalendarTests
         var cutOff = new CutOff(TimeZoneInfo.FindSystemTimeZoneById(zone), TimeOnly.Parse(time, null));
         Assert.Equal(DateOnly.Parse(expected, null), cutOff.BankingDate(DateTimeOffset.Parse(instant, null)));
     }
+
+    [Theory]
+    // Skipped on 29 March 2026 in Berlin: the moment of the change. Repeated on 25 October: the first pass.
+    [InlineData("Europe/Berlin", "02:30", "2026-03-29", "2026-03-29T01:00:00Z")]
+    [InlineData("Europe/Berlin", "02:00", "2026-03-29", "2026-03-29T01:00:00Z")]
+    [InlineData("Europe/Berlin", "03:00", "2026-03-29", "2026-03-29T01:00:00Z")]
+    [InlineData("Europe/Berlin", "02:30", "2026-10-25", "2026-10-25T00:30:00Z")]
+    [InlineData("Europe/Berlin", "02:30", "2026-10-26", "2026-10-26T01:30:00Z")]
+    [InlineData("America/New_York", "02:30", "2026-03-08", "2026-03-08T07:00:00Z")]
+    [InlineData("America/New_York", "01:30", "2026-11-01", "2026-11-01T05:30:00Z")]
+    // Midnight ends the date itself, and is the start of the next.
+    [InlineData("Europe/Berlin", "00:00", "2026-01-15", "2026-01-15T23:00:00Z")]
+    [InlineData("Europe/Berlin", "00:00", "2026-07-15", "2026-07-15T22:00:00Z")]
+    [InlineData("America/New_York", "00:00", "2026-10-31", "2026-11-01T04:00:00Z")]
+    [InlineData("America/New_York", "00:00", "2026-11-01", "2026-11-02T05:00:00Z")]
+    public void EndOf_Date_IsTheInstantOfTheZonesClock(string zone, string time, string date, string expected)
+    {
+        var end = new CutOff(TimeZoneInfo.FindSystemTimeZoneById(zone), TimeOnly.Parse(time, null)).EndOf(DateOnly.Parse(date, null));
+        Assert.Equal(DateTimeOffset.Parse(expected, null), end);
+    }
+
+    /// <summary>A date is that of the currency's payment system, whatever the zone of the machine.</summary>
+    [Theory]
+    [InlineData("EUR", "2026-01-15T22:59:59Z", "2026-01-15")]
+    [InlineData("EUR", "2026-01-15T23:00:00Z", "2026-01-16")]
+    [InlineData("EUR", "2026-07-15T22:00:00Z", "2026-07-16")]
+    [InlineData("USD", "2026-01-16T04:59:59Z", "2026-01-15")]
+    [InlineData("USD", "2026-07-16T04:00:00Z", "2026-07-16")]
+    [InlineData("USD", "2026-07-16T03:59:59Z", "2026-07-15")]
+    [InlineData("GBP", "2026-07-15T23:59:59Z", "2026-07-15")]
+    [InlineData("JPY", "2026-07-16T00:00:00Z", "2026-07-16")]
+    public void DueDate_Instant_IsTheDateInTheCurrencysZone(string currency, string now, string expected) =>
+        Assert.Equal(DateOnly.Parse(expected, null), Availability.DueDate(DateTimeOffset.Parse(now, null), Currency.Of(currency)));
+
+    [Theory]
+    // From 01:00 on in the zone: 00:00 UTC in winter, 23:00 UTC of the day before in summer.
+    [InlineData("EUR", "01:00", "2026-01-15T23:59:59Z", null)]
+    [InlineData("EUR", "01:00", "2026-01-16T00:00:00Z", "2026-01-16")]
+    [InlineData("EUR", "01:00", "2026-07-15T22:59:59Z", null)]
+    [InlineData("EUR", "01:00", "2026-07-15T23:00:00Z", "2026-07-16")]
+    [InlineData("USD", "01:00", "2026-01-16T05:59:59Z", null)]
+    [InlineData("USD", "01:00", "2026-01-16T06:00:00Z", "2026-01-16")]
+    [InlineData("GBP", "01:00", "2026-07-16T00:59:59Z", null)]
+    [InlineData("GBP", "01:00", "2026-07-16T01:00:00Z", "2026-07-16")]
+    // Midnight is the start of the date itself.
+    [InlineData("EUR", "00:00", "2026-01-15T23:00:00Z", "2026-01-16")]
+    [InlineData("EUR", "00:00", "2026-01-16T22:59:59Z", "2026-01-16")]
+    // A Saturday and a holiday have no run; the hour that is skipped moves nothing.
+    [InlineData("EUR", "01:00", "2026-01-17T12:00:00Z", null)]
+    [InlineData("USD", "01:00", "2026-11-26T12:00:00Z", null)]
+    [InlineData("EUR", "01:00", "2026-11-26T12:00:00Z", "2026-11-26")]
+    public void DueDate_Run_StartsOnTheZonesClock(string currency, string startAt, string now, string? expected) =>
+        Assert.Equal(
+            expected is null ? null : DateOnly.Parse(expected, null),
+            PayoutRunClock.DueDate(DateTimeOffset.Parse(now, null), Currency.Of(currency), TimeOnly.Parse(startAt, null)));
+
+    [Theory]
+    [InlineData("EUR", "2026-01-16T13:59:59Z", "2026-01-16")] // Friday before 15:00 in Frankfurt
+    [InlineData("EUR", "2026-01-16T14:00:00Z", "2026-01-19")]
+    [InlineData("EUR", "2026-07-16T13:00:00Z", "2026-07-17")] // 15:00 in summer
+    [InlineData("EUR", "2026-07-16T12:59:59Z", "2026-07-16")]
+    [InlineData("EUR", "2026-12-24T14:00:00Z", "2026-12-28")]
+    [InlineData("USD", "2026-01-15T19:59:59Z", "2026-01-16")] // before 15:00 in New York: the next banking day
+    [InlineData("USD", "2026-01-15T20:00:00Z", "2026-01-20")] // taken on Friday; Monday is a holiday
+    [InlineData("GBP", "2026-07-16T14:59:59Z", "2026-07-16")]
+    [InlineData("GBP", "2026-07-16T15:00:00Z", "2026-07-17")]
+    public void ExecutionDate_File_FollowsTheBanksCutOff(string currency, string now, string expected) =>
+        Assert.Equal(DateOnly.Parse(expected, null), PayoutRunClock.ExecutionDate(DateTimeOffset.Parse(now, null), Currency.Of(currency)));
+
+    [Theory]
+    [InlineData("2026-11-20", "2026-11-20T09:00:00Z", "2026-11-20", "2026-11-20T09:00:00Z")] // has begun: it looks now
+    [InlineData("2026-11-20", "2026-11-19T23:30:00Z", "2026-11-20", "2026-11-19T23:30:00Z")] // today before 01:00: an operator may start it
+    [InlineData("2026-11-21", "2026-11-20T09:00:00Z", "2026-11-23", "2026-11-23T00:00:00Z")] // Saturday: Monday at 01:00
+    [InlineData("2026-12-25", "2026-12-24T09:00:00Z", "2026-12-28", "2026-12-28T00:00:00Z")]
+    public void NextFrom_Date_IsABusinessDayAndWhenItsRunLooks(string earliest, string now, string date, string at) =>
+        Assert.Equal(
+            new PayoutRunMoment(DateOnly.Parse(date, null), DateTimeOffset.Parse(at, null)),
+            PayoutRunClock.NextFrom(DateOnly.Parse(earliest, null), DateTimeOffset.Parse(now, null), Currency.Eur, new TimeOnly(1, 0)));
 
     [Fact]
     public void EndOf_Date_DividesItFromTheNext()

@@ -23,6 +23,9 @@ public sealed class PayoutDecisionTests
         { Ready(100) with { BankAccountVerified = false }, PayoutRefusal.BankAccountNotVerified },
         { Ready(100) with { UsableFrom = Now.AddTicks(1) }, PayoutRefusal.BankAccountCooling },
         { Ready(100) with { BankAccountState = BankAccountState.Errored }, PayoutRefusal.BankAccountErrored },
+        { Ready(100) with { BankAccountReachable = false, Payee = PayeePolicy.Block }, PayoutRefusal.BankAccountUnreachable },
+        { Ready(100) with { Payee = PayeePolicy.Block, BankAccountVerified = false }, PayoutRefusal.PayeeBlocked },
+        { Ready(100) with { Payee = PayeePolicy.Hold, BankAccountVerified = false }, PayoutRefusal.PayeeHeld },
         { Ready(0), PayoutRefusal.NothingAvailable },
         { Ready(-1), PayoutRefusal.NegativeBalance },
         { Ready(99) with { Minimum = 100 }, PayoutRefusal.BelowMinimum },
@@ -36,6 +39,37 @@ public sealed class PayoutDecisionTests
     {
         var decision = PayoutRules.Decide(position, Today, Now);
         Assert.Equal((refusal, 0, 0, position.Available), (decision.Refusal, decision.Amount, decision.Reserved, decision.CarriedOver));
+    }
+
+    /// <summary>A request overrides the schedule, and nothing else that speaks against paying.</summary>
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public void DecideManual_Obstacle_IsTheReasonUnlessItIsTheSchedules(PayoutPosition position, PayoutRefusal refusal)
+    {
+        var decision = PayoutRules.DecideManual(position with
+        {
+            HasBankAccount = position.HasBankAccount
+            || refusal == PayoutRefusal.NotDue
+        }, null, Now);
+        if (refusal is PayoutRefusal.ManualSchedule or PayoutRefusal.NotDue)
+        {
+            Assert.Equal(new PayoutDecision(null, position.Available, 0, 0), decision);
+        }
+        else
+        {
+            Assert.Equal((refusal, 0, 0, position.Available), (decision.Refusal, decision.Amount, decision.Reserved, decision.CarriedOver));
+        }
+    }
+
+    [Fact]
+    public void Decide_BalanceEqualToTheMinimum_Pays()
+    {
+        Assert.Equal(new PayoutDecision(null, 100, 0, 0), PayoutRules.Decide(Ready(100) with { Minimum = 100 }, Today, Now));
+        Assert.Equal(new PayoutDecision(null, 100, 0, 0), PayoutRules.DecideManual(Ready(100) with { Minimum = 100 }, 100, Now));
+        Assert.Equal(PayoutRefusal.BelowMinimum, PayoutRules.DecideManual(Ready(200) with { Minimum = 100 }, 99, Now).Refusal);
+        Assert.Equal(PayoutRefusal.BelowMinimum, PayoutRules.Decide(Ready(100) with { Minimum = 100, Reserve = new(0, 0, 1) }, Today,
+            Now).Refusal);
+        Assert.Equal(new PayoutDecision(null, 1, 0, 0), PayoutRules.Decide(Ready(1) with { Minimum = 0 }, Today, Now));
     }
 
     [Theory]
@@ -92,6 +126,20 @@ public sealed class PayoutDecisionTests
                 && d.Amount <= (position.Maximum ?? long.MaxValue)
                 && (!d.Pays || (d.Amount >= position.Minimum && d.Reserved >= 0 && d.CarriedOver >= position.Reserve.Fixed)));
         }).QuickCheckThrowOnFailure();
+    }
+
+    // An entry of a bank file holds no more, and one larger payout would keep the others of its file from being written.
+    [Theory]
+    [InlineData("USD", 9_999_999_999)]
+    [InlineData("EUR", 99_999_999_999)]
+    public void Decide_MoreThanAnEntryHolds_CarriesTheRestOver(string currency, long largest)
+    {
+        var position = Ready(largest + 5) with { Currency = Currency.Of(currency), Reserve = PayoutReserve.None, Minimum = 1, Maximum = null };
+        Assert.Equal(new PayoutDecision(null, largest, 0, 5), PayoutRules.Decide(position, Today, Now));
+        Assert.Equal(largest, PayoutRules.Decide(position with { Available = largest }, Today, Now).Amount);
+        Assert.Equal(largest, PayoutRules.Decide(position with { Maximum = largest + 1 }, Today, Now).Amount);
+        Assert.Equal(PayoutRefusal.AmountTooLarge, PayoutRules.DecideManual(position, largest + 1, Now).Refusal);
+        Assert.Equal(largest, PayoutRules.DecideManual(position, largest, Now).Amount);
     }
 
     public static TheoryData<PayoutStatus, PayoutStatus> Pairs

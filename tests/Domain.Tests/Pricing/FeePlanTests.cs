@@ -5,6 +5,35 @@ namespace Payments.Domain.Tests.Pricing;
 /// <summary>Which rule prices a capture, and which plans are refused.</summary>
 public sealed class FeePlanTests
 {
+    public static TheoryData<string> EveryCurrency() => [.. Currency.All.Select(currency => currency.Code)];
+
+    /// <summary>
+    /// 1500 minor units are another sum of money in a currency with other decimals: there the amount is stated, in the code and on the
+    /// page.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(EveryCurrency))]
+    public void StandardDisputeFee_OfEveryCurrency_IsWhatThePageSays(string code)
+    {
+        var currency = Currency.Of(code);
+        var fees = DisputeFeePlan.Standard.FeesFor(currency);
+        if (currency.Exponent == 2)
+        {
+            Assert.Equal(new DisputeFees(1500, 0, 0, true), fees);
+            return;
+        }
+
+        var page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Pricing", "disputes.md"));
+        var stated = System.Text.RegularExpressions.Regex.Match(page, $@"\b{code} (\d+(?:\.\d{{3}})?)(?!\d)");
+        Assert.True(stated.Success, $"docs/disputes.md states no fee in {code}.");
+        Assert.Equal(currency.Exponent == 3, stated.Groups[1].Value.Contains('.', StringComparison.Ordinal));
+        Assert.Equal(new DisputeFees(long.Parse(stated.Groups[1].Value.Replace(".", "", StringComparison.Ordinal), System.Globalization.CultureInfo.InvariantCulture), 0, 0, true), fees);
+        Assert.Contains(DisputeFeePlan.Standard.Rules, rule => rule.Currency == code);
+    }
+
+    [Fact]
+    public void StandardDisputeFees_AreOnesThatAPlanMayHave() => Assert.Null(DisputeFeePlan.Standard.Validate("disputes"));
+
     private static readonly FeePlan Cards = new(
     [
         new(null, 400, 50),

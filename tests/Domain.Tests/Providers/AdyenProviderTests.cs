@@ -176,6 +176,9 @@ public sealed class AdyenProviderTests
     [InlineData("EXPIRE", "true", "", "", PaymentResult.Expired, null)]
     [InlineData("REFUND", "false", "Insufficient balance on payment", "", PaymentResult.Declined, DeclineCode.InvalidRequest)]
     [InlineData("REFUND_FAILED", "true", "", "", PaymentResult.Declined, DeclineCode.ProcessingError)]
+    [InlineData("REFUNDED_REVERSED", "true", "Returned", "", PaymentResult.Declined, DeclineCode.ProcessingError)]
+    [InlineData("POSTPONED_REFUND", "true", "", "", PaymentResult.Pending, null)]
+    [InlineData("TECHNICAL_CANCEL", "true", "", "", PaymentResult.Succeeded, null)]
     public void Notification_NamesTheRequestItIsAbout(string code, string success, string reason, string mark, PaymentResult expected, DeclineCode? decline)
     {
         var reported = (PaymentReported)Map(code, Item(code, success, reason, Reference + mark))!;
@@ -184,11 +187,60 @@ public sealed class AdyenProviderTests
     }
 
     [Fact]
-    public void Notification_NotOfOurs_IsIgnoredUnlessMoneyWentBack()
+    public void Notification_OfAPaymentOfAnotherSystem_IsIgnoredAndSaysWhy()
     {
-        Assert.Null(Map("AUTHORISATION", Item("AUTHORISATION", "true", "", "order 12")));
-        Assert.Null(Map("REPORT_AVAILABLE", Item("REPORT_AVAILABLE", "true", "", "")));
-        Assert.Throws<FormatException>(() => Map("REFUND", Item("REFUND", "true", "", "order 12")));
+        Assert.Equal(
+            new EventIgnored("The payment MOD1 was not made by this platform: its merchantReference is not one of this platform's."),
+            Map("AUTHORISATION", Item("AUTHORISATION", "true", "", "order 12")));
+        Assert.IsType<EventIgnored>(Map("REPORT_AVAILABLE", Item("REPORT_AVAILABLE", "true", "", "")));
+    }
+
+    [Theory]
+    [InlineData("REFUND", PaymentOperation.Refund, 1050, false)]
+    [InlineData("CAPTURE", PaymentOperation.Capture, 1050, false)]
+    [InlineData("CANCELLATION", PaymentOperation.Cancel, null, false)]
+    [InlineData("REFUNDED_REVERSED", PaymentOperation.Refund, 1050, true)]
+    public void Notification_OfAnOperationWithoutOurReference_NamesThePaymentAndTheAmount(string code, PaymentOperation operation, int? amount, bool takesBack)
+    {
+        var reported = Assert.IsType<OperationReported>(Map(code, Item(code, "true", "", "order 12")));
+
+        Assert.Equal(
+            new ReportedOperation("adyen", operation, "PSP1", amount is { } units ? new Money(units, Currency.Eur) : null) { TakesBack = takesBack }, reported.Told);
+    }
+
+    [Theory]
+    [InlineData("cancel", PaymentOperation.Cancel)]
+    [InlineData("refund", PaymentOperation.Refund)]
+    [InlineData("", null)]
+    public void Notification_OfACancelOrRefund_IsWhatItSays(string action, PaymentOperation? expected)
+    {
+        var item = Item("CANCEL_OR_REFUND", "true", "", Reference).Replace("\"hmacSignature\":\"x\"", $"\"modification.action\":\"{action}\"", StringComparison.Ordinal);
+
+        if (expected is null)
+            Assert.Throws<FormatException>(() => Map("CANCEL_OR_REFUND", item));
+        else
+            Assert.Equal(expected, Assert.IsType<PaymentReported>(Map("CANCEL_OR_REFUND", item)).Told!.Operation);
+    }
+
+    [Theory]
+    [InlineData("SHOP & CO", false)]
+    [InlineData("SHOP*1001", true)]
+    [InlineData("TWENTY-TWO CHARACTERS.", true)]
+    public async Task Descriptors_WhatAdyenDocuments_IsTaken(string descriptor, bool expected)
+    {
+        await using var api = await StandIn.StartAsync();
+
+        Assert.Equal(expected, new PaymentProviders([Provider(api)]).RefuseDescriptor(descriptor) is null);
+    }
+
+    [Fact]
+    public void Notification_REFUNDED_REVERSED_AsAdyenSentIt_TakesTheRefundBack()
+    {
+        var item = JsonElement.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Providers", "Cases", "adyen-refunded-reversed.json")));
+
+        var reported = Assert.IsType<PaymentReported>(new AdyenPaymentEvents("adyen").Map(StripeProviderTests.Event("adyen", "REFUNDED_REVERSED"), item));
+
+        Assert.Equal((PaymentResult.Declined, PaymentOperation.Refund), (reported.Answer.Result, reported.Told!.Operation));
     }
 
     private static string Item(string code, string success, string reason, string reference) => $$"""

@@ -302,7 +302,7 @@ public sealed class StripeProviderTests
     [InlineData("payment_intent.created", "requires_confirmation", "", null)]
     public void Event_OfAPaymentIntent_TellsHowItsChargeStands(string type, string status, string more, PaymentResult? expected)
     {
-        var reported = (PaymentReported?)Map(type, Intent(status, more));
+        var reported = Map(type, Intent(status, more)) as PaymentReported;
 
         Assert.Equal(expected, reported?.Answer.Result);
         Assert.True(reported is null || reported.Reference == Some.Reference);
@@ -333,12 +333,63 @@ public sealed class StripeProviderTests
     }
 
     [Fact]
-    public void Event_NotOfOurs_IsIgnoredUnlessMoneyWentBack()
+    public void Event_OfAPaymentOfAnotherSystem_IsIgnoredAndSaysWhy()
     {
-        Assert.Null(Map("payment_intent.succeeded", """{"id":"pi_2","status":"succeeded","metadata":{}}"""));
-        Assert.Null(Map("charge.succeeded", """{"id":"ch_2"}"""));
-        Assert.Throws<FormatException>(() => Map("refund.created", """{"id":"re_2","status":"succeeded","metadata":{}}"""));
+        var ignored = Assert.IsType<EventIgnored>(Map("payment_intent.succeeded", """{"id":"pi_2","status":"succeeded","metadata":{}}"""));
+        Assert.Equal("The payment pi_2 was not made by this platform: its metadata has no reference of this platform.", ignored.Reason);
+        Assert.IsType<EventIgnored>(Map("charge.succeeded", """{"id":"ch_2"}"""));
+        Assert.IsType<EventIgnored>(Map("charge.refunded", """{"id":"ch_2","amount_refunded":100,"currency":"eur","payment_intent":null}"""));
     }
+
+    [Fact]
+    public void Event_OfARefundMadeInTheDashboard_NamesThePaymentAndTheAmount()
+    {
+        var reported = Assert.IsType<OperationReported>(
+            Map("refund.created", """{"id":"re_2","status":"succeeded","amount":400,"currency":"eur","payment_intent":"pi_1","metadata":{}}"""));
+
+        Assert.Equal(new ReportedOperation("stripe", PaymentOperation.Refund, "pi_1", Eur(400)), reported.Told);
+        Assert.Equal((PaymentResult.Succeeded, "re_2"), (reported.Answer.Result, reported.Answer.Reference));
+    }
+
+    [Theory]
+    [InlineData("manual", "succeeded", 400, true)]
+    [InlineData("manual", "requires_capture", 400, false)]
+    [InlineData("automatic", "succeeded", 1050, null)]
+    [InlineData("manual", "requires_capture", 0, null)]
+    public void Event_OfAPaymentIntent_SaysHowMuchIsCapturedInAll(string method, string status, long received, bool? isFinal)
+    {
+        var reported = Assert.IsType<PaymentReported>(
+            Map("payment_intent.succeeded", Intent(status, $"\"capture_method\":\"{method}\",\"currency\":\"eur\",\"amount_received\":{received}")));
+
+        Assert.Equal(isFinal is { } final ? new ReportedCapture("stripe", Some.Reference, Eur(received), final) : null, reported.Captured);
+    }
+
+    [Fact]
+    public void Event_OfAllRefunds_NamesTheirSum() =>
+        Assert.Equal(
+            new RefundedInAll("stripe", "pi_1", Eur(400)), Map("charge.refunded", """{"id":"ch_1","object":"charge","payment_intent":"pi_1","amount_refunded":400,"currency":"eur"}"""));
+
+    [Theory]
+    [InlineData(null, "SHOP*1001", '*')]
+    [InlineData(null, "SHOP & CO", null)]
+    [InlineData(null, "EIGHTEEN CHARS 123", null)]
+    [InlineData(null, "NINETEEN CHARS 1234", 'l')]
+    [InlineData("RUNCLUB", "THIRTEEN 1234", null)]
+    [InlineData("RUNCLUB", "FOURTEEN 12345", 'l')]
+    [InlineData("A VERY LONG ONE", "TEN CHAR 1", null)]
+    public async Task Descriptors_WhatStripeDocuments_IsTaken(string? prefix, string descriptor, char? refused)
+    {
+        await using var api = await StandIn.StartAsync();
+        var provider = new StripeProvider("stripe", api.Http(), StandIn.Access(("secret_key", "sk_test_x")), prefix);
+
+        var refusal = new PaymentProviders([provider]).RefuseDescriptor(descriptor);
+
+        Assert.Equal(refused is null, refusal is null);
+        if (refused is not null)
+            Assert.Contains(refused is 'l' ? "at most" : $"'{refused}'", refusal, StringComparison.Ordinal);
+    }
+
+    private static Money Eur(long amount) => new(amount, Currency.Eur);
 
     private static string Mark => $"capture_{Some.Reference.Attempt.Value:N}";
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Payments.Domain.Messaging;
 using Payments.Domain.Webhooks.Outbound;
 
 namespace Payments.Domain.Tests.Webhooks;
@@ -145,6 +146,11 @@ public sealed class OutboundRulesTests
     [InlineData("charge.*", true)]
     [InlineData("charge.captured", true)]
     [InlineData("webhook_endpoint.disabled", true)]
+    [InlineData("refund.processing", true)]
+    [InlineData("payment.succeeded", false)]
+    [InlineData("payment.*", false)]
+    [InlineData("charge.refunded", false)]
+    [InlineData("dispute_file.completed", false)]
     [InlineData("charge", false)]
     [InlineData("*.captured", false)]
     [InlineData("Charge.Captured", false)]
@@ -152,4 +158,17 @@ public sealed class OutboundRulesTests
     [InlineData("", false)]
     public void CheckEventTypes_Filter_IsATypeAFamilyOrEverything(string type, bool expected) =>
         Assert.Equal(expected, EndpointRules.CheckEventTypes([type]) is null);
+
+    [Theory]
+    [InlineData("EventType", false)]
+    [InlineData("EventTypeFilter", true)]
+    public void EventTypes_OfTheContract_AreThoseOfTheCode(string schema, bool filters)
+    {
+        var contract = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Webhooks", "openapi.yaml"));
+        var start = contract.IndexOf($"    {schema}:\n", StringComparison.Ordinal);
+        var list = contract[(contract.IndexOf('[', start) + 1)..contract.IndexOf(']', start)];
+
+        IEnumerable<string> expected = filters ? EventTypes.Filters : [.. EventTypes.OfMerchants, .. EventTypes.OfThePlatform];
+        Assert.Equal(expected, list.Split(',').Select(type => type.Trim().Trim('\'')));
+    }
 }

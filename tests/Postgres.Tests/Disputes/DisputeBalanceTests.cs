@@ -23,7 +23,7 @@ public sealed class DisputeBalanceTests(TestDatabase database) : IClassFixture<T
         var ingestion = new DisputeIngestion(database.App, world.Ledger, new OutboxSignal(), world.Clock, NullLogger<DisputeIngestion>.Instance);
         await ingestion.IngestAsync([DisputeWorld.Update(charge, DisputeStatus.NeedsResponse), DisputeWorld.Update(charge, DisputeStatus.Lost, day: 9)], default);
         Assert.Equal(-11_500, await AvailableAsync(world, merchant));
-        Assert.Equal("negative_balance", (await world.Reads.PreviewAsync(merchant, Currency.Eur, default)).Reason);
+        Assert.Equal("negative_balance", (await world.PreviewAsync(merchant, Currency.Eur)).Reason);
         await world.Run.RunAsync(PayoutWorld.Today.AddDays(7), Currency.Eur, "test", default);
         Assert.Single(await world.PayoutsAsync(merchant));
 

@@ -28,7 +28,7 @@ public sealed class ServiceBusTransportTests : IClassFixture<TestDatabase>, IAsy
 
         _bus = ServiceBusDouble.Start(new ServiceBusDoubleOptions());
         _client = new ServiceBusClient(_bus.ConnectionString, ClientOptions());
-        _sender = new ServiceBusMessageSender(_client, TimeProvider.System);
+        _sender = new ServiceBusMessageSender(_client);
     }
 
     public async ValueTask DisposeAsync()
@@ -94,7 +94,7 @@ public sealed class ServiceBusTransportTests : IClassFixture<TestDatabase>, IAsy
         {
             await FaultyEffect.CreateTableAsync(_database, table);
             await using var client = new ServiceBusClient(bus.ConnectionString, ClientOptions());
-            await using var sender = new ServiceBusMessageSender(client, TimeProvider.System);
+            await using var sender = new ServiceBusMessageSender(client);
             var letters = new DeadLetters(_database.App, new OutboxSignal(), _time, NullLogger<DeadLetters>.Instance);
             var handler = new FaultyEffect(queue, table, _database, _time, seed) { OutlivesItsLock = TimeSpan.FromSeconds(1.5) };
             var dispatcher = new MessageDispatcher(_database.App, [handler], letters, _time, NullLogger<MessageDispatcher>.Instance);

@@ -25,7 +25,7 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
         await metrics.MeasureAsync(TestContext.Current.CancellationToken);
 
         var read = Read(metrics);
-        Assert.Equal(13, read.Count);
+        Assert.Equal(14, read.Count);
         Assert.All(read, each => Assert.Equal((0, ""), (each.Value, each.Tags)));
     }
 
@@ -53,6 +53,9 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
                 INSERT INTO payments.payout_runs (id, date, currency, rail, status, execution_date, payouts, amount, refused, started_by, started_at, submitted_at)
                 VALUES (gen_random_uuid(), '2026-02-27', 'EUR', 'sandbox', 'submitted', '2026-02-27', 1, 5, 0, 'timer', @now - interval '2 days', @now),
                        (gen_random_uuid(), '2026-02-28', 'EUR', 'sandbox', 'created', '2026-02-28', 7, 90000, 2, 'timer', @now - interval '1 hour', NULL);
+                INSERT INTO payments.unmatched_bank_items (id, sha256, position, file_name, reason, reference, detail, created_at, acknowledged_at, acknowledged_by)
+                VALUES (gen_random_uuid(), sha256('a'), 0, 'a', 'file_rejected', 'a', 'd', @now, NULL, NULL), (gen_random_uuid(), sha256('b'), 0, 'b', 'file_rejected', 'b', 'd', @now, @now, 'x'),
+                       (gen_random_uuid(), sha256('c'), 1, 'c', 'amount_differs', 'c', 'd', @now, NULL, NULL);
                 """,
                 new { merchant = merchant.Value, now = Now });
         }
@@ -69,6 +72,7 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
         Assert.Equal((5 * 60) + 30, Of("payments.provider_events.oldest", "provider=sandbox"));
         Assert.Equal(1, Of("payments.dead_letters.waiting", "queue=provider-events"));
         Assert.Equal((90_000, 7, 2), (Of("payments.payout_runs.amount", "currency=EUR"), Of("payments.payout_runs.payouts", "currency=EUR"), Of("payments.payout_runs.refused", "currency=EUR")));
+        Assert.Equal((1, 1), (Of("payments.bank_items.unmatched", "reason=file_rejected"), Of("payments.bank_items.unmatched", "reason=amount_differs")));
         Assert.Equal(3_630, Of("payments.payout_runs.oldest", ""));
 
         double Of(string name, string tags) => Assert.Single(read, each => each.Name == name && each.Tags == tags).Value;

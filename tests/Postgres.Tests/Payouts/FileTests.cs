@@ -6,6 +6,7 @@ using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
 using Payments.Domain.Payouts;
 using Payments.Domain.Payouts.BankFiles;
+using Payments.Tests.Payouts;
 
 namespace Payments.Postgres.Tests.Payouts;
 
@@ -107,9 +108,6 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
             }
         }
 
-        Assert.False((await AskAsync(world, merchants[1], code, 100, "instant")).TryGet(out _, out var instant));
-        Assert.Equal("method", instant.Param);
-
         // Neither the bank's API nor the sweeper takes them, and one is called off.
         await world.Submit.SweepAsync(100, default);
         var called = (await world.PayoutsAsync(merchants[3])).Single();
@@ -162,7 +160,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         Assert.Equal((3, 1, 1, false), await ApplyAsync(world, report));
         Assert.Equal((3, 1, 1, true), await ApplyAsync(world, report));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Failed, PayoutStatus.InTransit, PayoutStatus.InTransit);
-        Assert.Equal("bank_account_errored", (await world.Reads.PreviewAsync(payouts[1].Merchant, Currency.Eur, default)).Reason);
+        Assert.Equal("bank_account_errored", (await world.PreviewAsync(payouts[1].Merchant, Currency.Eur)).Reason);
 
         // The statement books two, returns one days later, and names one with another amount.
         string Entry(Payout payout, long amount, string indicator, string extra = "") => $"""
@@ -170,7 +168,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
               <NtryDtls><TxDtls><Refs><EndToEndId>{EndToEndId.Of(payout.Id)}</EndToEndId></Refs>{extra}</TxDtls></NtryDtls></Ntry>
             """;
         string Statement(string id, string entries) => $"""
-            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id>{entries}</Stmt></BkToCstmrStmt></Document>
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>{id}</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>
             """;
         Assert.Equal((3, 2, 1, false), await ApplyAsync(world, Statement("S1", Entry(payouts[0], payouts[0].Amount.MinorUnits, "DBIT") + Entry(payouts[2], payouts[2].Amount.MinorUnits, "DBIT")
             + Entry(payouts[3], payouts[3].Amount.MinorUnits + 1, "DBIT"))));
@@ -191,7 +189,7 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         var file = Assert.Single(await world.Files.FilesAsync(payouts[0].Run!.Value, default));
         var total = payouts.Sum(p => p.Amount.MinorUnits);
         string Statement(long amount) => $"""
-            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>B</MsgId></GrpHdr><Stmt><Id>1</Id>
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>B</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>
               <Ntry><Amt Ccy="EUR">{amount / 100}.{amount % 100:00}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BkTxCd/>
                 <NtryDtls><Btch><PmtInfId>{file.Id:N}-1</PmtInfId></Btch></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>
             """;
@@ -207,19 +205,11 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         using var world = World(Currency.Usd);
         var (_, payouts) = await RunAsync(world, Currency.Usd, 3);
         var returned = payouts[1];
-        var trace = $"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}";
-        string[] Lines(string individual) =>
-        [
-            "101 091000019 0210000212611231015A094101" + "PAYMENT FUNCTIONS".PadRight(23) + "RETURNING BANK".PadRight(23) + new string(' ', 8),
-            "5220" + "PAYMENT FUNCTION".PadRight(36) + "1123456789" + "CCD" + "PAYOUT".PadRight(10) + "261120" + "261123" + "   " + "1" + "02100002" + "0000001",
-            $"621021000021{"00000001",-17}{returned.Amount.MinorUnits:0000000000}{individual,-15}{"MUELLER + SOEHNE",-22}  1021000020000001",
-            $"799R03{trace}      02100002{"NO ACCOUNT",-44}021000020000001",
-            $"8220{2:000000}0002100002{0:000000000000}{returned.Amount.MinorUnits:000000000000}1123456789{"",25}02100002{1:0000000}",
-            $"9{1:000000}{1:000000}{2:00000000}0002100002{0:000000000000}{returned.Amount.MinorUnits:000000000000}{"",39}",
-            .. Enumerable.Repeat(new string('9', 94), 4),
-        ];
-        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, string.Join('\n', Lines("SOMEBODYELSE"))));
-        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, string.Join('\n', Lines(Nacha.IndividualId(returned.Id)))));
+        string Lines(string individual) => NachaText.Text(NachaText.Returns(
+            new ReturnEntry($"{world.Options.NachaOdfi}{returned.Trace!.Value:0000000}", individual, returned.Amount.MinorUnits, "R03",
+                "NO ACCOUNT", Company: world.Options.NachaCompanyId!)));
+        Assert.Equal((1, 0, 1, false), await ApplyAsync(world, Lines("SOMEBODYELSE")));
+        Assert.Equal((1, 1, 0, false), await ApplyAsync(world, Lines(Nacha.IndividualId(returned.Id))));
         await AssertStatusAsync(world, payouts, PayoutStatus.InTransit, PayoutStatus.Returned, PayoutStatus.InTransit);
         Assert.Equal("R03", (await world.Reads.GetAsync(returned.Merchant, returned.Id, default))!.FailureCode);
         await world.AssertSoundAsync();
@@ -233,8 +223,8 @@ public sealed class FileTests(TestDatabase database) : IClassFixture<TestDatabas
         Assert.Equal(0, await world.CountAsync("SELECT count(*) FROM payments.bank_reports WHERE name = 'cut'"));
     }
 
-    private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, string currency, long amount, string? method = null) =>
-        world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, currency, method), "test", default);
+    private static Task<Result<StoredResponse>> AskAsync(PayoutWorld world, MerchantId merchant, string currency, long amount) =>
+        world.Manual.CreateAsync(Request(merchant, $"ask-{amount}"), new CreatePayoutRequest(amount, currency, null), "test", default);
 
     private static IdempotentRequest Request(MerchantId merchant, string key) =>
         IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);

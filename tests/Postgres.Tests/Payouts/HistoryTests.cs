@@ -191,7 +191,7 @@ public sealed class HistoryTests(TestDatabase database) : IClassFixture<TestData
         }
 
         await world.Settings.ChangeAsync(merchant, Currency.Eur, new(null, null, null, null, new(1_000, 5, 0)), true, "test", default);
-        var preview = await world.Reads.PreviewAsync(merchant, Currency.Eur, default);
+        var preview = await world.PreviewAsync(merchant, Currency.Eur);
         Assert.Equal((3_000, 2_800, 200, 0), (preview.Available, preview.Amount, preview.Reserved, preview.CarriedOver));
     }
 }

@@ -37,8 +37,60 @@ internal sealed class BankDouble : HttpMessageHandler
 
     public HttpStatusCode? Refuses { get; set; }
 
+    public string RefusalCode { get; set; } = "invalid_account_number";
+
+    /// <summary>The answer about the holder of any account; null and the bank cannot be reached.</summary>
+    public string? Payee { get; set; } = """{"result":"match","instant_reachable":true}""";
+
+    public int PayeeCalls { get; private set; }
+
+    /// <summary>How often the bank was asked about a payout that it had been sent.</summary>
+    public int Questions { get; private set; }
+
+    /// <summary>The bank's own clock.</summary>
+    public required Func<DateTimeOffset> Now { get; set; }
+
+    /// <summary>Whether such a question goes without an answer.</summary>
+    public bool Silent { get; set; }
+
+    /// <summary>The bodies of requests to pay, in the order in which they arrived.</summary>
+    public List<string> Requests { get; } = [];
+
+    private HttpResponseMessage Check()
+    {
+        lock (_gate)
+        {
+            PayeeCalls++;
+            return Payee is { } answer ? Json(HttpStatusCode.OK, answer) : throw new HttpRequestException("The bank cannot be reached.");
+        }
+    }
+
+    private HttpResponseMessage Tell(string reference)
+    {
+        lock (_gate)
+        {
+            Questions++;
+            return Silent ? throw new HttpRequestException("The bank cannot be reached.")
+                : _accepted.TryGetValue(reference, out var id) ? Json(HttpStatusCode.OK, $$"""{"id":"{{id}}","reference":"{{reference}}","status":"in_transit"}""")
+                : Json(HttpStatusCode.NotFound, $$$"""{"error":{"code":"payout_not_found","message":"No payout has this reference.","as_of":"{{{Now():O}}}"}}""");
+        }
+    }
+
+    private static HttpResponseMessage Json(HttpStatusCode status, string body) =>
+        new(status) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        if (request.RequestUri!.AbsolutePath == "/v1/payee_checks")
+        {
+            return Check();
+        }
+
+        if (request.Method == HttpMethod.Get)
+        {
+            return Tell(request.RequestUri.Query["?reference=".Length..]);
+        }
+
         var reference = request.Headers.GetValues("Idempotency-Key").Single();
         using var body = JsonDocument.Parse(await request.Content!.ReadAsByteArrayAsync(cancellationToken));
         lock (_gate)
@@ -49,9 +101,11 @@ internal sealed class BankDouble : HttpMessageHandler
                 throw new HttpRequestException("The connection broke before the request arrived.");
             }
 
+            Requests.Add(body.RootElement.GetRawText());
+
             if (Refuses is { } status)
             {
-                return new HttpResponseMessage(status) { Content = new StringContent("""{"error":{"code":"invalid_account_number","message":"No such account."}}""") };
+                return new HttpResponseMessage(status) { Content = new StringContent($$$"""{"error":{"code":"{{{RefusalCode}}}","message":"The bank says no."}}""") };
             }
 
             if (!_accepted.TryGetValue(reference, out var id))
@@ -80,18 +134,35 @@ internal sealed class PayoutWorld : IDisposable
     public PayoutWorld(NpgsqlDataSource dataSource, Action<PayoutsOptions>? configure = null)
     {
         Database = dataSource;
-        Options = new PayoutsOptions { ChunkSize = 3, FileFolder = Directory.CreateTempSubdirectory("payouts").FullName };
+        Options = new PayoutsOptions
+        {
+            ChunkSize = 3,
+            FileFolder = Directory.CreateTempSubdirectory("payouts").FullName,
+            OriginatorName = "Payment Functions",
+            OriginatorIban = "DE89370400440532013000",
+            OriginatorAddress = new() { TownName = "Berlin", Country = "DE" },
+            NachaDestination = "091000019",
+            NachaDestinationName = "SANDBOX BANK",
+            NachaOrigin = "1000000000",
+            NachaCompanyId = "1000000000",
+            NachaOdfi = "09100001",
+        };
         configure?.Invoke(Options);
         Ledger = new LedgerPosting(dataSource);
         Store = new FolderPayoutFileStore(Options.FileFolder);
+        Bank = new BankDouble { Now = () => Clock.Now };
         _http = new HttpClient(Bank) { BaseAddress = new Uri("http://bank.test") };
         Results = new PayoutResults(Ledger, NullLogger<PayoutResults>.Instance);
-        Settings = new ManagePayoutSettings(dataSource, Options, Clock);
-        Reads = new PayoutReads(dataSource, Clock);
+        Settings = new ManagePayoutSettings(dataSource, new SandboxBank(_http), Options, Clock);
+        Reads = new PayoutReads(dataSource);
+        Previews = new PayoutPreviews(dataSource, Options, Clock);
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
-        Manual = new ManualPayouts(new IdempotencyStore(dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock), new PayoutWriter(Ledger), Results, Options, Signal, Clock);
-        Reports = new BankReports(dataSource, Results, Signal, Clock, NullLogger<BankReports>.Instance);
+        var idempotency = new IdempotencyStore(
+            dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock);
+        Manual = new ManualPayouts(idempotency, Release, new PayoutWriter(Ledger), Results, Options, Signal, Clock);
+        Unmatched = new UnmatchedBankItems(dataSource, idempotency, Clock);
+        Reports = new BankReports(dataSource, Results, Unmatched, Options, Signal, Clock, NullLogger<BankReports>.Instance);
     }
 
     public NpgsqlDataSource Database { get; }
@@ -100,7 +171,7 @@ internal sealed class PayoutWorld : IDisposable
 
     public ManualClock Clock { get; } = new(Friday);
 
-    public BankDouble Bank { get; } = new();
+    public BankDouble Bank { get; }
 
     public OutboxSignal Signal { get; } = new();
 
@@ -114,6 +185,8 @@ internal sealed class PayoutWorld : IDisposable
 
     public PayoutReads Reads { get; }
 
+    public PayoutPreviews Previews { get; }
+
     public ReleaseFunds Release { get; }
 
     public SubmitPayout Submit { get; }
@@ -122,10 +195,13 @@ internal sealed class PayoutWorld : IDisposable
 
     public BankReports Reports { get; }
 
+    public UnmatchedBankItems Unmatched { get; }
+
     public PayoutFiles Files => new(Database, Store, Options, Clock, NullLogger<PayoutFiles>.Instance);
 
     /// <summary>A run as a process of its own would have it.</summary>
-    public RunPayouts Run => new(Database, new PayoutWriter(Ledger), Files, Options, Signal, Clock, NullLogger<RunPayouts>.Instance);
+    public RunPayouts Run => new(Database, Release, new PayoutWriter(Ledger), Files, Options, Signal, Clock,
+        NullLogger<RunPayouts>.Instance);
 
     public static DateOnly Today => DateOnly.FromDateTime(Friday.UtcDateTime);
 
@@ -151,11 +227,18 @@ internal sealed class PayoutWorld : IDisposable
 
     public async Task AccountAsync(MerchantId merchant, Currency currency, int number = 1)
     {
+        var set = await Settings.SetAccountAsync(merchant, currency, AccountRequest(currency, number, verified: true), platform: true,
+            "test", default);
+        Assert.True(set.TryGet(out _, out var refusal), refusal?.Detail);
+    }
+
+    public static BankAccountRequest AccountRequest(Currency currency, int number, bool? verified)
+    {
         var bban = $"37040044{number:0000000000}";
-        var request = currency == Currency.Usd
-            ? new BankAccountRequest("us", "Müller & Söhne", null, null, "021000021", $"{number:00000000}", null, true)
-            : new BankAccountRequest("iban", "Müller & Söhne", "DE" + Iban.CheckDigits("DE", bban) + bban, null, null, null, null, true);
-        Assert.True((await Settings.SetAccountAsync(merchant, currency, request, platform: true, "test", default)).TryGet(out _, out var refusal), refusal?.Detail);
+        return currency == Currency.Usd
+            ? new BankAccountRequest("us", "Müller & Söhne", null, null, "021000021", $"{number:00000000}", null, verified)
+            : new BankAccountRequest("iban", "Müller & Söhne", "DE" + Iban.CheckDigits("DE", bban) + bban, null, null, null, null,
+                verified);
     }
 
     /// <summary>Money that came in: pending until the date, or available at once without one.</summary>
@@ -188,6 +271,11 @@ internal sealed class PayoutWorld : IDisposable
     }
 
     public async Task<IReadOnlyList<Payout>> PayoutsAsync(MerchantId merchant) => await Reads.ListAsync(merchant, 1000, null, null, default);
+
+    /// <summary>What the next run would pay the merchant; with a date, what that one would.</summary>
+    public async Task<PayoutPreviewResource> PreviewAsync(MerchantId merchant, Currency currency, DateOnly? date = null) =>
+        (await Previews.PreviewAsync(merchant, currency, date, default)).TryGet(out var preview, out var refusal) ? preview
+            : throw new InvalidOperationException(refusal.Detail);
 
     public async Task<PayoutWordEffect> SayAsync(Payout payout, PayoutStatus said, string? code = null, Money? amount = null)
     {

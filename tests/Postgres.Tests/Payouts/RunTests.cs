@@ -133,11 +133,11 @@ public sealed class RunTests(TestDatabase database) : IClassFixture<TestDatabase
         foreach (var (reason, merchant) in cases)
         {
             Assert.Empty(await world.PayoutsAsync(merchant));
-            var preview = await world.Reads.PreviewAsync(merchant, Currency.Eur, default);
+            var preview = await world.PreviewAsync(merchant, Currency.Eur);
             Assert.Equal((reason, 0L), (preview.Reason, preview.Amount));
         }
 
-        Assert.Equal("Chargebacks are rising.", (await world.Reads.PreviewAsync(cases["held"], Currency.Eur, default)).HoldReason);
+        Assert.Equal("Chargebacks are rising.", (await world.PreviewAsync(cases["held"], Currency.Eur)).HoldReason);
         await world.AssertSoundAsync();
 
         // What stood in the way is gone: the next run pays.
@@ -147,7 +147,8 @@ public sealed class RunTests(TestDatabase database) : IClassFixture<TestDatabase
         world.Clock.Now += world.Options.CoolingPeriod;
         foreach (var (reason, amount) in new[] { ("held", 100), ("negative_balance", 50), ("below_minimum", 101), ("bank_account_cooling", 100) })
         {
-            Assert.Equal((null, (long)amount), (await world.Reads.PreviewAsync(cases[reason], Currency.Eur, default) is var p ? (p.Reason, p.Amount) : default));
+            Assert.Equal((null, (long)amount), (await world.PreviewAsync(cases[reason], Currency.Eur) is var p ? (p.Reason, p.Amount)
+                : default));
         }
 
         await world.Run.RunAsync(Date(4).AddDays(1), Currency.Eur, "test", default);

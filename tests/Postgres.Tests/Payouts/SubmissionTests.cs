@@ -59,10 +59,10 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         Assert.Equal(500, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(payout.Merchant, Currency.Eur)));
 
         // The account is at fault: nothing goes there until the merchant gives another.
-        Assert.Equal("bank_account_errored", (await world.Reads.PreviewAsync(payout.Merchant, Currency.Eur, default)).Reason);
+        Assert.Equal("bank_account_errored", (await world.PreviewAsync(payout.Merchant, Currency.Eur)).Reason);
         await world.AccountAsync(payout.Merchant, Currency.Eur, 77);
         world.Clock.Now += world.Options.CoolingPeriod;
-        Assert.Equal((null, 500L), (await world.Reads.PreviewAsync(payout.Merchant, Currency.Eur, default) is var p ? (p.Reason, p.Amount) : default));
+        Assert.Equal((null, 500L), (await world.PreviewAsync(payout.Merchant, Currency.Eur) is var p ? (p.Reason, p.Amount) : default));
         await world.AssertSoundAsync();
     }
 
@@ -132,6 +132,43 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         await world.AssertSoundAsync();
     }
 
+    /// <summary>A request overrides the schedule, and nothing that speaks against the account.</summary>
+    [Theory]
+    [InlineData("unverified")]
+    [InlineData("cooling")]
+    [InlineData("errored")]
+    public async Task CreateAsync_BankAccountIsNotUsable_IsRefusedAndMovesNothing(string state)
+    {
+        using var world = new PayoutWorld(database.App);
+        var merchant = await world.MerchantAsync(withAccount: state != "unverified");
+        await world.EarnAsync(merchant, 500);
+        switch (state)
+        {
+            case "unverified":
+                await world.Settings.SetAccountAsync(merchant, Currency.Eur, PayoutWorld.AccountRequest(Currency.Eur, 1, verified: null),
+                    platform: false, "test", default);
+                break;
+            case "cooling":
+                await world.AccountAsync(merchant, Currency.Eur, number: 2);
+                break;
+            default:
+                await world.Run.RunAsync(PayoutWorld.Today.AddDays(1000 + Interlocked.Increment(ref _runs)), Currency.Eur, "test", default);
+                await world.SayAsync(Assert.Single(await world.PayoutsAsync(merchant)), PayoutStatus.Returned, "account_closed");
+                break;
+        }
+
+        var before = (await world.PayoutsAsync(merchant)).Count;
+        foreach (var method in (string?[])[null, "instant"])
+        {
+            Assert.False((await world.Manual.CreateAsync(Request(merchant, $"{state}-{method}"),
+                new CreatePayoutRequest(null, "EUR", method), "test", default)).TryGet(out _, out var refusal));
+            Assert.Equal(RefusalCode.StateConflict, refusal.Code);
+        }
+
+        Assert.Equal((before, 500L), ((await world.PayoutsAsync(merchant)).Count,
+            await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur))));
+    }
+
     [Fact]
     public async Task CreateAsync_ManyAtOnceAndTheRun_PayNoCentTwice()
     {
@@ -171,7 +208,7 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         Assert.Equal(RefusalCode.StateConflict, refusal.Code);
     }
 
-    private static IdempotentRequest Request(MerchantId merchant, string key) =>
+    internal static IdempotentRequest Request(MerchantId merchant, string key) =>
         IdempotencyKey.Read(key).TryGet(out var value, out _) ? new IdempotentRequest(merchant, value, new byte[32]) : throw new InvalidOperationException(key);
 
     private static async Task<Payout> PendingAsync(PayoutWorld world, long amount)

@@ -264,6 +264,78 @@ public sealed class OutboundTests : IClassFixture<TestDatabase>, IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Deliver_OkWithABodyThatIsNotFinished_IsDelivered(bool trickles)
+    {
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var stop = new CancellationTokenSource();
+        var receiver = ReceiveAsync(listener, trickles, stop.Token);
+        var made = await MakeAsync(_merchant, $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/h");
+        await HappenAsync("charge.captured", "{}");
+
+        // The clock stands until it is moved: the body gets its second, and the answer does not wait for its end.
+        var dispatching = DispatchAsync();
+        while (!dispatching.IsCompleted)
+        {
+            await Task.WhenAny(dispatching, Task.Delay(20));
+            _time.Advance(TimeSpan.FromMilliseconds(250));
+        }
+
+        await dispatching;
+        Assert.Equal(DeliveryStatus.Delivered, (await OnlyDeliveryAsync(made.Endpoint!.Id)).Status);
+        var attempt = Assert.Single(await AttemptsAsync(made.Endpoint.Id));
+        Assert.Equal((AttemptOutcome.Delivered, 200), (attempt.Outcome, attempt.StatusCode));
+        await stop.CancelAsync();
+        await receiver;
+    }
+
+    /// <summary>Answers 200 at once, and never finishes its body, or announces more than it sends.</summary>
+    private static async Task ReceiveAsync(System.Net.Sockets.TcpListener listener, bool trickles, CancellationToken stop)
+    {
+        try
+        {
+            using var client = await listener.AcceptTcpClientAsync(stop);
+            await using var stream = client.GetStream();
+            _ = await stream.ReadAsync(new byte[16 * 1024], stop);
+            await stream.WriteAsync(trickles ? "HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n."u8.ToArray() : "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok"u8.ToArray(), stop);
+            while (trickles)
+            {
+                await Task.Delay(20, stop);
+                await stream.WriteAsync("."u8.ToArray(), stop);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The test is over, or the sender hung up.
+        }
+    }
+
+    [Fact]
+    public async Task Resend_ARange_TakesWhatWaitsForItsNextAttempt()
+    {
+        var (endpoint, _) = await CreateAsync("/hooks");
+        var from = _time.GetUtcNow();
+        _sink.Answer = (_, context) =>
+        {
+            context.Response.StatusCode = 400;
+            return Task.CompletedTask;
+        };
+        await HappenAsync("charge.captured", "{}");
+        await DispatchAsync();
+        _sink.Answer = (_, _) => Task.CompletedTask;
+        Assert.Equal(DeliveryStatus.Pending, (await OnlyDeliveryAsync(endpoint)).Status);
+
+        Assert.Equal(1, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: false, Ada, default));
+        Assert.Equal(0, await _deliveries.ResendAsync(_merchant, endpoint, from, from.AddHours(1), deliveredToo: false, Ada, default));
+        await DispatchAsync();
+
+        Assert.Equal(DeliveryStatus.Delivered, (await OnlyDeliveryAsync(endpoint)).Status);
+        Assert.Equal(2, _sink.Got.Count);
+    }
+
+    [Theory]
     [InlineData("127.0.0.1")]
     [InlineData("10.0.0.5")]
     [InlineData("169.254.169.254")]

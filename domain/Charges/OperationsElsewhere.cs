@@ -1,0 +1,279 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+using Payments.Domain.Database;
+using Payments.Domain.Messaging;
+using Payments.Domain.Providers;
+using Payments.Domain.Webhooks.Inbound;
+
+namespace Payments.Domain.Charges;
+
+/// <summary>
+/// Books captures, cancels and refunds that somebody made at the provider, in its dashboard say. One rule for all providers: what fits
+/// the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
+/// while an operation of ours is under way, and what does not fit at all fails: it is kept, and people are told.
+/// </summary>
+/// <remarks>
+/// The attempt's id follows from the provider's id of the operation. So the same operation is booked once, whichever of its events comes
+/// first, how often, and wherever the process ends.
+/// </remarks>
+public sealed class OperationsElsewhere(
+    NpgsqlDataSource dataSource, GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, AttemptReads attempts,
+    OutboxSignal signal, TimeProvider time)
+{
+    /// <summary>An operation whose event names the payment by the provider's id alone.</summary>
+    public async Task<ApplyResult> ApplyAsync(ReportedOperation told, PaymentAnswer answer, CancellationToken ct)
+    {
+        var (charge, none) = await FindAsync(told.Provider, told.Payment, ct);
+        return charge is null ? none : await ApplyAsync(charge, told, answer, ct);
+    }
+
+    /// <summary>An operation of a charge that was not asked for here.</summary>
+    public async Task<ApplyResult> ApplyAsync(Charge charge, ReportedOperation told, PaymentAnswer answer, CancellationToken ct)
+    {
+        var operation = DbText.Of(told.Operation);
+        if (charge.Provider != told.Provider)
+            return new(ApplyOutcome.Failed,
+                $"{told.Provider} reports a {operation} of the charge {charge.Id}, which is at {charge.Provider}.");
+        if (told.Amount is { } amount && amount.Currency != charge.Currency)
+            return new(ApplyOutcome.Failed,
+                $"The {operation} {answer.Reference} was made elsewhere in {amount.Currency}, and the charge {charge.Id} is in {charge.Currency}.");
+        if (told is { Operation: PaymentOperation.Cancel, Amount: null })
+            return await GiveBackAsync(charge, answer, ct);
+        if (answer.Reference is not { Length: > 0 } id)
+            return new(ApplyOutcome.Failed,
+                $"The provider gives the {operation} of the charge {charge.Id} no id: it cannot be told from another.");
+        if (told.TakesBack)
+            return await TakeBackAsync(charge, told, id, answer, ct);
+        if (answer.Result is PaymentResult.Declined && told.Operation is not PaymentOperation.Refund)
+            return new(ApplyOutcome.Ignored, $"The {operation} {id} was made elsewhere and declined: nothing was moved.");
+        return told.Operation is PaymentOperation.Capture && IsCapturedByItself(charge, told)
+            ? new(ApplyOutcome.Ignored, $"The provider captured the charge {charge.Id} by itself, as it was asked to. That is booked.")
+            : await BookAsync(charge, told.Operation, told.Amount, isFinal: false, id, answer, ct);
+    }
+
+    /// <summary>
+    /// A payment of which the provider has captured so much in all: what is more than what is known here was captured elsewhere.
+    /// </summary>
+    public async Task<ApplyResult> CaptureAsync(ReportedCapture told, CancellationToken ct)
+    {
+        if (await attempts.FindAsync(told.Charge, ct) is not var (charge, attempt))
+            return new(ApplyOutcome.Waiting, $"There is no attempt {told.Charge}.");
+        if (charge.Provider != told.Provider || told.Amount.Currency != charge.Currency)
+            return new(ApplyOutcome.Failed,
+                $"{told.Amount} was captured at {told.Provider} of the charge {charge.Id}, which is in {charge.Currency} and at {charge.Provider}.");
+        if (told.Amount <= charge.Captured)
+            return new(ApplyOutcome.Ignored, $"All that was captured of the charge {charge.Id} is booked.");
+
+        // A capture that is under way may be what the provider counts: its own end comes first.
+        if (!charge.Capturing.IsZero || !attempt.IsSettled)
+            return new(ApplyOutcome.Waiting,
+                $"{told.Amount} is captured of the charge {charge.Id}; an operation of ours is under way, and what is left is known when it has ended.");
+        var total = string.Create(CultureInfo.InvariantCulture, $"{charge.ProviderReference}:{told.Amount.MinorUnits}");
+        return await BookAsync(
+            charge, PaymentOperation.Capture, told.Amount - charge.Captured, told.IsFinal, total,
+            new PaymentAnswer(PaymentResult.Succeeded, charge.ProviderReference), ct);
+    }
+
+    /// <summary>
+    /// Whether every refund that the provider counts has been heard of. One that has not is waited for, and then reported to people.
+    /// </summary>
+    public async Task<ApplyResult> CheckAsync(RefundedInAll told, CancellationToken ct)
+    {
+        var (charge, none) = await FindAsync(told.Provider, told.Payment, ct);
+        if (charge is null)
+            return none;
+        await using var command = dataSource.CreateCommand(ChargeSql.RefundsTakenOn);
+        command.Parameters.Add(new() { Value = charge.Merchant.Value });
+        command.Parameters.Add(new() { Value = charge.Id.Value });
+        var known = (long)(await command.ExecuteScalarAsync(ct))!;
+        return told.Amount.Currency == charge.Currency && told.Amount.MinorUnits <= known
+            ? new(ApplyOutcome.Ignored, $"All refunds of the charge {charge.Id} are booked.")
+            : new(ApplyOutcome.Waiting,
+                $"{told.Amount} of the charge {charge.Id} is refunded at {told.Provider}, and {new Money(known, charge.Currency)} here: the event of a refund is missing.");
+    }
+
+    /// <summary>What an outcome is for the event that brought it.</summary>
+    internal static ApplyResult Result(AttemptOutcome outcome, AttemptReference reference, PaymentAnswer answer) => outcome switch
+    {
+        { Found: false } => new(ApplyOutcome.Waiting, $"There is no attempt {reference}."),
+        { Contradicts: true } => new(ApplyOutcome.Failed, $"The attempt {reference.Attempt} has ended otherwise."),
+        { Changed: true } => new(ApplyOutcome.Applied),
+
+        // The rest is given back there, and an operation of ours is still under way: its own end says what the rest is.
+        { Charge: { Status: ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured } charge }
+            when answer.Result is PaymentResult.Canceled or PaymentResult.Expired =>
+            new(ApplyOutcome.Waiting,
+                $"The provider holds nothing for the charge {charge.Id} any more, and an operation of ours is under way."),
+        _ => new(ApplyOutcome.Ignored,
+            $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } attempt ? $": it is {DbText.Of(attempt.Status)}" : "")}."),
+    };
+
+    private async Task<ApplyResult> BookAsync(
+        Charge charge, PaymentOperation operation, Money? amount, bool isFinal, string operationId, PaymentAnswer answer, CancellationToken ct)
+    {
+        var reference = new AttemptReference(charge.Merchant, IdOf(charge, operation, operationId));
+        if (await attempts.FindAsync(reference, ct) is null
+            && await BeginAsync(charge, operation, amount, isFinal, reference.Attempt, ct) is { } refusal
+            && await attempts.FindAsync(reference, ct) is null)
+        {
+            return Unfit(await ReadAsync(charge, ct), operation, amount, operationId, answer, refusal);
+        }
+
+        return Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+    }
+
+    /// <returns>
+    /// Why it does not fit the charge; null where it is recorded now, by this process or by another that handles an event of the same
+    /// operation. A refusal may be because of that one too: the caller looks again.
+    /// </returns>
+    private async Task<Refusal?> BeginAsync(
+        Charge charge, PaymentOperation operation, Money? amount, bool isFinal, AttemptId attempt, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var intent = new OperationIntent(charge.Merchant, charge.Id, operation, amount?.MinorUnits, attempt, null, now)
+        {
+            MadeElsewhere = true,
+            IsFinal = isFinal,
+            Refund = operation is PaymentOperation.Refund ? PrefixedId.New<RefundId>(now) : null,
+        };
+        try
+        {
+            var start = await intents.SubmitAsync(intent, ct);
+            signal.Set();
+            return start.Refusal;
+        }
+        catch (PostgresException e) when (DatabaseErrors.IsUniqueViolation(e, "attempts_pkey"))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The charge as it is now: what was read before the intent was refused may be older than the reason for that.</summary>
+    private async Task<Charge> ReadAsync(Charge charge, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(ChargeSql.Get);
+        command.Parameters.Add(new() { Value = charge.Merchant.Value });
+        command.Parameters.Add(new() { Value = charge.Id.Value });
+        await using var row = await command.ExecuteReaderAsync(ct);
+        return await row.ReadAsync(ct) ? ChargeRows.ReadCharge(row) : charge;
+    }
+
+    private static ApplyResult Unfit(
+        Charge charge, PaymentOperation operation, Money? amount, string operationId, PaymentAnswer answer, Refusal refusal)
+    {
+        var what = $"The {DbText.Of(operation)} {operationId} of {amount} was made elsewhere";
+        if (answer.Result is PaymentResult.Declined)
+            return new(ApplyOutcome.Ignored, $"{what} and declined: nothing was moved.");
+        var isUnderWay = charge.Status is ChargeStatus.Pending or ChargeStatus.Processing or ChargeStatus.RequiresAction
+            || !charge.Capturing.IsZero || !charge.Canceling.IsZero || !charge.Refunding.IsZero;
+        return new(isUnderWay ? ApplyOutcome.Waiting : ApplyOutcome.Failed, $"{what} and does not fit the charge {charge.Id}: {refusal.Detail}");
+    }
+
+    /// <summary>All that was held was given back there: the charge's own attempt tells of it.</summary>
+    private async Task<ApplyResult> GiveBackAsync(Charge charge, PaymentAnswer answer, CancellationToken ct)
+    {
+        if (answer.Result is not PaymentResult.Succeeded)
+            return new(ApplyOutcome.Ignored,
+                $"A cancel of the charge {charge.Id} was made elsewhere and is {DbText.Of(answer.Result)}: nothing was given back.");
+        var canceled = answer with { Result = PaymentResult.Canceled, Reference = null };
+        var first = new AttemptReference(charge.Merchant, await LatestChargeAttemptAsync(charge, ct));
+        return Result(await outcomes.RecordAsync(first, canceled, ct), first, canceled);
+    }
+
+    private async Task<AttemptId> LatestChargeAttemptAsync(Charge charge, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(ChargeSql.GetWithAttempt);
+        command.Parameters.Add(new() { Value = charge.Merchant.Value });
+        command.Parameters.Add(new() { Value = charge.Id.Value });
+        await using var row = await command.ExecuteReaderAsync(ct);
+        return await row.ReadAsync(ct)
+            ? ChargeRows.ReadAttempt(row, charge, ChargeRows.ChargeWidth).Id
+            : throw new InvalidOperationException($"The charge {charge.Id} has no attempt.");
+    }
+
+    /// <summary>
+    /// What was made elsewhere failed after it had succeeded. A refund goes back to the merchant: where the event has an id of its own,
+    /// the only refund of the amount is meant, and where there are several, people decide. A capture is never taken back by a machine: it
+    /// is a contradiction of the attempt that it is of.
+    /// </summary>
+    private async Task<ApplyResult> TakeBackAsync(
+        Charge charge, ReportedOperation told, string operationId, PaymentAnswer answer, CancellationToken ct)
+    {
+        var reference = new AttemptReference(charge.Merchant, IdOf(charge, told.Operation, operationId));
+        if (await attempts.FindAsync(reference, ct) is null)
+        {
+            if (told.Operation is not PaymentOperation.Refund)
+            {
+                reference = reference with { Attempt = await LatestChargeAttemptAsync(charge, ct) };
+                return Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+            }
+
+            var candidates = await RefundsElsewhereAsync(charge, told.Amount, ct);
+            if (candidates.Count != 1)
+            {
+                return candidates.Count == 0
+                    ? new(ApplyOutcome.Waiting,
+                        $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and no refund of the charge {charge.Id} is known to be it.")
+                    : new(ApplyOutcome.Failed,
+                        $"The refund {operationId} of {told.Amount} was made elsewhere and taken back, and several refunds of the charge {charge.Id} may be it.");
+            }
+
+            reference = reference with { Attempt = candidates[0] };
+        }
+
+        return Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+    }
+
+    private async Task<List<AttemptId>> RefundsElsewhereAsync(Charge charge, Money? amount, CancellationToken ct)
+    {
+        await using var command = dataSource.CreateCommand(ChargeSql.RefundsElsewhere);
+        command.Parameters.Add(new() { Value = charge.Merchant.Value });
+        command.Parameters.Add(new() { Value = charge.Id.Value });
+        command.Parameters.Add(new() { Value = amount?.MinorUnits ?? 0 });
+        var found = new List<AttemptId>();
+        await using var row = await command.ExecuteReaderAsync(ct);
+        while (await row.ReadAsync(ct))
+            found.Add(new AttemptId(row.GetGuid(0)));
+        return found;
+    }
+
+    private async Task<(Charge? Charge, ApplyResult None)> FindAsync(string provider, string? payment, CancellationToken ct)
+    {
+        if (payment is null)
+            return (null, new(ApplyOutcome.Failed,
+                $"Money was moved at {provider}, and the event names no payment: nothing here can be told from it."));
+        await using var command = dataSource.CreateCommand(ChargeSql.OfPayment);
+        command.Parameters.Add(new() { Value = payment });
+        command.Parameters.Add(new() { Value = provider });
+        var charges = new List<Charge>();
+        await using var row = await command.ExecuteReaderAsync(ct);
+        while (await row.ReadAsync(ct))
+            charges.Add(ChargeRows.ReadCharge(row));
+        return charges.Count switch
+        {
+            1 => (charges[0], default),
+            0 => (null, new(ApplyOutcome.Waiting, $"Money was moved at {provider}, and no charge is known by its payment {payment}.")),
+            _ => (null, new(ApplyOutcome.Failed,
+                $"Money was moved at {provider}, and several charges are known by its payment {payment}.")),
+        };
+    }
+
+    private static bool IsCapturedByItself(Charge charge, ReportedOperation told) =>
+        charge.CaptureMethod is CaptureMethod.Automatic && charge.Captured == charge.Amount
+        && (told.Amount is not { } amount || amount == charge.Amount);
+
+    /// <summary>A version 7 id of the charge's time, so that ids go on sorting, whose rest follows from the provider's id.</summary>
+    private static AttemptId IdOf(Charge charge, PaymentOperation operation, string operationId)
+    {
+        Span<byte> id = stackalloc byte[16];
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        charge.Id.Value.TryWriteBytes(id, bigEndian: true, out _);
+        SHA256.HashData(Encoding.UTF8.GetBytes($"elsewhere\n{charge.Id}\n{charge.Provider}\n{DbText.Of(operation)}\n{operationId}"), hash);
+        hash[..10].CopyTo(id[6..]);
+        id[6] = (byte)((id[6] & 0x0f) | 0x70);
+        id[8] = (byte)((id[8] & 0x3f) | 0x80);
+        return new AttemptId(new Guid(id, bigEndian: true));
+    }
+}

@@ -1,0 +1,216 @@
+using System.Text.RegularExpressions;
+using System.Xml;
+using System.Xml.Linq;
+
+namespace Payments.Domain.Payouts.BankFiles;
+
+/// <summary>
+/// Reads one ISO 20022 file, element by element, so that a statement of a million entries never stands in memory. Whatever names a payout ends as a result
+/// or as unmatched.
+/// </summary>
+internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
+{
+    private readonly List<BankResult> _results = [];
+    private readonly List<BankFileResult> _files = [];
+    private readonly List<UnmatchedWord> _unmatched = [];
+    private readonly HashSet<PayoutId> _named = [];
+    private readonly HashSet<string> _accounts = [.. accounts.Select(IsoStatement.Canonical)];
+    private int _foreign;
+    private int _statements;
+    private int _ownStatements;
+    private string? _id;
+
+    /// <summary>Null when the file has none of the messages.</summary>
+    public async Task<BankReport?> ReadAsync(XmlReader xml, CancellationToken ct)
+    {
+        var found = false;
+        await xml.ReadAsync();
+        while (!xml.EOF)
+        {
+            if (xml.NodeType == XmlNodeType.Element && Kind(xml.LocalName) is { } kind)
+            {
+                found = true;
+                await ReadMessageAsync(xml, kind, ct);
+                continue;
+            }
+
+            Note(xml);
+            await xml.ReadAsync();
+        }
+
+        if (!found)
+        {
+            return null;
+        }
+
+        if (_statements > 0 && _ownStatements == 0)
+        {
+            throw new BankFileException("None of the statements in the file is of an account of ours.");
+        }
+
+        NoteUnseen();
+        return new BankReport(_id ?? "", _results, _files, _foreign) { Unmatched = _unmatched };
+    }
+
+    // Earlier versions have their number in the name of the message.
+    private static MessageKind? Kind(string element) =>
+        element.StartsWith("CstmrPmtStsRpt", StringComparison.Ordinal) || element.StartsWith("pain.002.", StringComparison.Ordinal) ? MessageKind.Status
+        : element.StartsWith("BkToCstmrStmt", StringComparison.Ordinal) || element.StartsWith("BkToCstmrAcctRpt", StringComparison.Ordinal)
+            || element.StartsWith("BkToCstmrDbtCdtNtfctn", StringComparison.Ordinal) ? MessageKind.Statement
+        : null;
+
+    private async Task ReadMessageAsync(XmlReader xml, MessageKind kind, CancellationToken ct)
+    {
+        var depth = xml.Depth;
+        var status = kind == MessageKind.Status ? new IsoStatusReport() : null;
+        IsoStatement? statement = null;
+        var paged = false;
+        if (xml.IsEmptyElement)
+        {
+            await xml.ReadAsync();
+            return;
+        }
+
+        await xml.ReadAsync();
+        while (!xml.EOF && xml.Depth > depth)
+        {
+            var level = xml.Depth - depth;
+            if (xml.NodeType == XmlNodeType.Element && level == 1 && xml.LocalName == "GrpHdr")
+            {
+                var header = await TakeAsync(xml, ct);
+                _id ??= IsoXml.Value(header, "MsgId");
+                paged = IsoStatement.IsPage(IsoXml.Child(header, "MsgPgntn"));
+            }
+            else if (xml.NodeType == XmlNodeType.Element && status is not null && level == 1 && IsoStatusReport.Reads(xml.LocalName))
+            {
+                status.Add(await TakeAsync(xml, ct));
+            }
+            else if (xml.NodeType == XmlNodeType.Element && status is null && level == 1 && xml.LocalName is "Stmt" or "Rpt" or "Ntfctn" && !xml.IsEmptyElement)
+            {
+                statement = new IsoStatement(paged);
+                await xml.ReadAsync();
+            }
+            else if (xml.NodeType == XmlNodeType.EndElement && statement is not null && level == 1)
+            {
+                Finish(statement);
+                statement = null;
+                await xml.ReadAsync();
+            }
+            else if (xml.NodeType == XmlNodeType.Element && statement is not null && level == 2 && IsoStatement.Reads(xml.LocalName))
+            {
+                statement.Add(await TakeAsync(xml, ct));
+            }
+            else
+            {
+                Note(xml);
+                await xml.ReadAsync();
+            }
+        }
+
+        // The end of the message itself.
+        await xml.ReadAsync();
+        if (status is not null)
+        {
+            status.Finish();
+            _results.AddRange(status.Results);
+            _files.AddRange(status.Files);
+            _unmatched.AddRange(status.Unmatched);
+            _foreign += status.Foreign;
+        }
+    }
+
+    private void Finish(IsoStatement statement)
+    {
+        _statements++;
+        if (statement.IsOf(_accounts))
+        {
+            _ownStatements++;
+            statement.Check();
+            statement.Finish();
+            _results.AddRange(statement.Results);
+            _files.AddRange(statement.Files);
+        }
+        else
+        {
+            const string Detail = "The statement is of an account that is not ours.";
+            _unmatched.AddRange(statement.Results.Select(result => UnmatchedWord.Of(result, UnmatchedReason.AccountNotOurs, Detail)));
+            _unmatched.AddRange(statement.Files.Select(file => UnmatchedWord.Of(file, UnmatchedReason.AccountNotOurs, Detail)));
+        }
+
+        _unmatched.AddRange(statement.Unmatched);
+        _foreign += statement.Foreign;
+    }
+
+    private async Task<XElement> TakeAsync(XmlReader xml, CancellationToken ct)
+    {
+        var element = (XElement)await XNode.ReadFromAsync(xml, ct);
+        foreach (var node in element.DescendantNodes())
+        {
+            if (node is XText text)
+            {
+                Note(text.Value);
+            }
+            else if (node is XElement { HasAttributes: true } inner)
+            {
+                foreach (var attribute in inner.Attributes())
+                {
+                    Note(attribute.Value);
+                }
+            }
+        }
+
+        return element;
+    }
+
+    private void Note(XmlReader xml)
+    {
+        if (xml.NodeType is XmlNodeType.Text or XmlNodeType.CDATA)
+        {
+            Note(xml.Value);
+        }
+        else if (xml.NodeType == XmlNodeType.Element && xml.HasAttributes)
+        {
+            for (var i = 0; i < xml.AttributeCount; i++)
+            {
+                Note(xml.GetAttribute(i));
+            }
+        }
+    }
+
+    private void Note(string text)
+    {
+        if (text.Length < EndToEndId.Length)
+        {
+            return;
+        }
+
+        foreach (var match in OwnReference().EnumerateMatches(text))
+        {
+            if (EndToEndId.TryParse(text.Substring(match.Index, match.Length), out var payout))
+            {
+                _named.Add(payout);
+            }
+        }
+    }
+
+    private void NoteUnseen()
+    {
+        _named.ExceptWith(_results.Where(r => r.Payout is not null).Select(r => r.Payout!.Value));
+        _named.ExceptWith(_unmatched.Where(u => u.Payout is not null).Select(u => u.Payout!.Value));
+        foreach (var payout in _named)
+        {
+            _unmatched.Add(new UnmatchedWord(
+                UnmatchedReason.NamedElsewhere, EndToEndId.Of(payout), "The file names the payout outside of the fields for references.")
+            { Payout = payout });
+        }
+    }
+
+    [GeneratedRegex("PO[0-9a-f]{32}(?![0-9a-f])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex OwnReference();
+
+    private enum MessageKind
+    {
+        Status,
+        Statement,
+    }
+}

@@ -1,0 +1,33 @@
+using Microsoft.Extensions.DependencyInjection;
+using Payments.Domain.Messaging;
+
+namespace Payments.TestHooks;
+
+/// <summary>
+/// Hands messages to a broker, whose clock is the system's. A message that is to stay hidden until a driven time is hidden for as long from now, and not for longer than a run waits.
+/// </summary>
+internal sealed class DrivenSender(IServiceProvider services, IMessageSender sender) : IMessageSender
+{
+    private static readonly TimeSpan LongestHidden = TimeSpan.FromSeconds(2);
+
+    private readonly TimeProvider _driven = services.GetRequiredService<TimeProvider>();
+
+    // The same sender on the broker's clock.
+    private readonly IMessageSender _sender = (IMessageSender)ActivatorUtilities.CreateInstance(new SystemClock(services), sender.GetType());
+
+    public TimeSpan Ahead => _sender.Ahead;
+
+    public Task<IReadOnlyList<string?>> SendAsync(string queue, IReadOnlyList<MessageEnvelope> messages, CancellationToken ct) =>
+        _sender.SendAsync(queue, [.. messages.Select(message => message.NotBefore is { } until ? message with { NotBefore = ForBroker(until) } : message)], ct);
+
+    private DateTimeOffset ForBroker(DateTimeOffset until)
+    {
+        var hidden = until - _driven.GetUtcNow();
+        return TimeProvider.System.GetUtcNow() + (hidden < LongestHidden ? hidden : LongestHidden);
+    }
+
+    private sealed class SystemClock(IServiceProvider services) : IServiceProvider
+    {
+        public object? GetService(Type serviceType) => serviceType == typeof(TimeProvider) ? TimeProvider.System : services.GetService(serviceType);
+    }
+}
