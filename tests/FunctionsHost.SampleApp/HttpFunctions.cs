@@ -15,14 +15,17 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
     public IResult Named([HttpTrigger(AuthorizationLevel.Anonymous)] HttpRequest request) => Results.Text("named " + request.Method);
 
     [Function("Thing")]
-    public IResult Thing([HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "things/{id:guid}")] HttpRequest request, Guid id, int limit) =>
+    public IResult Thing(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", "post", Route = "things/{id:guid}")] HttpRequest request, Guid id, int limit) =>
         Results.Text($"{id} {limit}");
 
     [Function("ThingAPreview")]
-    public IResult ThingPreview([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "things/preview")] HttpRequest request) => Results.Text("preview");
+    public IResult ThingPreview([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "things/preview")] HttpRequest request) =>
+        Results.Text("preview");
 
     [Function("Action")]
-    public IActionResult Action([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "action")] HttpRequest request) => new AcceptedResult("", new { Name = "x" });
+    public IActionResult Action([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "action")] HttpRequest request) =>
+        new AcceptedResult("", new { Name = "x" });
 
     [Function("Poco")]
     public object Poco([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "poco")] HttpRequest request) => new { Name = "x" };
@@ -41,7 +44,9 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
 
     /// <summary>What the function sees of the caller.</summary>
     [Function("Caller")]
-    public IResult Caller([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "caller")] HttpRequest request, FunctionContext context) => Results.Json(new
+    public IResult Caller(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "caller")] HttpRequest request,
+        FunctionContext context) => Results.Json(new
     {
         Peer = request.HttpContext.Connection.RemoteIpAddress?.ToString(),
         Host = request.Host.Value,
@@ -55,11 +60,15 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
     });
 
     [Function("Data")]
-    public IResult Data([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "data/{key}/{more?}")] HttpRequest request, FunctionContext context) =>
-        Results.Text($"{context.BindingContext.BindingData["KEY"]} {context.BindingContext.BindingData["LIMIT"]} {context.BindingContext.BindingData.ContainsKey("more")}");
+    public IResult Data(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "data/{key}/{more?}")] HttpRequest request, FunctionContext context) =>
+        Results.Text(
+            $"{context.BindingContext.BindingData["KEY"]} {context.BindingContext.BindingData["LIMIT"]} "
+            + $"{context.BindingContext.BindingData.ContainsKey("more")}");
 
     [Function("Read")]
-    public async Task<IResult> Read([HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "read")] HttpRequest request, CancellationToken cancellation)
+    public async Task<IResult> Read(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "read")] HttpRequest request, CancellationToken cancellation)
     {
         using var reader = new StreamReader(request.Body);
         return Results.Text((await reader.ReadToEndAsync(cancellation)).Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
@@ -71,7 +80,8 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
 
     [Function("Wait")]
     public async Task<IResult> Wait(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "wait")] HttpRequest request, FunctionContext context, CancellationToken cancellation)
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "wait")] HttpRequest request,
+        FunctionContext context, CancellationToken cancellation)
     {
         await journal.TakeAsync("waiting", context, cancellation);
         return Results.Text("released");
@@ -79,7 +89,8 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
 
     /// <summary>Heeds no token.</summary>
     [Function("Deaf")]
-    public async Task<IResult> Deaf([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "deaf")] HttpRequest request, FunctionContext context)
+    public async Task<IResult> Deaf(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "deaf")] HttpRequest request, FunctionContext context)
     {
         await journal.TakeAsync("deaf", context, CancellationToken.None);
         return Results.Ok();

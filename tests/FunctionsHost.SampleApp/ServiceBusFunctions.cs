@@ -7,23 +7,28 @@ namespace FunctionsHost.SampleApp;
 public sealed class ServiceBusFunctions(Journal journal)
 {
     [Function("Bus")]
-    public Task One([ServiceBusTrigger("payments", Connection = "Bus")] ServiceBusReceivedMessage message, FunctionContext context, CancellationToken cancellation) =>
+    public Task One(
+        [ServiceBusTrigger("payments", Connection = "Bus")] ServiceBusReceivedMessage message, FunctionContext context,
+        CancellationToken cancellation) =>
         journal.TakeAsync($"{message.Body} {message.DeliveryCount}", context, cancellation);
 
     [Function("BusText")]
     public Task Text(
-        [ServiceBusTrigger("payments", Connection = "Bus", AutoCompleteMessages = false)] string text, FunctionContext context, CancellationToken cancellation) =>
+        [ServiceBusTrigger("payments", Connection = "Bus", AutoCompleteMessages = false)] string text,
+        FunctionContext context, CancellationToken cancellation) =>
         journal.TakeAsync(text, context, cancellation);
 
     [Function("BusDeadLetters")]
     public Task DeadLetters(
-        [ServiceBusTrigger("payments/$deadletterqueue", Connection = "Bus")] ServiceBusReceivedMessage message, FunctionContext context, CancellationToken cancellation) =>
+        [ServiceBusTrigger("payments/$deadletterqueue", Connection = "Bus")] ServiceBusReceivedMessage message,
+        FunctionContext context, CancellationToken cancellation) =>
         journal.TakeAsync($"{message.Body} {message.DeadLetterReason}", context, cancellation);
 
     /// <summary>Does with a message what its body says.</summary>
     [Function("BusSettles")]
     public async Task Settles(
-        [ServiceBusTrigger("payments", Connection = "Bus")] ServiceBusReceivedMessage message, ServiceBusMessageActions actions, FunctionContext context, CancellationToken cancellation)
+        [ServiceBusTrigger("payments", Connection = "Bus")] ServiceBusReceivedMessage message, ServiceBusMessageActions actions,
+        FunctionContext context, CancellationToken cancellation)
     {
         await journal.TakeAsync($"{message.Body} {message.DeliveryCount}", context, cancellation);
         var properties = new Dictionary<string, object> { ["colour"] = "red", ["at"] = DateTimeOffset.UnixEpoch, ["count"] = 3 };
@@ -70,10 +75,13 @@ public sealed class ServiceBusFunctions(Journal journal)
         var state = await session.GetSessionStateAsync(cancellation);
         await session.SetSessionStateAsync(message.Body, cancellation);
         await session.RenewSessionLockAsync(cancellation);
-        await journal.TakeAsync($"{message.SessionId} {message.Body} state:{state} locked:{session.SessionLockedUntil > message.EnqueuedTime}", context, cancellation);
+        await journal.TakeAsync(
+            $"{message.SessionId} {message.Body} state:{state} locked:{session.SessionLockedUntil > message.EnqueuedTime}", context,
+            cancellation);
     }
 
     [Function("BusTopic")]
-    public Task Topic([ServiceBusTrigger("topic", "sub", Connection = "Bus")] string text, FunctionContext context, CancellationToken cancellation) =>
+    public Task Topic(
+        [ServiceBusTrigger("topic", "sub", Connection = "Bus")] string text, FunctionContext context, CancellationToken cancellation) =>
         journal.TakeAsync(text, context, cancellation);
 }

@@ -11,10 +11,12 @@ public sealed class TimerFunctions(Journal journal)
         journal.TakeAsync(JsonSerializer.Serialize(timer), context, cancellation);
 
     [Function("StartupTimer")]
-    public Task StartupTimer([TimerTrigger("%Schedule%", RunOnStartup = true)] TimerInfo timer, FunctionContext context, CancellationToken cancellation) =>
+    public Task StartupTimer(
+        [TimerTrigger("%Schedule%", RunOnStartup = true)] TimerInfo timer, FunctionContext context, CancellationToken cancellation) =>
         journal.TakeAsync(JsonSerializer.Serialize(timer), context, cancellation);
 
     [Function("RetriedTimer"), FixedDelayRetry(2, "00:00:00.010")]
-    public Task RetriedTimer([TimerTrigger("%Schedule%", RunOnStartup = true)] TimerInfo timer, FunctionContext context, CancellationToken cancellation) =>
+    public Task RetriedTimer(
+        [TimerTrigger("%Schedule%", RunOnStartup = true)] TimerInfo timer, FunctionContext context, CancellationToken cancellation) =>
         journal.TakeAsync(JsonSerializer.Serialize(timer), context, cancellation);
 }

@@ -35,7 +35,8 @@ public sealed class BlobPathTests
 
 public sealed class BlobTriggerTests(StorageServer server) : StorageTests(server)
 {
-    private Task<SampleHost> StartAsync(string function, params (string Name, string Value)[] more) => SampleHost.StartAsync([function], Storage.With(more));
+    private Task<SampleHost> StartAsync(string function, params (string Name, string Value)[] more) =>
+        SampleHost.StartAsync([function], Storage.With(more));
 
     [Fact]
     public async Task Blob_ThatMatches_StartsTheFunctionWithItsNamesOnce()
@@ -103,7 +104,9 @@ public sealed class BlobTriggerTests(StorageServer server) : StorageTests(server
             "the version that ran has its receipt");
 
         // The same event again, as Event Grid delivers at least once, then that of the other blob.
-        Assert.Equal(HttpStatusCode.Accepted, await PostAsync(host, "eventblob", "Notification", EventOf("visa/february.csv"), EventOf("visa/january.csv")));
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            await PostAsync(host, "eventblob", "Notification", EventOf("visa/february.csv"), EventOf("visa/january.csv")));
         await host.RunsAsync(2);
         Assert.Equal(["visa february more rows", "visa january rows"], host.Texts());
         Assert.Equal($"{Storage.Name}/visa/january.csv", host.Runs()[1].Data!["BlobTrigger"]);
@@ -123,7 +126,8 @@ public sealed class BlobTriggerTests(StorageServer server) : StorageTests(server
     public async Task EventGrid_EventThatWasAccepted_OutlivesTheHost()
     {
         await Storage.UploadAsync("visa/january.csv", "rows");
-        await using (var host = await SampleHost.StartAsync(["EventBlob"], Storage.With(("FunctionsHost:QueueLease", "00:00:02")), hold: true))
+        await using (
+            var host = await SampleHost.StartAsync(["EventBlob"], Storage.With(("FunctionsHost:QueueLease", "00:00:02")), hold: true))
         {
             await PostAsync(host, "EventBlob", "Notification", EventOf("visa/january.csv"));
             await host.RunsAsync(1);
@@ -141,10 +145,12 @@ public sealed class BlobTriggerTests(StorageServer server) : StorageTests(server
         await using var host = await StartAsync("EventBlob");
         await PostAsync(
             host, "EventBlob", "Notification", EventOf("visa/january.txt"), EventOf("visa/gone.csv"),
-            new { eventType = "Microsoft.Storage.BlobCreated", data = new { url = "http://127.0.0.1/devstoreaccount1/other/visa/x.csv" } }, EventOf("visa/january.csv"));
+            new { eventType = "Microsoft.Storage.BlobCreated", data = new { url = "http://127.0.0.1/devstoreaccount1/other/visa/x.csv" } },
+            EventOf("visa/january.csv"));
         await host.RunsAsync(1);
         await host.UntilAsync(
-            async () => await TestStorage.CountAsync(new QueueClient(Storage.Connection, "azure-webjobs-blobtrigger-" + Storage.Name)) == 0, "all events are handled");
+            async () => await TestStorage.CountAsync(new QueueClient(Storage.Connection, "azure-webjobs-blobtrigger-" + Storage.Name)) == 0,
+            "all events are handled");
         Assert.Equal(["visa january rows"], host.Texts());
     }
 

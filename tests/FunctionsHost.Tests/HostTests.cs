@@ -9,13 +9,18 @@ public sealed class HostTests
 {
     private static readonly Uri Wait = new("/api/wait", UriKind.Relative);
 
-    private static Dictionary<string, string> Settings(params (string Name, string Value)[] settings) => settings.ToDictionary(pair => pair.Name, pair => pair.Value);
+    private static Dictionary<string, string> Settings(params (string Name, string Value)[] settings) =>
+        settings.ToDictionary(pair => pair.Name, pair => pair.Value);
 
     [Fact]
     public async Task RoutePrefix_InHostJson_ReplacesApi()
     {
         await using var host = await SampleHost.StartAsync(
-            [], files: new Dictionary<string, string> { ["host.json"] = """{ "version": "2.0", "extensions": { "http": { "routePrefix": "" } } }""" });
+            [],
+            files: new Dictionary<string, string>
+            {
+                ["host.json"] = """{ "version": "2.0", "extensions": { "http": { "routePrefix": "" } } }""",
+            });
         Assert.Equal("named GET", await host.Client.GetStringAsync(new Uri("/named", UriKind.Relative)));
         Assert.Equal(HttpStatusCode.NotFound, (await host.Client.GetAsync(new Uri("/api/named", UriKind.Relative))).StatusCode);
     }
@@ -41,7 +46,13 @@ public sealed class HostTests
             Settings(("Argument", "argument"), ("Deep:Er", "argument")),
             new Dictionary<string, string>
             {
-                ["local.settings.json"] = """{ "IsEncrypted": false, "Values": { "File": "file", "ENVIRONMENT": "file", "Argument": "file", "Deep__Er": "file", "A__B": "nested" } }""",
+                ["local.settings.json"] =
+                    """
+                    {
+                      "IsEncrypted": false,
+                      "Values": { "File": "file", "ENVIRONMENT": "file", "Argument": "file", "Deep__Er": "file", "A__B": "nested" }
+                    }
+                    """,
             },
             environment: new Dictionary<string, string> { ["Environment"] = "environment", ["Argument"] = "environment" });
         Task<string> GetAsync(string name) => host.Client.GetStringAsync(new Uri($"/api/setting/{name}", UriKind.Relative));
@@ -71,7 +82,8 @@ public sealed class HostTests
     {
         await using var host = await SampleHost.StartAsync([], Settings(("AzureFunctionsJobHost:functionTimeout", "00:00:05")), hold: true);
         // The first run of all would need a part of the time.
-        await host.UntilAsync(async () => (await host.Client.GetAsync(new Uri("/api/named", UriKind.Relative))).IsSuccessStatusCode, "the worker is warm");
+        await host.UntilAsync(
+            async () => (await host.Client.GetAsync(new Uri("/api/named", UriKind.Relative))).IsSuccessStatusCode, "the worker is warm");
         using var response = await host.Client.GetAsync(Wait);
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
         Assert.Equal("cancelled", host.Texts().Last());
@@ -82,18 +94,22 @@ public sealed class HostTests
     public async Task FunctionTimeout_OfAFunctionThatHeedsNoToken_EndsItsWorkerAndAnotherServes()
     {
         await using var host = await SampleHost.StartAsync(
-            [], Settings(("AzureFunctionsJobHost:functionTimeout", "00:00:05"), ("FunctionsHost:TimeoutGrace", "00:00:00.300")), hold: true);
+            [],
+            Settings(("AzureFunctionsJobHost:functionTimeout", "00:00:05"), ("FunctionsHost:TimeoutGrace", "00:00:00.300")),
+            hold: true);
         using var response = await host.Client.GetAsync(new Uri("/api/deaf", UriKind.Relative));
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
         // The first run in a new worker can take its time, too.
-        await host.UntilAsync(async () => (await host.Client.GetAsync(new Uri("/api/named", UriKind.Relative))).IsSuccessStatusCode, "another worker serves");
+        await host.UntilAsync(
+            async () => (await host.Client.GetAsync(new Uri("/api/named", UriKind.Relative))).IsSuccessStatusCode, "another worker serves");
         Assert.Contains("Its worker is ended.", host.Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task MaxOutstandingRequests_BeyondIt_Is429()
     {
-        await using var host = await SampleHost.StartAsync([], Settings(("AzureFunctionsJobHost:extensions:http:maxOutstandingRequests", "1")), hold: true);
+        await using var host = await SampleHost.StartAsync(
+            [], Settings(("AzureFunctionsJobHost:extensions:http:maxOutstandingRequests", "1")), hold: true);
         var running = host.Client.GetStringAsync(Wait);
         await host.RunsAsync(1);
         Assert.Equal(HttpStatusCode.TooManyRequests, (await host.Client.GetAsync(Wait)).StatusCode);
@@ -125,7 +141,8 @@ public sealed class HostTests
         using var status = JsonDocument.Parse(await host.Client.GetStringAsync(new Uri("/admin/host/status", UriKind.Relative)));
         Assert.Equal("Running", status.RootElement.GetProperty("state").GetString());
         Assert.True(status.RootElement.GetProperty("processUptime").GetInt64() > 0);
-        Assert.Contains($"Worker process: {status.RootElement.GetProperty("workerProcessId").GetInt32()}", host.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Worker process: {status.RootElement.GetProperty("workerProcessId").GetInt32()}", host.Output, StringComparison.Ordinal);
     }
 
     [Fact]

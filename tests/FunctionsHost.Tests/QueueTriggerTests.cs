@@ -131,7 +131,12 @@ public sealed class QueueTriggerTests(StorageServer server) : StorageTests(serve
         for (var i = 0; i < 7; i++)
             await Storage.SendAsync(i.ToString(CultureInfo.InvariantCulture));
         await using var host = await StartAsync(
-            "TextQueue", more: [("AzureFunctionsJobHost:extensions:queues:batchSize", "2"), ("AzureFunctionsJobHost:extensions:queues:newBatchThreshold", "0")]);
+            "TextQueue",
+            more:
+            [
+                ("AzureFunctionsJobHost:extensions:queues:batchSize", "2"),
+                ("AzureFunctionsJobHost:extensions:queues:newBatchThreshold", "0"),
+            ]);
         await host.UntilAsync(async () => host.Runs().Count == 7 && await TestStorage.CountAsync(Storage.Queue) == 0, "all have run");
         Assert.All(host.Runs(), run => Assert.InRange(run.Running, 1, 2));
     }
@@ -190,7 +195,9 @@ public sealed class QueueTriggerTests(StorageServer server) : StorageTests(serve
     {
         var (exitCode, output) = await SampleHost.RefuseAsync(["OtherQueue"], Storage.With());
         Assert.Equal(1, exitCode);
-        Assert.Contains("Function 'OtherQueue' asks for the setting 'OtherQueue' (as %OtherQueue%), which is not set.", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Function 'OtherQueue' asks for the setting 'OtherQueue' (as %OtherQueue%), which is not set.", output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,6 +205,7 @@ public sealed class QueueTriggerTests(StorageServer server) : StorageTests(serve
     {
         var (exitCode, output) = await SampleHost.RefuseAsync(["TextQueue"], new Dictionary<string, string> { ["Queue"] = "q" });
         Assert.Equal(1, exitCode);
-        Assert.Contains("Function 'TextQueue' needs the storage connection 'AzureWebJobsStorage', which is not set.", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Function 'TextQueue' needs the storage connection 'AzureWebJobsStorage', which is not set.", output, StringComparison.Ordinal);
     }
 }

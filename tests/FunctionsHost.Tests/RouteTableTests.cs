@@ -17,13 +17,18 @@ public sealed class RouteTableTests
         functions.Select(text =>
         {
             var parts = text.Split(' ');
-            var methods = parts[1] == "*" ? "" : $$""", "methods": [{{string.Join(',', parts[1].Split(',').Select(method => $"\"{method}\""))}}]""";
+            var methods = parts[1] == "*"
+                ? ""
+                : $$""", "methods": [{{string.Join(',', parts[1].Split(',').Select(method => $"\"{method}\""))}}]""";
             return Function.From(
                 new RpcFunctionMetadata
                 {
                     Name = parts[0],
                     FunctionId = parts[0],
-                    RawBindings = { $$"""{ "name": "request", "type": "httpTrigger", "direction": "In", "route": "{{parts[2]}}"{{methods}} }""" },
+                    RawBindings =
+                    {
+                        $$"""{ "name": "request", "type": "httpTrigger", "direction": "In", "route": "{{parts[2]}}"{{methods}} }""",
+                    },
                 },
                 new ConfigurationBuilder().Build());
         }),
@@ -35,7 +40,12 @@ public sealed class RouteTableTests
         var context = new DefaultHttpContext { Request = { Method = method, Path = path } };
         var values = new RouteValueDictionary();
         return table.Match(context, values) is { } route
-            ? string.Join(' ', values.Where(pair => pair.Value is not null).OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value}").Prepend(route.Function.Name))
+            ? string.Join(
+                ' ',
+                values.Where(pair => pair.Value is not null)
+                    .OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                    .Select(pair => $"{pair.Key}={pair.Value}")
+                    .Prepend(route.Function.Name))
             : "404";
     }
 
@@ -62,7 +72,8 @@ public sealed class RouteTableTests
     public void Match_GivesTheFunctionAndItsValues(string method, string path, string expected)
     {
         var table = Table(
-            "Charge GET v1/charges/{id}", "Charges GET v1/charges", "CreateCharge POST v1/charges", "File GET files/{name}.csv", "Day GET days/{id:int}",
+            "Charge GET v1/charges/{id}", "Charges GET v1/charges", "CreateCharge POST v1/charges", "File GET files/{name}.csv",
+            "Day GET days/{id:int}",
             "Pages GET pages/{page?}", "Sizes GET sizes/{size=10}", "Zz * zz/{*rest}");
         Assert.Equal(expected, Match(table, method, path));
     }
@@ -127,12 +138,16 @@ public sealed class RouteTableTests
 public sealed class FunctionTests
 {
     private static Function From(params string[] bindings) =>
-        Function.From(new RpcFunctionMetadata { Name = "F", FunctionId = "1", RawBindings = { bindings } }, new ConfigurationBuilder().Build());
+        Function.From(
+            new RpcFunctionMetadata { Name = "F", FunctionId = "1", RawBindings = { bindings } }, new ConfigurationBuilder().Build());
 
     [Theory]
     [InlineData("'F' has no trigger", """{ "name": "a", "type": "http", "direction": "Out" }""")]
     [InlineData("'F' has two triggers", """{ "name": "a", "type": "httpTrigger" }""", """{ "name": "b", "type": "timerTrigger" }""")]
-    [InlineData("binding of type 'queue'", """{ "name": "a", "type": "timerTrigger" }""", """{ "name": "$return", "type": "queue", "direction": "Out" }""")]
+    [InlineData(
+        "binding of type 'queue'",
+        """{ "name": "a", "type": "timerTrigger" }""",
+        """{ "name": "$return", "type": "queue", "direction": "Out" }""")]
     public void From_WhatThisHostDoesNotServe_IsRefusedByFunctionName(string says, params string[] bindings)
     {
         var e = Assert.Throws<InvalidOperationException>(() => From(bindings));
@@ -156,7 +171,12 @@ public sealed class FunctionTests
     public void Disabled_BySetting_IsNotEnabled(string name, string value, bool enabled)
     {
         var settings = new ConfigurationBuilder().AddInMemoryCollection([new(name, value)]).Build();
-        var metadata = new RpcFunctionMetadata { Name = "F", FunctionId = "1", RawBindings = { """{ "name": "a", "type": "httpTrigger" }""" } };
+        var metadata = new RpcFunctionMetadata
+        {
+            Name = "F",
+            FunctionId = "1",
+            RawBindings = { """{ "name": "a", "type": "httpTrigger" }""" },
+        };
         Assert.Equal(enabled, Function.From(metadata, settings).IsEnabled);
     }
 }

@@ -7,7 +7,8 @@ using Payments.Kit;
 namespace FunctionsHost.Tests;
 
 /// <summary>A run of a function, as the sample app wrote it down.</summary>
-internal sealed record Run(string Function, string Text, int Running, string? TraceParent, string? Retry, IReadOnlyDictionary<string, string?>? Data);
+internal sealed record Run(
+    string Function, string Text, int Running, string? TraceParent, string? Retry, IReadOnlyDictionary<string, string?>? Data);
 
 /// <summary>The host as a process of its own, with the published sample app.</summary>
 internal sealed partial class SampleHost : IAsyncDisposable
@@ -17,7 +18,8 @@ internal sealed partial class SampleHost : IAsyncDisposable
 
     private static readonly string[] Switchable =
     [
-        "Timer", "StartupTimer", "RetriedTimer", "TextQueue", "OtherQueue", "MessageQueue", "BytesQueue", "JsonQueue", "Blob", "ClientBlob", "EventBlob",
+        "Timer", "StartupTimer", "RetriedTimer", "TextQueue", "OtherQueue", "MessageQueue", "BytesQueue", "JsonQueue", "Blob",
+        "ClientBlob", "EventBlob",
         "Bus", "BusText", "BusDeadLetters", "BusSettles", "BusBatch", "BusSession", "BusTopic",
     ];
 
@@ -30,7 +32,8 @@ internal sealed partial class SampleHost : IAsyncDisposable
         _folder = folder;
     }
 
-    public static string App { get; } = Path.Combine(Repository.Root, "tests", "FunctionsHost.SampleApp", "bin", Repository.Configuration, "app");
+    public static string App { get; } = Path.Combine(
+        Repository.Root, "tests", "FunctionsHost.SampleApp", "bin", Repository.Configuration, "app");
 
     public HttpClient Client { get; } = new() { Timeout = Patience };
 
@@ -177,7 +180,8 @@ internal sealed partial class SampleHost : IAsyncDisposable
             all[name] = value;
         var command = Command.Dotnet(
             Repository.Built("local/host", "FunctionsHost.dll"),
-            ["--app", app, "--port", "0", .. all.Select(setting => $"--{setting.Key}={setting.Value}")]).With(environment ?? new Dictionary<string, string>());
+            ["--app", app, "--port", "0", .. all.Select(setting => $"--{setting.Key}={setting.Value}")])
+            .With(environment ?? new Dictionary<string, string>());
         return new SampleHost(ChildProcess.Start("host", command, folder.FullName), folder);
     }
 

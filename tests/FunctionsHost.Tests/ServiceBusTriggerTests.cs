@@ -22,7 +22,8 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
         await _bus.DisposeAsync();
     }
 
-    private Task<SampleHost> StartAsync(string function, bool hold = false, params (string Name, string Value)[] more) => SampleHost.StartAsync(
+    private Task<SampleHost> StartAsync(string function, bool hold = false, params (string Name, string Value)[] more) =>
+        SampleHost.StartAsync(
         [function], more.Append(("Bus", _bus.ConnectionString)).ToDictionary(pair => pair.Item1, pair => pair.Item2), hold: hold);
 
     private async Task SendAsync(params IEnumerable<ServiceBusMessage> messages)
@@ -43,7 +44,13 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
         const string parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         _bus.AddQueue(Queue);
         await using var host = await StartAsync("Bus");
-        await SendAsync(new ServiceBusMessage("hello") { MessageId = "m1", CorrelationId = "c1", ApplicationProperties = { ["Diagnostic-Id"] = parent } });
+        await SendAsync(
+            new ServiceBusMessage("hello")
+            {
+                MessageId = "m1",
+                CorrelationId = "c1",
+                ApplicationProperties = { ["Diagnostic-Id"] = parent },
+            });
         await host.UntilAsync(async () => host.Runs().Count > 0 && (await PeekAsync()).Count == 0, "the message is completed");
 
         var run = host.Runs().Single();
@@ -69,7 +76,8 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
     public async Task AutoComplete_FalseInHostJson_LeavesTheMessageToTheFunction()
     {
         _bus.AddQueue(Queue);
-        await using (var host = await StartAsync("Bus", more: ("AzureFunctionsJobHost:extensions:serviceBus:autoCompleteMessages", "false")))
+        await using (
+            var host = await StartAsync("Bus", more: ("AzureFunctionsJobHost:extensions:serviceBus:autoCompleteMessages", "false")))
         {
             await SendAsync(new ServiceBusMessage("kept"));
             await host.RunsAsync(1);
@@ -145,7 +153,8 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
         _bus.AddQueue(Queue);
         await using var host = await StartAsync("BusSettles");
         await SendAsync(new ServiceBusMessage("twice"));
-        await host.UntilAsync(() => host.Output.Contains("Function 'BusSettles' failed", StringComparison.Ordinal), "the first delivery fails");
+        await host.UntilAsync(
+            () => host.Output.Contains("Function 'BusSettles' failed", StringComparison.Ordinal), "the first delivery fails");
         await host.UntilAsync(async () => host.Runs().Count == 2 && (await PeekAsync()).Count == 0, "the second delivery is completed");
     }
 
@@ -153,9 +162,11 @@ public sealed class ServiceBusTriggerTests : IAsyncLifetime
     public async Task Batch_ArrivesAsArrayAndWhatTheFunctionLeftIsCompleted()
     {
         _bus.AddQueue(Queue);
-        await SendAsync(((string[])["0", "1", "dead-letter", "3", "4"]).Select((body, i) => new ServiceBusMessage(body) { MessageId = $"m{i}" }));
+        await SendAsync(
+            ((string[])["0", "1", "dead-letter", "3", "4"]).Select((body, i) => new ServiceBusMessage(body) { MessageId = $"m{i}" }));
         await using var host = await StartAsync("BusBatch");
-        await host.UntilAsync(async () => host.Texts().Sum(text => text.Split(',').Length) == 5 && (await PeekAsync()).Count == 0, "all are settled");
+        await host.UntilAsync(async () => host.Texts().Sum(text => text.Split(',').Length) == 5
+            && (await PeekAsync()).Count == 0, "all are settled");
         Assert.Equal(["0", "1", "dead-letter", "3", "4"], host.Texts().SelectMany(text => text.Split(',')));
         Assert.True(host.Runs()[0].Data!.ContainsKey("MessageIdArray"));
         Assert.Equal("dead-letter", (await PeekAsync(DeadLetters)).Single().Body.ToString());

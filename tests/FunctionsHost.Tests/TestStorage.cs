@@ -7,7 +7,9 @@ using Payments.Kit;
 
 namespace FunctionsHost.Tests;
 
-/// <summary>The storage of the test run: Azurite, started when a test first needs it, unless <c>PAYMENTS_TEST_STORAGE</c> names another.</summary>
+/// <summary>
+/// The storage of the test run: Azurite, started when a test first needs it, unless <c>PAYMENTS_TEST_STORAGE</c> names another.
+/// </summary>
 public sealed class StorageServer : IAsyncLifetime
 {
     private readonly Lazy<Task<Azurite>> _azurite;

@@ -41,7 +41,8 @@ public sealed class TimerTriggerTests(StorageServer server) : StorageTests(serve
     private Task<SampleHost> StartAsync(string function, string schedule, params (string Name, string Value)[] more) =>
         SampleHost.StartAsync([function], Storage.With([("Schedule", schedule), .. more]));
 
-    private BlobClient Status(string function) => new(Storage.Connection, "azure-webjobs-hosts", $"timers/{Storage.Name}/{function}/status");
+    private BlobClient Status(string function) =>
+        new(Storage.Connection, "azure-webjobs-hosts", $"timers/{Storage.Name}/{function}/status");
 
     [Fact]
     public async Task Schedule_BelowAMinute_RunsAgainAndAgainUnmonitored()
@@ -81,14 +82,17 @@ public sealed class TimerTriggerTests(StorageServer server) : StorageTests(serve
 
         // As it would be found after two years of not running.
         await Status("Timer").UploadAsync(
-            BinaryData.FromString("""{"Last":"2024-01-01T00:00:00Z","Next":"2025-01-01T00:00:00Z","LastUpdated":"2024-01-01T00:00:00Z"}"""), overwrite: true);
+            BinaryData.FromString(
+                """{"Last":"2024-01-01T00:00:00Z","Next":"2025-01-01T00:00:00Z","LastUpdated":"2024-01-01T00:00:00Z"}"""),
+            overwrite: true);
         await using (var second = await StartAsync("Timer", Yearly))
         {
             await second.RunsAsync(1);
             using var timer = JsonDocument.Parse(second.Texts().Single());
             Assert.True(timer.RootElement.GetProperty("IsPastDue").GetBoolean());
             await second.UntilAsync(
-                async () => !(await Status("Timer").DownloadContentAsync()).Value.Content.ToString().Contains("2025-01-01", StringComparison.Ordinal),
+                async () => !(
+                    await Status("Timer").DownloadContentAsync()).Value.Content.ToString().Contains("2025-01-01", StringComparison.Ordinal),
                 "the schedule is kept");
             Assert.Equal(0, await second.StopAsync());
         }

@@ -8,7 +8,13 @@ namespace FunctionsHost.Blobs;
 
 /// <summary>Runs a function for versions of blobs, and keeps a receipt of each version that is done with.</summary>
 internal sealed class BlobFunction(
-    Function function, BlobPath path, string connection, BlobContainerClient container, BlobContainerClient hosts, string hostId, EventRunner runner)
+    Function function,
+    BlobPath path,
+    string connection,
+    BlobContainerClient container,
+    BlobContainerClient hosts,
+    string hostId,
+    EventRunner runner)
 {
     public Function Function => function;
 
@@ -25,7 +31,8 @@ internal sealed class BlobFunction(
 
     /// <summary>Runs the function. True where it ended well.</summary>
     /// <param name="values">The values of the path's names.</param>
-    public async Task<bool> RunAsync(string blob, IReadOnlyDictionary<string, string> values, IDictionary<string, string> metadata, CancellationToken abandoning)
+    public async Task<bool> RunAsync(
+        string blob, IReadOnlyDictionary<string, string> values, IDictionary<string, string> metadata, CancellationToken abandoning)
     {
         var client = container.GetBlobClient(blob);
         var data = new TriggerData { Input = await InputAsync(client, abandoning) };

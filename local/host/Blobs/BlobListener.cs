@@ -20,7 +20,12 @@ internal sealed record BlobSettings(int MaxDegreeOfParallelism, int PoisonBlobTh
 /// version that fails too often leaves a message in the poison queue.
 /// </summary>
 internal sealed class BlobListener(
-    BlobFunction function, BlobClient lockBlob, Func<QueueServiceClient> queues, BlobSettings settings, HostConsole console, TimeProvider time) : ITriggerListener
+    BlobFunction function,
+    BlobClient lockBlob,
+    Func<QueueServiceClient> queues,
+    BlobSettings settings,
+    HostConsole console,
+    TimeProvider time) : ITriggerListener
 {
     /// <summary>Versions that need no look at their receipt any more, and how often the others have failed.</summary>
     private readonly HashSet<(string Blob, ETag Version)> _done = [];
@@ -86,7 +91,8 @@ internal sealed class BlobListener(
         var key = (Blob: blob.Name, Version: blob.Properties.ETag!.Value);
         if (!await function.HasReceiptAsync(key.Blob, key.Version, abandoning))
         {
-            if (!await function.RunAsync(key.Blob, values, blob.Metadata ?? new Dictionary<string, string>(), abandoning) && !await GiveUpAsync(key, abandoning))
+            if (!await function.RunAsync(key.Blob, values, blob.Metadata ?? new Dictionary<string, string>(), abandoning)
+                && !await GiveUpAsync(key, abandoning))
                 return;
             await function.WriteReceiptAsync(key.Blob, key.Version, abandoning);
         }
@@ -105,10 +111,12 @@ internal sealed class BlobListener(
             failures = _failures[key] = _failures.GetValueOrDefault(key) + 1;
         if (failures < settings.PoisonBlobThreshold)
             return false;
-        console.Line($"The blob '{function.Container.Name}/{key.Blob}' failed {failures} times and is reported to '{BlobMessage.PoisonQueue}'.");
+        console.Line(
+            $"The blob '{function.Container.Name}/{key.Blob}' failed {failures} times and is reported to '{BlobMessage.PoisonQueue}'.");
         var poison = queues().GetQueueClient(BlobMessage.PoisonQueue);
         await poison.CreateIfNotExistsAsync(cancellationToken: abandoning);
-        await poison.SendMessageAsync(BlobMessage.Of(function.Function.Name, function.Container.Name, key.Blob, key.Version).ToBody(), cancellationToken: abandoning);
+        await poison.SendMessageAsync(
+            BlobMessage.Of(function.Function.Name, function.Container.Name, key.Blob, key.Version).ToBody(), cancellationToken: abandoning);
         return true;
     }
 }

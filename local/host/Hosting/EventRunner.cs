@@ -8,7 +8,8 @@ namespace FunctionsHost.Hosting;
 internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, TimeSpan grace, HostConsole console, TimeProvider time)
 {
     /// <summary>How long a function has, once its token tripped at its time limit, before its worker is ended.</summary>
-    public static TimeSpan TimeoutGrace(IConfiguration settings) => Settings.Time(settings, "FunctionsHost:TimeoutGrace", TimeSpan.FromSeconds(30));
+    public static TimeSpan TimeoutGrace(IConfiguration settings) =>
+        Settings.Time(settings, "FunctionsHost:TimeoutGrace", TimeSpan.FromSeconds(30));
 
     /// <summary>Runs a function. True where it ended well; a failure has been printed.</summary>
     public async Task<bool> RunAsync(Function function, TriggerData data, CancellationToken abandoning)
@@ -36,7 +37,9 @@ internal sealed class EventRunner(WorkerSupervisor workers, TimeSpan timeout, Ti
 
     private async Task<bool> WaitAsync(Function function, WorkerChannel worker, PendingInvocation pending, CancellationToken abandoning)
     {
-        using var deadline = timeout > TimeSpan.Zero ? new InvocationDeadline(time, timeout, grace, worker, pending, workers, console) : null;
+        using var deadline = timeout > TimeSpan.Zero
+            ? new InvocationDeadline(time, timeout, grace, worker, pending, workers, console)
+            : null;
         using var abandoned = abandoning.Register(pending.Cancel);
         try
         {
@@ -69,7 +72,13 @@ internal sealed class InvocationDeadline : IDisposable
     private bool _tripped;
 
     public InvocationDeadline(
-        TimeProvider time, TimeSpan timeout, TimeSpan grace, WorkerChannel worker, PendingInvocation pending, WorkerSupervisor workers, HostConsole console)
+        TimeProvider time,
+        TimeSpan timeout,
+        TimeSpan grace,
+        WorkerChannel worker,
+        PendingInvocation pending,
+        WorkerSupervisor workers,
+        HostConsole console)
     {
         _timeout = timeout;
         _grace = grace;
@@ -89,11 +98,13 @@ internal sealed class InvocationDeadline : IDisposable
         if (!_tripped)
         {
             _tripped = true;
-            _console.Line($"Function '{_pending.Function.Name}' did not end within {_timeout} (invocation {_pending.Id}). Its token is cancelled.");
+            _console.Line(
+                $"Function '{_pending.Function.Name}' did not end within {_timeout} (invocation {_pending.Id}). Its token is cancelled.");
             _pending.Cancel();
             return;
         }
-        _console.Line($"Function '{_pending.Function.Name}' did not heed its token for {_grace} (invocation {_pending.Id}). Its worker is ended.");
+        _console.Line(
+            $"Function '{_pending.Function.Name}' did not heed its token for {_grace} (invocation {_pending.Id}). Its worker is ended.");
         _workers.Restart(_worker);
     }
 }

@@ -47,7 +47,9 @@ internal sealed class Function
 
     public bool IsHttp => TriggerType.Equals("httpTrigger", StringComparison.OrdinalIgnoreCase);
 
-    /// <exception cref="InvalidOperationException">The function has something that this host does not serve: the message names it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The function has something that this host does not serve: the message names it.
+    /// </exception>
     public static Function From(RpcFunctionMetadata metadata, IConfiguration settings)
     {
         JsonElement? trigger = null;
@@ -64,7 +66,9 @@ internal sealed class Function
             }
             else if (!type.Equals("http", StringComparison.OrdinalIgnoreCase))
             {
-                throw new InvalidOperationException($"Function '{metadata.Name}' has a binding of type '{type}', which this host does not serve. Call the service's client instead.");
+                throw new InvalidOperationException(
+                    $"Function '{metadata.Name}' has a binding of type '{type}', which this host does not serve. "
+                    + "Call the service's client instead.");
             }
         }
         return trigger is { } found
@@ -89,7 +93,9 @@ internal sealed class Function
     };
 
     public IReadOnlyList<string>? Texts(string name) =>
-        Property(name) is { ValueKind: JsonValueKind.Array } values ? [.. values.EnumerateArray().Select(value => value.GetString()!)] : null;
+        Property(name) is { ValueKind: JsonValueKind.Array } values
+            ? [.. values.EnumerateArray().Select(value => value.GetString()!)]
+            : null;
 
     private JsonElement? Property(string name)
     {
@@ -107,8 +113,10 @@ internal sealed record RetryPolicy(int MaxRetryCount, TimeSpan First, TimeSpan L
 {
     public static RetryPolicy From(RpcRetryOptions options) =>
         options.RetryStrategy == RpcRetryOptions.Types.RetryStrategy.FixedDelay
-            ? new RetryPolicy(options.MaxRetryCount, options.DelayInterval.ToTimeSpan(), options.DelayInterval.ToTimeSpan(), IsExponential: false)
-            : new RetryPolicy(options.MaxRetryCount, options.MinimumInterval.ToTimeSpan(), options.MaximumInterval.ToTimeSpan(), IsExponential: true);
+            ? new RetryPolicy(
+                options.MaxRetryCount, options.DelayInterval.ToTimeSpan(), options.DelayInterval.ToTimeSpan(), IsExponential: false)
+            : new RetryPolicy(
+                options.MaxRetryCount, options.MinimumInterval.ToTimeSpan(), options.MaximumInterval.ToTimeSpan(), IsExponential: true);
 
     /// <param name="retry">1 for the first retry.</param>
     public TimeSpan DelayBefore(int retry)

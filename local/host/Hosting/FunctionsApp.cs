@@ -40,7 +40,8 @@ internal static class FunctionsApp
         }
     }
 
-    private static async Task<int> RunAsync(HostSettings settings, HostConsole console, Socket socket, WorkerProcess first, Func<WorkerProcess> start)
+    private static async Task<int> RunAsync(
+        HostSettings settings, HostConsole console, Socket socket, WorkerProcess first, Func<WorkerProcess> start)
     {
         var hostJson = HostJson.Load(settings.Folder, settings.Values);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = settings.Folder });
@@ -60,7 +61,8 @@ internal static class FunctionsApp
         services.AddSingleton(console);
         services.AddSingleton(settings);
         services.AddSingleton(hostJson);
-        services.AddSingleton(provider => new WorkerSupervisor(settings, console, provider.GetRequiredService<TimeProvider>(), first, start));
+        services.AddSingleton(
+            provider => new WorkerSupervisor(settings, console, provider.GetRequiredService<TimeProvider>(), first, start));
         services.AddSingleton<WorkerForwarder>();
         services.AddSingleton<ServiceBus.MessagesInWork>();
         services.AddSingleton<ServiceBus.SettlementService>();

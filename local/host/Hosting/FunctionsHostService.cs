@@ -10,7 +10,10 @@ namespace FunctionsHost.Hosting;
 /// <summary>Waits for what starts a function other than a request.</summary>
 internal interface ITriggerListener
 {
-    /// <summary>Takes work until stopping trips, then returns once what runs has ended. Abandoning trips when waiting any longer is refused.</summary>
+    /// <summary>
+    /// Takes work until stopping trips, then returns once what runs has ended. Abandoning trips when the stop may take no
+    /// longer.
+    /// </summary>
     Task RunAsync(CancellationToken stopping, CancellationToken abandoning);
 }
 
@@ -48,7 +51,8 @@ internal sealed class FunctionsHostService(
     public Task ServeAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
-        return path.StartsWith("/admin/", StringComparison.OrdinalIgnoreCase) || path.StartsWith("/runtime/", StringComparison.OrdinalIgnoreCase)
+        return path.StartsWith("/admin/", StringComparison.OrdinalIgnoreCase)
+            || path.StartsWith("/runtime/", StringComparison.OrdinalIgnoreCase)
             ? ServeOwnAsync(context, path)
             : _http!.ServeAsync(context);
     }
@@ -58,15 +62,21 @@ internal sealed class FunctionsHostService(
         await grpc.StartAsync(cancellationToken);
         workers.Failed += Fail;
         var described = await workers.StartAsync(cancellationToken);
-        _functions = [.. described.Select(metadata => Function.From(metadata, settings.Values)).OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)];
+        _functions =
+        [
+            .. described.Select(metadata => Function.From(metadata, settings.Values))
+                .OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase),
+        ];
         var enabled = _functions.Where(function => function.IsEnabled).ToList();
         var requests = _functions.Where(function => function.IsHttp).ToList();
         if (requests.Count > 0 && workers.Current?.HttpAddress is null)
-            throw new InvalidOperationException($"Function '{requests[0].Name}' has an HTTP trigger, so the app has to call builder.ConfigureFunctionsWebApplication().");
+            throw new InvalidOperationException(
+                $"Function '{requests[0].Name}' has an HTTP trigger, so the app has to call builder.ConfigureFunctionsWebApplication().");
         _routes = new RouteTable(requests, HttpFunctions.RoutePrefix(hostJson), services);
         _http = new HttpFunctions(_routes, hostJson, settings, workers, forwarder, console, time);
         // Made now, so that what is wrong with a trigger is an error of the start.
-        var runner = new EventRunner(workers, hostJson.Time("functionTimeout", TimeSpan.Zero), EventRunner.TimeoutGrace(settings.Values), console, time);
+        var runner = new EventRunner(
+            workers, hostJson.Time("functionTimeout", TimeSpan.Zero), EventRunner.TimeoutGrace(settings.Values), console, time);
         _listeners = new TriggerListeners(enabled, settings, hostJson, work, runner, console, time);
     }
 
@@ -124,7 +134,9 @@ internal sealed class FunctionsHostService(
         if (path.Equals("/admin/host/status", StringComparison.OrdinalIgnoreCase) && HttpMethods.IsGet(context.Request.Method))
         {
             return context.Response.WriteAsJsonAsync(new HostStatus(
-                workers.Current is null ? "Starting" : "Running", (long)time.GetElapsedTime(_started).TotalMilliseconds, workers.ProcessId));
+                workers.Current is null ? "Starting" : "Running",
+                (long)time.GetElapsedTime(_started).TotalMilliseconds,
+                workers.ProcessId));
         }
         if (path.Equals(Blobs.BlobEvents.Path, StringComparison.OrdinalIgnoreCase) && _listeners!.BlobEvents is { } events)
             return events.ServeAsync(context);

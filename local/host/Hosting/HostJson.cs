@@ -31,7 +31,9 @@ internal sealed class HostJson
 
     public int Number(string key, int otherwise) => _values[key] is not { } text
         ? otherwise
-        : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : throw Wrong(key, text, "a number");
+        : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw Wrong(key, text, "a number");
 
     public bool Flag(string key, bool otherwise) => _values[key] is not { } text
         ? otherwise

@@ -33,10 +33,12 @@ internal sealed class HostSettings
             arguments.TryGetValue("FunctionsHost:App", out var app) ? app
             : System.Environment.GetEnvironmentVariable("FunctionsHost__App") ?? Directory.GetCurrentDirectory());
         if (!Directory.Exists(folder))
-            throw new InvalidOperationException($"The app's folder '{folder}' does not exist. Give the folder of the published app with --app.");
+            throw new InvalidOperationException(
+                $"The app's folder '{folder}' does not exist. Give the folder of the published app with --app.");
         var local = LocalSettings(Path.Combine(folder, "local.settings.json"));
         var values = new ConfigurationBuilder()
-            .AddInMemoryCollection(local.Select(pair => KeyValuePair.Create(pair.Key.Replace("__", ":", StringComparison.Ordinal), (string?)pair.Value)))
+            .AddInMemoryCollection(
+                local.Select(pair => KeyValuePair.Create(pair.Key.Replace("__", ":", StringComparison.Ordinal), (string?)pair.Value)))
             .AddEnvironmentVariables()
             .AddInMemoryCollection(arguments.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)))
             .Build();

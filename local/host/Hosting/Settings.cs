@@ -13,7 +13,8 @@ internal static class Settings
         if (text.Length < 3 || text[0] != '%' || text[^1] != '%' || text.AsSpan(1, text.Length - 2).Contains('%'))
             return text;
         var name = text[1..^1];
-        return settings[name] ?? throw new InvalidOperationException($"Function '{function}' asks for the setting '{name}' (as %{name}%), which is not set.");
+        return settings[name]
+            ?? throw new InvalidOperationException($"Function '{function}' asks for the setting '{name}' (as %{name}%), which is not set.");
     }
 
     /// <summary><c>AzureWebJobs.Name.Disabled</c>, or with colons or double underscores where an environment takes no dots.</summary>

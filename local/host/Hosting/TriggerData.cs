@@ -68,7 +68,8 @@ internal sealed class TriggerData
                         _values[property.Name] = new TypedData { String = property.Value.GetRawText() };
                         break;
                     case JsonValueKind.True or JsonValueKind.False:
-                        _values[property.Name] = new TypedData { String = property.Value.GetBoolean().ToString(CultureInfo.InvariantCulture) };
+                        _values[property.Name] =
+                            new TypedData { String = property.Value.GetBoolean().ToString(CultureInfo.InvariantCulture) };
                         break;
                     case JsonValueKind.Object:
                         _values[property.Name] = new TypedData { Json = property.Value.GetRawText() };

@@ -15,7 +15,13 @@ internal sealed class TriggerListeners
 
     /// <exception cref="InvalidOperationException">A trigger cannot be served as it is set: the message names its function.</exception>
     public TriggerListeners(
-        IEnumerable<Function> enabled, HostSettings hostSettings, HostJson hostJson, MessagesInWork work, EventRunner runner, HostConsole console, TimeProvider time)
+        IEnumerable<Function> enabled,
+        HostSettings hostSettings,
+        HostJson hostJson,
+        MessagesInWork work,
+        EventRunner runner,
+        HostConsole console,
+        TimeProvider time)
     {
         var settings = hostSettings.Values;
         var storage = new StorageConnections(settings);
@@ -40,38 +46,53 @@ internal sealed class TriggerListeners
                     var queues = storage.Queues(function.Text("connection"), function.Name);
                     var queue = Settings.Resolve(settings, Required(function, "queueName"), function.Name);
                     _all.Add(new QueueListener(
-                        queues.GetQueueClient(queue), QueueListener.PoisonOf(queues, queue), queueSettings, new QueueFunction(function, runner), console, time));
+                        queues.GetQueueClient(queue),
+                        QueueListener.PoisonOf(queues, queue),
+                        queueSettings,
+                        new QueueFunction(function, runner),
+                        console, time));
                     break;
                 case "BLOBTRIGGER":
                     var connection = function.Text("connection") is { Length: > 0 } name ? name : StorageConnections.Default;
                     var path = BlobPath.Parse(Settings.Resolve(settings, Required(function, "path"), function.Name), function.Name);
                     var hosts = storage.Blobs(null, function.Name).GetBlobContainerClient(HostsContainer);
                     var blobs = new BlobFunction(
-                        function, path, connection, storage.Blobs(connection, function.Name).GetBlobContainerClient(path.Container), hosts, hostId, runner);
+                        function,
+                        path,
+                        connection,
+                        storage.Blobs(connection, function.Name).GetBlobContainerClient(path.Container),
+                        hosts, hostId, runner);
                     if (IsByEvent(function))
                     {
                         byEvent.Add(blobs);
                         break;
                     }
                     _all.Add(new BlobListener(
-                        blobs, hosts.GetBlobClient($"locks/{hostId}/{function.Name}.Listener"), () => storage.Queues(connection, function.Name), blobSettings, console, time));
+                        blobs,
+                        hosts.GetBlobClient($"locks/{hostId}/{function.Name}.Listener"),
+                        () => storage.Queues(connection, function.Name),
+                        blobSettings, console, time));
                     break;
                 case "SERVICEBUSTRIGGER":
                     var busSettings = ServiceBusSettings.From(hostJson);
                     _all.Add(new ServiceBusListener(
                         function,
                         Settings.Resolve(settings, function.Text("queueName") ?? Required(function, "topicName"), function.Name),
-                        function.Text("subscriptionName") is { } subscription ? Settings.Resolve(settings, subscription, function.Name) : null,
+                        function.Text("subscriptionName") is { } subscription
+                            ? Settings.Resolve(settings, subscription, function.Name)
+                            : null,
                         busSettings.Connect(settings, function.Text("connection"), function.Name),
                         busSettings, work, runner, console, time));
                     break;
                 default:
-                    throw new InvalidOperationException($"Function '{function.Name}' has a trigger of type '{function.TriggerType}', which this host does not serve.");
+                    throw new InvalidOperationException(
+                        $"Function '{function.Name}' has a trigger of type '{function.TriggerType}', which this host does not serve.");
             }
         }
         if (byEvent.Count > 0)
         {
-            BlobEvents = new BlobEvents(byEvent, storage.Queues(null, byEvent[0].Function.Name), hostId, queueSettings, blobSettings, console, time);
+            BlobEvents = new BlobEvents(
+                byEvent, storage.Queues(null, byEvent[0].Function.Name), hostId, queueSettings, blobSettings, console, time);
             _all.Add(BlobEvents);
         }
     }

@@ -30,7 +30,13 @@ internal sealed class HttpFunctions : IDisposable
     private readonly TimeSpan _patience;
 
     public HttpFunctions(
-        RouteTable routes, HostJson hostJson, HostSettings settings, WorkerSupervisor workers, WorkerForwarder forwarder, HostConsole console, TimeProvider time)
+        RouteTable routes,
+        HostJson hostJson,
+        HostSettings settings,
+        WorkerSupervisor workers,
+        WorkerForwarder forwarder,
+        HostConsole console,
+        TimeProvider time)
     {
         _routes = routes;
         _workers = workers;
@@ -145,7 +151,8 @@ internal sealed class HttpFunctions : IDisposable
         else if (result is not { Status: StatusResult.Types.Status.Success })
             _console.Failed(function.Name, pending.Id, result?.Exception);
         else
-            _console.Line($"Function '{function.Name}' (invocation {pending.Id}): the request could not be forwarded to the worker: {error}");
+            _console.Line(
+                $"Function '{function.Name}' (invocation {pending.Id}): the request could not be forwarded to the worker: {error}");
         // The caller gets an empty 500, or a reset where part of an answer is already out.
         if (context.Response.HasStarted)
         {
@@ -206,7 +213,8 @@ internal static class HttpJson
     [ThreadStatic]
     private static Utf8JsonWriter? _writer;
 
-    private static readonly JsonWriterOptions Options = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Options =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     public static string Write(IQueryCollection query)
     {

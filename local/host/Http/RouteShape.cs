@@ -4,7 +4,8 @@ using Microsoft.AspNetCore.Routing.Patterns;
 namespace FunctionsHost.Http;
 
 /// <summary>A segment of a path: a literal, or anything, perhaps within constraints.</summary>
-internal sealed record RouteSegment(string? Literal, bool IsCatchAll, bool IsComplex, string Constraints, IReadOnlyList<IRouteConstraint> Checks)
+internal sealed record RouteSegment(
+    string? Literal, bool IsCatchAll, bool IsComplex, string Constraints, IReadOnlyList<IRouteConstraint> Checks)
 {
     /// <summary>Whether each text that the other segment matches is matched by this one.</summary>
     public bool Covers(RouteSegment other)
@@ -25,7 +26,8 @@ internal sealed record RouteSegment(string? Literal, bool IsCatchAll, bool IsCom
 /// <summary>A form of path that a route matches.</summary>
 internal sealed record RouteShape(IReadOnlyList<RouteSegment> Segments)
 {
-    public static IReadOnlyList<RouteShape> Of(RoutePattern pattern, IReadOnlyList<(string Parameter, IRouteConstraint Constraint)> constraints)
+    public static IReadOnlyList<RouteShape> Of(
+        RoutePattern pattern, IReadOnlyList<(string Parameter, IRouteConstraint Constraint)> constraints)
     {
         var segments = pattern.PathSegments.Select(segment => SegmentOf(pattern, segment, constraints)).ToList();
         // Parameters at the end that have a default, or need not be there, give a shorter form each.
@@ -71,7 +73,9 @@ internal sealed record RouteShape(IReadOnlyList<RouteSegment> Segments)
 /// <summary>Finds routes that no request can reach, because another function's route matches all of their requests first.</summary>
 internal static class RouteShadows
 {
-    /// <exception cref="InvalidOperationException">There are such routes: the message names each, and the function in front of it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There are such routes: the message names each, and the function in front of it.
+    /// </exception>
     public static void Refuse(IReadOnlyList<FunctionRoute> routes)
     {
         var shadows = Find(routes).ToList();

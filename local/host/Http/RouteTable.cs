@@ -22,7 +22,11 @@ internal sealed class RouteTable
     {
         var constraints = services.GetService(typeof(IInlineConstraintResolver)) as IInlineConstraintResolver
             ?? throw new InvalidOperationException("Routing is not registered.");
-        _routes = [.. functions.OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase).Select(function => new FunctionRoute(function, prefix, constraints))];
+        _routes =
+        [
+            .. functions.OrderBy(function => function.Name, StringComparer.OrdinalIgnoreCase)
+                .Select(function => new FunctionRoute(function, prefix, constraints)),
+        ];
         RouteShadows.Refuse(_routes);
         _words = (_routes.Length + 63) / 64;
         for (var i = 0; i < _routes.Length; i++)
@@ -135,10 +139,14 @@ internal sealed class FunctionRoute
         var route = function.Text("route");
         // With an empty route the host falls back to the function's name and the worker does not, so no request is ever answered.
         if (route is { Length: 0 })
-            throw new InvalidOperationException($"Function '{function.Name}' has an empty route, which the host and the worker read differently.");
+            throw new InvalidOperationException(
+                $"Function '{function.Name}' has an empty route, which the host and the worker read differently.");
         route = (route ?? function.Name).Trim('/');
-        if (route.StartsWith("admin", StringComparison.OrdinalIgnoreCase) || route.StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
-            throw new InvalidOperationException($"Function '{function.Name}' has the route '{route}', but the host keeps routes that begin with 'admin' or 'runtime' for itself.");
+        if (route.StartsWith("admin", StringComparison.OrdinalIgnoreCase)
+            || route.StartsWith("runtime", StringComparison.OrdinalIgnoreCase))
+            throw new InvalidOperationException(
+                $"Function '{function.Name}' has the route '{route}', but the host keeps routes that begin with 'admin' or 'runtime' "
+                + "for itself.");
         Template = $"{prefix}/{route}".TrimStart('/');
         RoutePattern pattern;
         try
@@ -193,7 +201,8 @@ internal sealed class FunctionRoute
 
     private static IRouteConstraint Resolve(string text, bool isOptional, IInlineConstraintResolver constraints)
     {
-        var constraint = constraints.ResolveConstraint(text) ?? throw new InvalidOperationException($"there is no route constraint '{text}'.");
+        var constraint = constraints.ResolveConstraint(text)
+            ?? throw new InvalidOperationException($"there is no route constraint '{text}'.");
         return isOptional ? new Microsoft.AspNetCore.Routing.Constraints.OptionalRouteConstraint(constraint) : constraint;
     }
 }

@@ -9,7 +9,13 @@ namespace FunctionsHost.Queues;
 
 /// <summary>How queues are read: host.json <c>extensions.queues</c>.</summary>
 internal sealed record QueueSettings(
-    int BatchSize, int NewBatchThreshold, int MaxDequeueCount, TimeSpan VisibilityTimeout, TimeSpan MaxPollingInterval, bool Base64, TimeSpan Lease)
+    int BatchSize,
+    int NewBatchThreshold,
+    int MaxDequeueCount,
+    TimeSpan VisibilityTimeout,
+    TimeSpan MaxPollingInterval,
+    bool Base64,
+    TimeSpan Lease)
 {
     /// <exception cref="InvalidOperationException">A value is out of its range: the message names it.</exception>
     public static QueueSettings From(HostJson hostJson, TimeSpan lease)
@@ -28,7 +34,8 @@ internal sealed record QueueSettings(
             {
                 "BASE64" => true,
                 "NONE" => false,
-                _ => throw new InvalidOperationException($"host.json: 'extensions.queues.messageEncoding' is '{encoding}'; it must be base64 or none."),
+                _ => throw new InvalidOperationException(
+                    $"host.json: 'extensions.queues.messageEncoding' is '{encoding}'; it must be base64 or none."),
             },
             lease);
     }
@@ -64,7 +71,8 @@ internal sealed class QueueListener : ITriggerListener
     private volatile TaskCompletionSource _woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="poison">Where messages go that failed too often; null for none.</param>
-    public QueueListener(QueueClient queue, QueueClient? poison, QueueSettings settings, IQueueConsumer consumer, HostConsole console, TimeProvider time)
+    public QueueListener(
+        QueueClient queue, QueueClient? poison, QueueSettings settings, IQueueConsumer consumer, HostConsole console, TimeProvider time)
     {
         _queue = queue;
         _poison = poison;
@@ -180,7 +188,8 @@ internal sealed class QueueListener : ITriggerListener
             else if (message.DequeueCount >= _settings.MaxDequeueCount)
                 await PoisonAsync(message, receipt);
             else if (_poison is not null)
-                await _queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: _settings.VisibilityTimeout, cancellationToken: CancellationToken.None);
+                await _queue.UpdateMessageAsync(
+                    message.MessageId, receipt, visibilityTimeout: _settings.VisibilityTimeout, cancellationToken: CancellationToken.None);
             // Without a poison queue the message stays hidden until its lease ends, so that it does not fail in a fast loop.
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException)

@@ -86,14 +86,19 @@ internal sealed class ServiceBusListener(
     }
 
     /// <summary>Runs the function; its failure is thrown, which makes the processor abandon the message.</summary>
-    private async Task RunAsync(ServiceBusReceivedMessage message, IMessageSettler settler, ISessionActions? session, CancellationToken abandoning)
+    private async Task RunAsync(
+        ServiceBusReceivedMessage message, IMessageSettler settler, ISessionActions? session, CancellationToken abandoning)
     {
         if (!await RunAsync([message], DataOf(message, session), settler, session, abandoning))
             throw new FunctionFailedException(function.Name);
     }
 
     private async Task<bool> RunAsync(
-        IReadOnlyList<ServiceBusReceivedMessage> messages, TriggerData data, IMessageSettler settler, ISessionActions? session, CancellationToken abandoning)
+        IReadOnlyList<ServiceBusReceivedMessage> messages,
+        TriggerData data,
+        IMessageSettler settler,
+        ISessionActions? session,
+        CancellationToken abandoning)
     {
         work.Add(messages, settler, session);
         try
@@ -137,7 +142,8 @@ internal sealed class ServiceBusListener(
                         : await client.AcceptNextSessionAsync(entity, subscription, options, stopping);
                     var session = new ReceiverSession(receiver);
                     var idle = settings.SessionIdleTimeout ?? settings.Retry.TryTimeout;
-                    while (!stopping.IsCancellationRequested && !session.Released && await ReadBatchAsync(receiver, session, idle, stopping, abandoning))
+                    while (!stopping.IsCancellationRequested && !session.Released
+                        && await ReadBatchAsync(receiver, session, idle, stopping, abandoning))
                     {
                         // The session goes on for as long as it has messages.
                     }
@@ -150,11 +156,13 @@ internal sealed class ServiceBusListener(
     private async Task<bool> ReadBatchAsync(
         ServiceBusReceiver receiver, ReceiverSession? session, TimeSpan? patience, CancellationToken stopping, CancellationToken abandoning)
     {
-        var messages = new List<ServiceBusReceivedMessage>(await receiver.ReceiveMessagesAsync(settings.MaxMessageBatchSize, patience, stopping));
+        var messages = new List<ServiceBusReceivedMessage>(
+            await receiver.ReceiveMessagesAsync(settings.MaxMessageBatchSize, patience, stopping));
         if (messages.Count == 0)
             return false;
         var start = time.GetTimestamp();
-        while (messages.Count < settings.MinMessageBatchSize && settings.MaxBatchWaitTime - time.GetElapsedTime(start) is { } left && left > TimeSpan.Zero)
+        while (messages.Count < settings.MinMessageBatchSize && settings.MaxBatchWaitTime - time.GetElapsedTime(start) is { } left
+            && left > TimeSpan.Zero)
         {
             try
             {
@@ -189,7 +197,7 @@ internal sealed class ServiceBusListener(
         {
             // No session has messages.
         }
-#pragma warning disable CA1031 // Not only ServiceBusException: what the client makes of a lost connection may be a bare TimeoutException, and no error ends a listener.
+#pragma warning disable CA1031 // The client can throw a bare TimeoutException when a connection is lost. No error ends a listener.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -216,7 +224,9 @@ internal sealed class ServiceBusListener(
     {
         var data = new TriggerData
         {
-            Input = function.IsDeferred ? new TypedData { ModelBindingData = ModelOf(message) } : TriggerData.TextOf(function, message.Body),
+            Input = function.IsDeferred
+                ? new TypedData { ModelBindingData = ModelOf(message) }
+                : TriggerData.TextOf(function, message.Body),
             Trace = TraceOf(message),
         };
         data.Add("MessageId", message.MessageId);
@@ -294,8 +304,10 @@ internal sealed class ServiceBusListener(
     private static RpcTraceContext? TraceOf(ServiceBusReceivedMessage message)
     {
         var properties = message.ApplicationProperties;
-        return (properties.TryGetValue("traceparent", out var parent) || properties.TryGetValue("Diagnostic-Id", out parent)) && parent is string text
-            ? new RpcTraceContext { TraceParent = text, TraceState = properties.TryGetValue("tracestate", out var state) && state is string states ? states : "" }
+        return (properties.TryGetValue("traceparent", out var parent)
+            || properties.TryGetValue("Diagnostic-Id", out parent)) && parent is string text
+            ? new RpcTraceContext { TraceParent = text, TraceState = properties.TryGetValue("tracestate", out var state)
+                && state is string states ? states : "" }
             : null;
     }
 

@@ -57,6 +57,7 @@ internal sealed record ServiceBusSettings(
             return new ServiceBusClient(text, options);
         return section["fullyQualifiedNamespace"] is { } name
             ? new ServiceBusClient(name, StorageConnections.Credential(section), options)
-            : throw new InvalidOperationException($"Function '{function}' needs the Service Bus connection '{section.Path}', which is not set.");
+            : throw new InvalidOperationException(
+                $"Function '{function}' needs the Service Bus connection '{section.Path}', which is not set.");
     }
 }

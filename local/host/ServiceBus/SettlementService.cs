@@ -17,7 +17,11 @@ internal interface IMessageSettler
     Task AbandonAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation);
 
     Task DeadLetterAsync(
-        ServiceBusReceivedMessage message, Dictionary<string, object> properties, string? reason, string? description, CancellationToken cancellation);
+        ServiceBusReceivedMessage message,
+        Dictionary<string, object> properties,
+        string? reason,
+        string? description,
+        CancellationToken cancellation);
 
     Task DeferAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation);
 
@@ -41,7 +45,8 @@ internal interface ISessionActions
 /// <summary>The messages and sessions that functions have now, by lock token and by session id.</summary>
 internal sealed class MessagesInWork
 {
-    private readonly ConcurrentDictionary<string, (ServiceBusReceivedMessage Message, IMessageSettler Settler)> _messages = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, (
+        ServiceBusReceivedMessage Message, IMessageSettler Settler)> _messages = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, ISessionActions> _sessions = new(StringComparer.Ordinal);
 
     public void Add(IReadOnlyList<ServiceBusReceivedMessage> messages, IMessageSettler settler, ISessionActions? session)
@@ -60,13 +65,17 @@ internal sealed class MessagesInWork
             _sessions.TryRemove(KeyValuePair.Create(messages[0].SessionId, session));
     }
 
-    public (ServiceBusReceivedMessage Message, IMessageSettler Settler) Message(string lockToken) => _messages.TryGetValue(lockToken, out var found)
+    public (
+        ServiceBusReceivedMessage Message,
+        IMessageSettler Settler) Message(string lockToken) => _messages.TryGetValue(lockToken, out var found)
         ? found
-        : throw new Grpc.Core.RpcException(new Status(StatusCode.FailedPrecondition, $"No function has a message with the lock token {lockToken} now."));
+        : throw new Grpc.Core.RpcException(
+            new Status(StatusCode.FailedPrecondition, $"No function has a message with the lock token {lockToken} now."));
 
     public ISessionActions Session(string sessionId) => _sessions.TryGetValue(sessionId, out var found)
         ? found
-        : throw new Grpc.Core.RpcException(new Status(StatusCode.FailedPrecondition, $"No function has a message of the session '{sessionId}' now."));
+        : throw new Grpc.Core.RpcException(
+            new Status(StatusCode.FailedPrecondition, $"No function has a message of the session '{sessionId}' now."));
 }
 
 /// <summary>The endpoint that Service Bus functions settle their messages at.</summary>
@@ -90,7 +99,8 @@ internal sealed class SettlementService(MessagesInWork work) : Settlement.Settle
     {
         var (message, settler) = work.Message(request.Locktoken);
         return AnswerAsync(settler.DeadLetterAsync(
-            message, Decode(request.PropertiesToModify) ?? [], request.DeadletterReason, request.DeadletterErrorDescription, context.CancellationToken));
+            message, Decode(request.PropertiesToModify)
+                ?? [], request.DeadletterReason, request.DeadletterErrorDescription, context.CancellationToken));
     }
 
     public override Task<Empty> Defer(DeferRequest request, ServerCallContext context)

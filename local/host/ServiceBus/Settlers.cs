@@ -6,19 +6,25 @@ namespace FunctionsHost.ServiceBus;
 /// <summary>Settles through the processor, which then leaves the message alone.</summary>
 internal sealed class ProcessorSettler(ProcessMessageEventArgs args) : IMessageSettler
 {
-    public Task CompleteAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) => args.CompleteMessageAsync(message, cancellation);
+    public Task CompleteAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) =>
+        args.CompleteMessageAsync(message, cancellation);
 
     public Task AbandonAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation) =>
         args.AbandonMessageAsync(message, properties, cancellation);
 
     public Task DeadLetterAsync(
-        ServiceBusReceivedMessage message, Dictionary<string, object> properties, string? reason, string? description, CancellationToken cancellation) =>
+        ServiceBusReceivedMessage message,
+        Dictionary<string, object> properties,
+        string? reason,
+        string? description,
+        CancellationToken cancellation) =>
         args.DeadLetterMessageAsync(message, properties, reason, description, cancellation);
 
     public Task DeferAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation) =>
         args.DeferMessageAsync(message, properties, cancellation);
 
-    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) => args.RenewMessageLockAsync(message, cancellation);
+    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) =>
+        args.RenewMessageLockAsync(message, cancellation);
 }
 
 /// <inheritdoc cref="ProcessorSettler"/>
@@ -26,20 +32,26 @@ internal sealed class SessionProcessorSettler(ProcessSessionMessageEventArgs arg
 {
     public DateTimeOffset LockedUntil => args.SessionLockedUntil;
 
-    public Task CompleteAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) => args.CompleteMessageAsync(message, cancellation);
+    public Task CompleteAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) =>
+        args.CompleteMessageAsync(message, cancellation);
 
     public Task AbandonAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation) =>
         args.AbandonMessageAsync(message, properties, cancellation);
 
     public Task DeadLetterAsync(
-        ServiceBusReceivedMessage message, Dictionary<string, object> properties, string? reason, string? description, CancellationToken cancellation) =>
+        ServiceBusReceivedMessage message,
+        Dictionary<string, object> properties,
+        string? reason,
+        string? description,
+        CancellationToken cancellation) =>
         args.DeadLetterMessageAsync(message, properties, reason, description, cancellation);
 
     public Task DeferAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation) =>
         args.DeferMessageAsync(message, properties, cancellation);
 
     /// <summary>Messages of a session share the session's lock.</summary>
-    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) => args.RenewSessionLockAsync(cancellation);
+    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) =>
+        args.RenewSessionLockAsync(cancellation);
 
     public Task<BinaryData> GetStateAsync(CancellationToken cancellation) => args.GetSessionStateAsync(cancellation);
 
@@ -64,13 +76,18 @@ internal sealed class ReceiverSettler(ServiceBusReceiver receiver) : IMessageSet
         SettleAsync(message, receiver.AbandonMessageAsync(message, properties, cancellation));
 
     public Task DeadLetterAsync(
-        ServiceBusReceivedMessage message, Dictionary<string, object> properties, string? reason, string? description, CancellationToken cancellation) =>
+        ServiceBusReceivedMessage message,
+        Dictionary<string, object> properties,
+        string? reason,
+        string? description,
+        CancellationToken cancellation) =>
         SettleAsync(message, receiver.DeadLetterMessageAsync(message, properties, reason, description, cancellation));
 
     public Task DeferAsync(ServiceBusReceivedMessage message, IDictionary<string, object>? properties, CancellationToken cancellation) =>
         SettleAsync(message, receiver.DeferMessageAsync(message, properties, cancellation));
 
-    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) => receiver.RenewMessageLockAsync(message, cancellation);
+    public Task RenewLockAsync(ServiceBusReceivedMessage message, CancellationToken cancellation) =>
+        receiver.RenewMessageLockAsync(message, cancellation);
 
     private async Task SettleAsync(ServiceBusReceivedMessage message, Task settling)
     {

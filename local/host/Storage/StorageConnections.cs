@@ -40,7 +40,8 @@ internal sealed class StorageConnections(IConfiguration settings)
 
     public static TokenCredential Credential(IConfigurationSection section) =>
         string.Equals(section["credential"], "managedidentity", StringComparison.OrdinalIgnoreCase)
-            ? new ManagedIdentityCredential(section["clientId"] is { } id ? ManagedIdentityId.FromUserAssignedClientId(id) : ManagedIdentityId.SystemAssigned)
+            ? new ManagedIdentityCredential(
+                section["clientId"] is { } id ? ManagedIdentityId.FromUserAssignedClientId(id) : ManagedIdentityId.SystemAssigned)
             : new DefaultAzureCredential();
 
     private IConfigurationSection SectionOf(string? connection) =>
@@ -52,6 +53,7 @@ internal sealed class StorageConnections(IConfiguration settings)
             ?? (section["accountName"] is { } account ? $"https://{account}.{service}.core.windows.net" : null);
         return text is not null
             ? new Uri(text)
-            : throw new InvalidOperationException($"Function '{function}' needs the storage connection '{section.Path}', which is not set.");
+            : throw new InvalidOperationException(
+                $"Function '{function}' needs the storage connection '{section.Path}', which is not set.");
     }
 }

@@ -26,7 +26,14 @@ internal sealed class TimerListener : ITriggerListener
 
     /// <param name="longestWait">The clock can be set while a timer waits, so it looks again at least this often.</param>
     public TimerListener(
-        Function function, string schedule, BlobContainerClient hosts, string hostId, TimeSpan longestWait, EventRunner runner, HostConsole console, TimeProvider time)
+        Function function,
+        string schedule,
+        BlobContainerClient hosts,
+        string hostId,
+        TimeSpan longestWait,
+        EventRunner runner,
+        HostConsole console,
+        TimeProvider time)
     {
         _function = function;
         _schedule = TimerSchedule.Parse(schedule, function.Name);
@@ -96,16 +103,22 @@ internal sealed class TimerListener : ITriggerListener
         return new ScheduleStatus { Last = last, Next = _schedule.Next(now), LastUpdated = now };
     }
 
-    private async Task<(ScheduleStatus? Status, DateTime Next)> RunOnceAsync(ScheduleStatus? status, bool isPastDue, CancellationToken abandoning)
+    private async Task<(ScheduleStatus? Status, DateTime Next)> RunOnceAsync(
+        ScheduleStatus? status, bool isPastDue, CancellationToken abandoning)
     {
         for (var retry = 0; ; retry++)
         {
+            var info = new TimerInfo(new TimerSettings(AdjustForDST: true), status, isPastDue);
             var data = new TriggerData
             {
-                Input = new TypedData { Json = JsonSerializer.Serialize(new TimerInfo(new TimerSettings(AdjustForDST: true), status, isPastDue)) },
-                Retry = _function.Retry is { } policy ? new RetryContext { RetryCount = retry, MaxRetryCount = policy.MaxRetryCount } : null,
+                Input = new TypedData { Json = JsonSerializer.Serialize(info) },
+                Retry = _function.Retry is { } policy
+                    ? new RetryContext { RetryCount = retry, MaxRetryCount = policy.MaxRetryCount }
+                    : null,
             };
-            if (await _runner.RunAsync(_function, data, abandoning) || _function.Retry is not { } retries || (retries.MaxRetryCount >= 0 && retry >= retries.MaxRetryCount))
+            if (await _runner.RunAsync(_function, data, abandoning)
+                || _function.Retry is not { } retries
+                || (retries.MaxRetryCount >= 0 && retry >= retries.MaxRetryCount))
                 break;
             await Task.Delay(retries.DelayBefore(retry + 1), _time, abandoning);
         }

@@ -17,7 +17,8 @@ internal sealed class TimerSchedule
     public static TimerSchedule Parse(string text, string function)
     {
         var fields = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
-        if (fields is 5 or 6 && CrontabSchedule.TryParse(text, new CrontabSchedule.ParseOptions { IncludingSeconds = fields == 6 }) is { } crontab)
+        if (fields is 5 or 6
+            && CrontabSchedule.TryParse(text, new CrontabSchedule.ParseOptions { IncludingSeconds = fields == 6 }) is { } crontab)
             return new TimerSchedule(crontab);
         if (fields == 1 && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var interval) && interval > TimeSpan.Zero)
             return new TimerSchedule(interval);

@@ -66,7 +66,8 @@ internal sealed class GrpcServer : IAsyncDisposable
     {
         private readonly IServiceScopeFactory _scopes = services.GetRequiredService<IServiceScopeFactory>();
 
-        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures) { ServiceScopeFactory = _scopes };
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) =>
+            new DefaultHttpContext(contextFeatures) { ServiceScopeFactory = _scopes };
 
         public Task ProcessRequestAsync(HttpContext context) => handle(context);
 

@@ -32,7 +32,8 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
 
     private static readonly WriteOptions MoreFollows = new(WriteFlags.BufferHint);
 
-    private readonly Channel<StreamingMessage> _outbound = Channel.CreateUnbounded<StreamingMessage>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<StreamingMessage> _outbound = Channel.CreateUnbounded<StreamingMessage>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly ConcurrentDictionary<string, PendingInvocation> _running = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<WorkerInitResponse> _initialised = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<FunctionMetadataResponse> _described = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -48,7 +49,8 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     public int Running => _running.Count;
 
     /// <summary>Serves the stream until it ends.</summary>
-    public async Task RunAsync(IAsyncStreamReader<StreamingMessage> reader, IServerStreamWriter<StreamingMessage> writer, CancellationToken cancellation)
+    public async Task RunAsync(
+        IAsyncStreamReader<StreamingMessage> reader, IServerStreamWriter<StreamingMessage> writer, CancellationToken cancellation)
     {
         var writing = WriteAsync(writer);
         try
@@ -70,7 +72,8 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     {
         Send(new StreamingMessage
         {
-            WorkerInitRequest = new WorkerInitRequest { HostVersion = "4.1037.0.0", WorkerDirectory = folder, FunctionAppDirectory = folder },
+            WorkerInitRequest =
+                new WorkerInitRequest { HostVersion = "4.1037.0.0", WorkerDirectory = folder, FunctionAppDirectory = folder },
         });
         // Sent with it, as the worker answers both without the other.
         Send(new StreamingMessage { FunctionsMetadataRequest = new FunctionsMetadataRequest { FunctionAppDirectory = folder } });
@@ -101,7 +104,8 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
             };
             metadata.Bindings.Add(function.Bindings);
             metadata.Properties.Add(function.Properties);
-            Send(new StreamingMessage { FunctionLoadRequest = new FunctionLoadRequest { FunctionId = function.FunctionId, Metadata = metadata } });
+            var load = new FunctionLoadRequest { FunctionId = function.FunctionId, Metadata = metadata };
+            Send(new StreamingMessage { FunctionLoadRequest = load });
         }
         await _loaded.Task.WaitAsync(cancellation);
         foreach (var load in _loads)
@@ -198,7 +202,8 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
                     pending.TrySetResult(message.InvocationResponse);
                 break;
             case StreamingMessage.ContentOneofCase.RpcLog:
-                if (message.RpcLog.Level >= logLevel && message.RpcLog.Level != RpcLog.Types.Level.None && message.RpcLog.Category != InvocationCategory)
+                if (message.RpcLog.Level >= logLevel && message.RpcLog.Level != RpcLog.Types.Level.None
+                    && message.RpcLog.Category != InvocationCategory)
                     Print(message.RpcLog);
                 break;
             case StreamingMessage.ContentOneofCase.WorkerInitResponse:
@@ -216,5 +221,7 @@ internal sealed class WorkerChannel(HostConsole console, RpcLog.Types.Level logL
     }
 
     private void Print(RpcLog log) =>
-        console.Line($"[{log.Level}] {log.Category}: {log.Message}{(log.Exception is null ? "" : Environment.NewLine + HostConsole.Describe(log.Exception))}");
+        console.Line(
+            $"[{log.Level}] {log.Category}: "
+            + $"{log.Message}{(log.Exception is null ? "" : Environment.NewLine + HostConsole.Describe(log.Exception))}");
 }

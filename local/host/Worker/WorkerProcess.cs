@@ -13,11 +13,13 @@ internal sealed record WorkerCommand(string Executable, string Assembly)
     {
         var path = Path.Combine(folder, "worker.config.json");
         if (!File.Exists(path))
-            throw new InvalidOperationException($"'{folder}' has no worker.config.json. Give the output of `dotnet publish` of an isolated Functions app with --app.");
+            throw new InvalidOperationException(
+                $"'{folder}' has no worker.config.json. Give the output of `dotnet publish` of an isolated Functions app with --app.");
         using var document = JsonDocument.Parse(File.ReadAllText(path));
         var description = document.RootElement.GetProperty("description");
         var executable = Text(description, "defaultExecutablePath") ?? "dotnet";
-        var assembly = Text(description, "defaultWorkerPath") ?? throw new InvalidOperationException($"'{path}' does not name the app's assembly (defaultWorkerPath).");
+        var assembly = Text(description, "defaultWorkerPath")
+            ?? throw new InvalidOperationException($"'{path}' does not name the app's assembly (defaultWorkerPath).");
         if (executable == "dotnet" && Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             executable = Environment.ProcessPath!;
         return new WorkerCommand(executable, Path.Combine(folder, assembly));
@@ -81,7 +83,8 @@ internal sealed class WorkerProcess : IDisposable
         start.Environment["FUNCTIONS_WORKER_DIRECTORY"] = settings.Folder;
         start.Environment["FUNCTIONS_APPLICATION_DIRECTORY"] = settings.Folder;
         var hook = typeof(WorkerProcess).Assembly.Location;
-        start.Environment["DOTNET_STARTUP_HOOKS"] = start.Environment.TryGetValue("DOTNET_STARTUP_HOOKS", out var hooks) && !string.IsNullOrEmpty(hooks)
+        start.Environment["DOTNET_STARTUP_HOOKS"] = start.Environment.TryGetValue("DOTNET_STARTUP_HOOKS", out var hooks)
+            && !string.IsNullOrEmpty(hooks)
             ? $"{hooks}{Path.PathSeparator}{hook}"
             : hook;
         return new WorkerProcess(Process.Start(start)!, workerId);

@@ -11,7 +11,7 @@ namespace FunctionsHost.Worker;
 /// </summary>
 internal sealed class WorkerSupervisor : IDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly HostSettings _settings;
@@ -136,7 +136,9 @@ internal sealed class WorkerSupervisor : IDisposable
     private static async Task LoseAtEndAsync(WorkerChannel channel, WorkerProcess process) =>
         channel.Lose($"The worker ended with code {await process.Ended}.");
 
-    /// <summary>Takes no more invocations for a worker that has gone. One that only lost its connection is ended, as it is of no use.</summary>
+    /// <summary>
+    /// Takes no more invocations for a worker that has gone. One that only lost its connection is ended, as it is of no use.
+    /// </summary>
     private void Lose(WorkerChannel channel)
     {
         lock (_lock)
@@ -177,7 +179,7 @@ internal sealed class WorkerSupervisor : IDisposable
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested && !_stopping.IsCancellationRequested)
         {
-            throw new InvalidOperationException("The worker did not connect to the host within a minute.");
+            throw new InvalidOperationException("The worker did not connect to the host within two minutes.");
         }
         catch (WorkerLostException e)
         {
@@ -205,7 +207,9 @@ internal sealed class WorkerSupervisor : IDisposable
                 return;
             }
             var delay = FirstDelay * Math.Pow(4, Math.Min(_ends.Count, 5) - 1);
-            _console.Line(string.Create(CultureInfo.InvariantCulture, $"The worker ended with code {code}. Starting another in {delay.TotalSeconds} s."));
+            _console.Line(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"The worker ended with code {code}. Starting another in {delay.TotalSeconds} s."));
             await Task.Delay(delay, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
                 return;
