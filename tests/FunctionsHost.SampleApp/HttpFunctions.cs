@@ -47,17 +47,17 @@ public sealed class HttpFunctions(IConfiguration settings, Journal journal)
     public IResult Caller(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "caller")] HttpRequest request,
         FunctionContext context) => Results.Json(new
-    {
-        Peer = request.HttpContext.Connection.RemoteIpAddress?.ToString(),
-        Host = request.Host.Value,
-        request.Scheme,
-        ForwardedFor = request.Headers["X-Forwarded-For"].ToString(),
-        Custom = request.Headers["X-Custom"].ToString(),
-        Invocation = request.Headers["x-ms-invocation-id"].ToString() == context.InvocationId,
-        Headers = context.BindingContext.BindingData["Headers"] as string,
-        Query = context.BindingContext.BindingData["Query"] as string,
-        context.TraceContext.TraceParent,
-    });
+        {
+            Peer = request.HttpContext.Connection.RemoteIpAddress?.ToString(),
+            Host = request.Host.Value,
+            request.Scheme,
+            ForwardedFor = request.Headers["X-Forwarded-For"].ToString(),
+            Custom = request.Headers["X-Custom"].ToString(),
+            Invocation = request.Headers["x-ms-invocation-id"].ToString() == context.InvocationId,
+            Headers = context.BindingContext.BindingData["Headers"] as string,
+            Query = context.BindingContext.BindingData["Query"] as string,
+            context.TraceContext.TraceParent,
+        });
 
     [Function("Data")]
     public IResult Data(

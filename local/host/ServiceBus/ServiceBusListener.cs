@@ -306,8 +306,12 @@ internal sealed class ServiceBusListener(
         var properties = message.ApplicationProperties;
         return (properties.TryGetValue("traceparent", out var parent)
             || properties.TryGetValue("Diagnostic-Id", out parent)) && parent is string text
-            ? new RpcTraceContext { TraceParent = text, TraceState = properties.TryGetValue("tracestate", out var state)
-                && state is string states ? states : "" }
+            ? new RpcTraceContext
+            {
+                TraceParent = text,
+                TraceState = properties.TryGetValue("tracestate", out var state)
+                && state is string states ? states : ""
+            }
             : null;
     }
 
