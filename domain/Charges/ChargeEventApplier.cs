@@ -23,7 +23,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
         _ => throw new ArgumentException("It is not an event of a payment.", nameof(neutral)),
     };
 
-    /// <summary>The attempt's own end first, then what was captured beyond what is known here.</summary>
+    /// <summary>The attempt's own end first, then what was captured beyond the captures recorded here.</summary>
     private async Task<ApplyResult> ApplyAsync(PaymentReported reported, ReportedCapture captured, CancellationToken ct)
     {
         var answer = reported.Answer;

@@ -10,9 +10,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Books captures, cancels and refunds that somebody made at the provider, in its dashboard say. One rule for all providers: what fits
+/// Books captures, cancels and refunds that a person made at the provider, for example in its dashboard. One rule for all providers: what fits
 /// the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
-/// while an operation of ours is under way, and what does not fit at all fails: it is kept, and people are told.
+/// while an operation of ours is under way, and what does not fit at all fails: it is kept and alerts the platform's operators.
 /// </summary>
 /// <remarks>
 /// The attempt's id follows from the provider's id of the operation. So the same operation is booked once, whichever of its events comes
@@ -54,7 +54,7 @@ public sealed class OperationsElsewhere(
     }
 
     /// <summary>
-    /// A payment of which the provider has captured so much in all: what is more than what is known here was captured elsewhere.
+    /// The provider says how much of the payment it has captured in all. What exceeds the captures recorded here was captured elsewhere.
     /// </summary>
     public async Task<ApplyResult> CaptureAsync(ReportedCapture told, CancellationToken ct)
     {

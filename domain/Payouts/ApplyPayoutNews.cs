@@ -21,7 +21,10 @@ public sealed class ApplyPayoutNews(NpgsqlDataSource dataSource, PayoutResults r
         {
             PayoutWordEffect.Applied => new ApplyResult(ApplyOutcome.Applied),
             PayoutWordEffect.Held => new ApplyResult(ApplyOutcome.Applied),
-            PayoutWordEffect.NothingNew or PayoutWordEffect.Contradicts => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is past {word.Said} already."),
+            PayoutWordEffect.NothingNew => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is past {word.Said} already."),
+            PayoutWordEffect.HeldStill => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is held already."),
+            PayoutWordEffect.Contradicts => new ApplyResult(
+                ApplyOutcome.Failed, $"The bank says {word.Said} of {word.Payout}, whose money was given back before."),
             PayoutWordEffect.UnknownPayout => new ApplyResult(ApplyOutcome.Waiting, $"There is no {word.Payout}."),
             PayoutWordEffect.AmountDiffers => new ApplyResult(ApplyOutcome.Failed, $"{word.Payout} is not of {word.Amount}."),
         };

@@ -56,13 +56,15 @@ public sealed class BankReports(
         var matched = await _matching.MatchAsync(report, ct);
         var unmatched = matched.Unmatched;
         var (applied, count) = (0, matched.Count);
+        var held = new HashSet<PayoutId>();
         foreach (var chunk in matched.Words.Chunk(Chunk))
         {
             var effects = await ApplyAsync([.. chunk.Select(c => c.Word)], ct);
             applied += effects.Count(e => e is PayoutWordEffect.Applied or PayoutWordEffect.Held);
             for (var i = 0; i < chunk.Length; i++)
             {
-                if (Unmatched(effects[i], chunk[i].Result, chunk[i].Word) is { } item)
+                if (Unmatched(effects[i], chunk[i].Result, chunk[i].Word) is { } item
+                    && (item.Reason != UnmatchedReason.HeldByBank || held.Add(chunk[i].Word.Payout)))
                 {
                     unmatched.Add(item);
                 }
@@ -105,15 +107,15 @@ public sealed class BankReports(
             }
         }
 
-        foreach (var item in unmatched)
+        var kept = await KeepAsync(hash, name, report.Id, count, applied, unmatched, ct);
+        signal.Set();
+        foreach (var item in kept)
         {
-            PayoutLog.Unmatched(logger, name, DbText.Of(item.Reason), item.Reference, item.Detail);
+            PayoutLog.Unmatched(logger, name, item.Reason, item.Reference, item.Detail);
         }
 
-        await KeepAsync(hash, name, report.Id, count, applied, unmatched, ct);
-        signal.Set();
-        PayoutLog.ReportApplied(logger, name, count, applied, unmatched.Count);
-        return new BankReportSummary(report.Id, count, applied, unmatched.Count, Repeated: false);
+        PayoutLog.ReportApplied(logger, name, count, applied, kept.Count);
+        return new BankReportSummary(report.Id, count, applied, kept.Count, Repeated: false);
     }
 
     private List<string> OwnAccounts() =>
@@ -126,7 +128,7 @@ public sealed class BankReports(
         PayoutWordEffect.AmountDiffers => UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, "The payout is of another amount."),
         PayoutWordEffect.Contradicts => UnmatchedWord.Of(
             said, UnmatchedReason.StatusContradicts, "The payout had failed or was canceled before, and its money was given back."),
-        PayoutWordEffect.Held => UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the payout."),
+        PayoutWordEffect.Held or PayoutWordEffect.HeldStill => UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the payout."),
     } is { } item ? item with { Payout = word.Payout, Merchant = word.Merchant } : null;
 
     /// <summary>What a bank says of a whole file holds for each of its payouts that the report does not name otherwise.</summary>
@@ -154,7 +156,7 @@ public sealed class BankReports(
                 said, UnmatchedReason.DetailsDoNotAddUp, $"The bank speaks of another number or sum of payments than file {file.Name} has."));
         }
 
-        var (applied, count) = (0, 0);
+        var (applied, held, count) = (0, 0, 0);
         var (cursor, entry) = (PayoutFiles.Before(file.FirstMerchant), (short)0);
         while (true)
         {
@@ -187,13 +189,14 @@ public sealed class BankReports(
 
             var effects = await ApplyAsync(words, ct);
             applied += effects.Count(e => e is PayoutWordEffect.Applied or PayoutWordEffect.Held);
+            held += effects.Count(e => e is PayoutWordEffect.Held or PayoutWordEffect.HeldStill);
             count += words.Count;
         }
 
         if (said.Held)
         {
             return (applied, count,
-                applied == 0 ? null : UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the file."));
+                held == 0 ? null : UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the file."));
         }
 
         await UnmatchedBankItems.EndHoldAsync(dataSource, said.File, time.GetUtcNow(), ct);
@@ -262,25 +265,35 @@ public sealed class BankReports(
             : null;
     }
 
-    private async Task KeepAsync(
+    /// <returns>What a person sees: none of it where another process kept the same report first.</returns>
+    private async Task<IReadOnlyList<UnmatchedBankItemResource>> KeepAsync(
         byte[] hash, string name, string id, int count, int applied, List<UnmatchedWord> unmatched, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        await using var command = new NpgsqlCommand(PayoutFileSql.KeepReport, connection, transaction);
-        command.Parameters.Add(new() { Value = hash });
-        command.Parameters.Add(new() { Value = name });
-        command.Parameters.Add(new() { Value = id });
-        command.Parameters.Add(new() { Value = count });
-        command.Parameters.Add(new() { Value = applied });
-        command.Parameters.Add(new() { Value = unmatched.Count });
-        command.Parameters.Add(new() { Value = now });
-        if (await command.ExecuteNonQueryAsync(ct) == 1)
+        await using var keep = new NpgsqlCommand(PayoutFileSql.KeepReport, connection, transaction);
+        keep.Parameters.Add(new() { Value = hash });
+        keep.Parameters.Add(new() { Value = name });
+        keep.Parameters.Add(new() { Value = id });
+        keep.Parameters.Add(new() { Value = count });
+        keep.Parameters.Add(new() { Value = applied });
+        keep.Parameters.Add(new() { Value = now });
+        if (await keep.ExecuteNonQueryAsync(ct) == 0)
         {
-            await UnmatchedBankItems.KeepAsync(connection, transaction, hash, name, id, unmatched, now, ct);
+            return [];
+        }
+
+        var items = await UnmatchedBankItems.KeepAsync(connection, transaction, hash, name, id, unmatched, now, ct);
+        if (items.Count > 0)
+        {
+            await using var number = new NpgsqlCommand(PayoutFileSql.CountUnmatched, connection, transaction);
+            number.Parameters.Add(new() { Value = hash });
+            number.Parameters.Add(new() { Value = items.Count });
+            await number.ExecuteNonQueryAsync(ct);
         }
 
         await transaction.CommitAsync(ct);
+        return items;
     }
 }

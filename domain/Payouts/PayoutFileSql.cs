@@ -105,7 +105,9 @@ internal static class PayoutFileSql
     public const string KeepReport =
         """
         INSERT INTO payments.bank_reports (sha256, name, report_id, results, applied, unmatched, received_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        VALUES ($1, $2, $3, $4, $5, 0, $6)
         ON CONFLICT (sha256) DO NOTHING
         """;
+
+    public const string CountUnmatched = "UPDATE payments.bank_reports SET unmatched = $2 WHERE sha256 = $1";
 }

@@ -31,8 +31,11 @@ public enum PayoutWordEffect
     /// <summary>The payout is over and its money given back, and the bank says that it moved the money. Nothing changed; somebody has to look.</summary>
     Contradicts,
 
-    /// <summary>The bank holds the payout from now on; somebody has to decide.</summary>
+    /// <summary>The bank holds the payout from now on; a person has to decide.</summary>
     Held,
+
+    /// <summary>The bank says again that it holds the payout. Nothing changed.</summary>
+    HeldStill,
 }
 
 /// <summary>
@@ -149,7 +152,7 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
         var code = word.Code ?? BankFailure.Unknown;
         if (payout.HoldCode == code)
         {
-            return PayoutWordEffect.NothingNew;
+            return PayoutWordEffect.HeldStill;
         }
 
         payout = payout with { Status = PayoutStatus.InTransit, HoldCode = code, HoldMessage = word.Text, UpdatedAt = now };

@@ -77,9 +77,10 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
 
     /// <summary>
     /// Keeps the items of a report in the caller's transaction, which made the report's row: so each is kept once. The rejection of the same file before,
-    /// and what it said of holds that are over, is done with.
+    /// is over. A hold is kept once, however often the bank repeats it: by the first report that says so and lives to keep it.
     /// </summary>
-    internal static async Task KeepAsync(
+    /// <returns>What was kept.</returns>
+    internal static async Task<IReadOnlyList<UnmatchedBankItemResource>> KeepAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, byte[] hash, string name, string report, IReadOnlyList<UnmatchedWord> words, DateTimeOffset now, CancellationToken ct)
     {
         await using (var accepted = new NpgsqlCommand(UnmatchedBankItemSql.EndRejection, connection, transaction) { Parameters = { new() { Value = hash }, new() { Value = now } } })
@@ -87,10 +88,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
             await accepted.ExecuteNonQueryAsync(ct);
         }
 
-        if (words.Count > 0)
-        {
-            await InsertAsync(connection, transaction, hash, name, report, words, 1, now, ct);
-        }
+        return words.Count == 0 ? [] : await InsertAsync(connection, transaction, hash, name, report, words, 1, now, ct);
     }
 
     /// <summary>Keeps that a file was rejected. The same file again is counted, and says nothing new.</summary>
@@ -124,7 +122,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static async Task InsertAsync(
+    private static async Task<IReadOnlyList<UnmatchedBankItemResource>> InsertAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, byte[] hash, string name, string? report, IReadOnlyList<UnmatchedWord> words, int first, DateTimeOffset now, CancellationToken ct)
     {
         // Ids ascend with the positions, so that lists have the items of a file in its order.
@@ -154,6 +152,11 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
             },
         };
         var items = await ReadAsync(insert, ct);
+        if (items.Count == 0)
+        {
+            return [];
+        }
+
         await using var batch = new NpgsqlBatch(connection, transaction)
         {
             BatchCommands =
@@ -162,6 +165,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
             },
         };
         await batch.ExecuteNonQueryAsync(ct);
+        return items;
     }
 
     private static DomainEvent Event(string change, Guid id, UnmatchedBankItemResource item, DateTimeOffset now) => new(
@@ -216,12 +220,27 @@ internal static class UnmatchedBankItemSql
         SELECT {Columns} FROM i LEFT JOIN payments.payout_files f ON f.id = i.payout_file_id
         """;
 
+    // A hold is new while no item was made of it since the payout came to be held. That holds, too, after a process that died between the hold and its
+    // item. A hold that is over by now needs nobody.
     public const string Insert =
         $"""
         WITH i AS (
             INSERT INTO payments.unmatched_bank_items (
                 id, position, reason, reference, detail, merchant_id, payout_id, payout_file_id, said, code, bank_text, amount, currency, sha256, file_name, report_id, created_at)
-            SELECT t.*, $14, $15, $16, $17 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS t
+            SELECT t.*, $14, $15, $16, $17
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS t (
+                id, position, reason, reference, detail, merchant_id, payout_id, payout_file_id, said, code, bank_text, amount, currency)
+            WHERE t.reason <> 'held_by_bank' OR EXISTS (
+                SELECT FROM payments.payouts p
+                WHERE p.merchant_id = t.merchant_id AND p.id = t.payout_id AND p.hold_code IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM payments.unmatched_bank_items o
+                    WHERE o.payout_id = t.payout_id AND o.reason = 'held_by_bank' AND o.created_at >= p.updated_at))
+            OR (t.payout_id IS NULL AND EXISTS (
+                SELECT FROM payments.payout_files f
+                JOIN payments.payouts p ON p.run_id = f.run_id AND p.merchant_id BETWEEN f.first_merchant AND f.last_merchant
+                WHERE f.id = t.payout_file_id AND p.hold_code IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM payments.unmatched_bank_items o
+                    WHERE o.payout_file_id = f.id AND o.payout_id IS NULL AND o.reason = 'held_by_bank' AND o.created_at >= p.updated_at)))
             ON CONFLICT (sha256, position) DO NOTHING
             RETURNING *
         )

@@ -9,7 +9,7 @@ public enum EventTreatment
     /// <summary>It is kept and has no effect.</summary>
     Ignored,
 
-    /// <summary>It is kept as failed, and people are told: its effect on money is not one that a machine decides.</summary>
+    /// <summary>It is kept as failed and alerts the platform's operators, since a person has to decide what it does to the money.</summary>
     Raised,
 }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Payments.Kit;
 
 namespace Payments.Architecture.Tests;
 
@@ -8,6 +9,7 @@ public sealed class InfrastructureTests
     [Fact]
     public async Task Templates_AgreeWithThemselvesAndWithTheCode()
     {
+        await Tools.InstallAsync(TestContext.Current.CancellationToken);
         var start = new ProcessStartInfo("node") { WorkingDirectory = RepositorySource.Root, RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add("--test");
         start.ArgumentList.Add("infra/tests/infra.test.mjs");

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using FunctionsHost.Hosting;
 using FunctionsHost.Protocol;
 
@@ -26,8 +27,20 @@ internal sealed class BlobFunction(
     public async Task<bool> HasReceiptAsync(string blob, ETag version, CancellationToken cancellation) =>
         await ReceiptOf(blob, version).ExistsAsync(cancellation);
 
-    public Task WriteReceiptAsync(string blob, ETag version, CancellationToken cancellation) =>
-        ReceiptOf(blob, version).UploadAsync(BinaryData.FromString(""), overwrite: true, cancellation);
+    public async Task WriteReceiptAsync(string blob, ETag version, CancellationToken cancellation)
+    {
+        var receipt = ReceiptOf(blob, version);
+        try
+        {
+            await receipt.UploadAsync(BinaryData.FromString(""), overwrite: true, cancellation);
+        }
+        catch (RequestFailedException e) when (e.ErrorCode == BlobErrorCode.ContainerNotFound)
+        {
+            // The storage is new: no host has written to it yet.
+            await hosts.CreateIfNotExistsAsync(cancellationToken: cancellation);
+            await receipt.UploadAsync(BinaryData.FromString(""), overwrite: true, cancellation);
+        }
+    }
 
     /// <summary>Runs the function. True where it ended well.</summary>
     /// <param name="values">The values of the path's names.</param>

@@ -171,6 +171,54 @@ public sealed class BankReportTests(TestDatabase database) : IClassFixture<TestD
         await world.AssertSoundAsync();
     }
 
+    /// <summary>A process that dies between the hold and its item: the report comes again and a person sees the hold, once, until it is over.</summary>
+    [Fact]
+    public async Task ApplyAsync_HoldWithoutItsItem_IsKeptByTheNextReportThatSaysSo()
+    {
+        using var world = World();
+        var (file, payouts) = await RunAsync(world, 3);
+        foreach (var payout in payouts)
+        {
+            await HoldAsync(payout, payout == payouts[0] ? "RVNM" : "RVCM");
+        }
+
+        var text = $"""
+            <Document><CstmrPmtStsRpt><GrpHdr><MsgId>M</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>{file.Id:N}</OrgnlMsgId><GrpSts>RVCM</GrpSts></OrgnlGrpInfAndSts>
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>{file.Id:N}-1</OrgnlPmtInfId>{Named("RVNM")}{Named("RVNM")}</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>
+            """;
+        Assert.Equal((0, 2), await ApplyAsync(world, text) is var s ? (s.Applied, s.Unmatched) : default);
+        Assert.Equal([(payouts[0].Id.ToString(), null), (null, file.Name)], (await ItemsAsync(world, text)).Select(i => (i.Payout, i.PayoutFile)));
+        Assert.Equal(["payout.created", "payout.held"], await EventsAsync(world, payouts[0].Merchant, payouts[0].Id.Value));
+
+        // Acknowledged, it is not raised again by what repeats it; a hold after the bank went on is a new one.
+        Assert.True(PrefixedId.TryParse<UnmatchedBankItemId>((await ItemsAsync(world, text))[0].Id, out var id));
+        Assert.True(IdempotencyKey.Read($"hold-{id}").TryGet(out var key, out _));
+        await world.Unmatched.AcknowledgeAsync(
+            new IdempotentRequest(MerchantId.Platform, key, new byte[32]), id, new AcknowledgeBankItemRequest("The name is right."), new Actor("test", null), default);
+        Assert.Equal(0, (await ApplyAsync(world, text + "\n")).Unmatched);
+        world.Clock.Now += TimeSpan.FromHours(1);
+        Assert.Equal(0, (await ApplyAsync(world, Status(Named("ACSP")))).Unmatched);
+        world.Clock.Now += TimeSpan.FromHours(1);
+        Assert.Equal(1, (await ApplyAsync(world, Status(Named("RVNM")))).Unmatched);
+
+        // Over before its report could keep it, it needs nobody.
+        await HoldAsync(payouts[1], "RVNA");
+        var late = Statement(Entry(payouts[1], "DBIT"));
+        Assert.Equal((1, 0), await ApplyAsync(world, late) is var l ? (l.Applied, l.Unmatched) : default);
+        await world.AssertSoundAsync();
+
+        string Named(string status) => $"<TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(payouts[0].Id)}</OrgnlEndToEndId><TxSts>{status}</TxSts></TxInfAndSts>";
+
+        async Task HoldAsync(Payout payout, string code)
+        {
+            await using var connection = await database.App.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+            var word = new PayoutWord(payout.Merchant, payout.Id, PayoutStatus.InTransit, code) { Held = true };
+            Assert.Equal([PayoutWordEffect.Held], await world.Results.ApplyAsync(connection, transaction, [word], world.Clock.Now, default));
+            await transaction.CommitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>A rejected file is kept with its reason, once however often it comes, and is over when the same file is applied after all.</summary>
     [Fact]
     public async Task ApplyAsync_RejectedFile_IsKeptUntilItIsApplied()

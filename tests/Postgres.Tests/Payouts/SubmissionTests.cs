@@ -101,6 +101,23 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
         await world.AssertSoundAsync();
     }
 
+    /// <summary>The bank's API says that it moved money which was given back to the merchant: that is never nothing new.</summary>
+    [Fact]
+    public async Task ApplyAsync_PaidAfterFailed_IsKeptAsFailedForAPerson()
+    {
+        using var world = new PayoutWorld(database.App);
+        var payout = await PendingAsync(world, 800);
+        var applier = new ApplyPayoutNews(database.App, world.Results, world.Signal, world.Clock);
+        Assert.Equal(ApplyOutcome.Applied, await SayAsync("failed", "could_not_process"));
+        Assert.Equal(ApplyOutcome.Ignored, await SayAsync("failed", "could_not_process"));
+        Assert.Equal(ApplyOutcome.Failed, await SayAsync("paid", null));
+        Assert.Equal(PayoutStatus.Failed, (await world.Reads.GetAsync(payout.Merchant, payout.Id, default))!.Status);
+        await world.AssertSoundAsync();
+
+        async Task<ApplyOutcome> SayAsync(string said, string? code) =>
+            (await applier.ApplyAsync(new SandboxPayoutEvents().Map(Event($"payout.{said}"), Payload(payout, code))!, default)).Outcome;
+    }
+
     [Fact]
     public async Task ApplyAsync_AnotherAmountOrPayout_ChangesNothing()
     {

@@ -30,8 +30,8 @@ CREATE TABLE payments.unmatched_bank_items (
 );
 
 CREATE INDEX unmatched_bank_items_open ON payments.unmatched_bank_items (id) WHERE acknowledged_at IS NULL;
-CREATE INDEX unmatched_bank_items_held ON payments.unmatched_bank_items (payout_id) WHERE acknowledged_at IS NULL AND reason = 'held_by_bank';
-CREATE INDEX unmatched_bank_items_held_files ON payments.unmatched_bank_items (payout_file_id) WHERE acknowledged_at IS NULL AND reason = 'held_by_bank';
+CREATE INDEX unmatched_bank_items_held ON payments.unmatched_bank_items (payout_id) WHERE reason = 'held_by_bank';
+CREATE INDEX unmatched_bank_items_held_files ON payments.unmatched_bank_items (payout_file_id) WHERE reason = 'held_by_bank';
 
 -- Why the bank does not go on with a payout in transit.
 ALTER TABLE payments.payouts ADD COLUMN hold_code text, ADD COLUMN hold_message text;
