@@ -77,7 +77,14 @@ public sealed class DurabilityTests : IDisposable
         var bus = Start();
         await using var client = new ServiceBusClient(bus.ConnectionString, new ServiceBusClientOptions
         {
-            RetryOptions = new ServiceBusRetryOptions { MaxRetries = 20, Delay = TimeSpan.FromMilliseconds(50), Mode = ServiceBusRetryMode.Fixed },
+            // An answer that is lost with its connection is waited for no longer than that.
+            RetryOptions = new ServiceBusRetryOptions
+            {
+                MaxRetries = 20,
+                TryTimeout = TimeSpan.FromSeconds(5),
+                Delay = TimeSpan.FromMilliseconds(50),
+                Mode = ServiceBusRetryMode.Fixed,
+            },
         });
         await using (var sender = client.CreateSender(Queue))
             await sender.SendMessagesAsync(Enumerable.Range(0, Count).Select(i => new ServiceBusMessage($"{i}") { MessageId = $"{i}" }));

@@ -53,7 +53,9 @@ public sealed class SessionTests : BusTest
 
         Time.Advance(TimeSpan.FromSeconds(31));
 
-        Assert.Equal(ServiceBusFailureReason.SessionLockLost, await FailureOfAsync(() => session.CompleteMessageAsync(message)));
+        // The library closes a session whose link has ended. What it throws depends on whether it has seen the end yet.
+        var refusal = await Record.ExceptionAsync(() => session.CompleteMessageAsync(message));
+        Assert.True(refusal is ServiceBusException { Reason: ServiceBusFailureReason.SessionLockLost } or ObjectDisposedException, $"{refusal}");
         await using var next = await Client.AcceptNextSessionAsync(Queue);
         Assert.Equal("x", (await ReceiveAsync(next)).Body.ToString());
     }
