@@ -94,8 +94,11 @@ free_base_port() {
 up() {
     env PAYMENTS_DATA="$work/data" "$root/run" --base-port "$1" >"$work/run.out" 2>&1 &
     script=$!
-    await 180 grep -qE '^(Ready:|run:)' "$work/run.out"
-    grep -q '^Ready:' "$work/run.out" || { fail "not ready: $(cat "$work/run.out")"; return; }
+    await 400 grep -qE '^(Ready:|run:)' "$work/run.out"
+    grep -q '^Ready:' "$work/run.out" && return
+    kill -TERM "$script"
+    wait "$script" 2>/dev/null
+    fail "not ready: $(cat "$work/run.out")"
 }
 
 nothing_is_left() {

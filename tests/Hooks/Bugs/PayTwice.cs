@@ -24,7 +24,10 @@ internal sealed class PayTwice(TimeSpan timeout) : DelegatingHandler(new Sockets
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
+        // A question about a payout pays nobody.
+        if (request.Content is null)
+            return await base.SendAsync(request, cancellationToken);
+        var body = await request.Content.ReadAsByteArrayAsync(cancellationToken);
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
