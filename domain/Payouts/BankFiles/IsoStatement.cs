@@ -327,7 +327,7 @@ internal sealed class IsoStatement(bool paged)
     private static Detail ReadDetail(XElement element)
     {
         var returned = IsoXml.Child(element, "RtrInf");
-        var (code, text) = IsoXml.Reason(returned);
+        var (code, text) = IsoXml.Reason(element, "RtrInf");
         var reference = IsoXml.Value(element, "Refs", "EndToEndId");
         return new Detail(
             EndToEndId.TryParse(reference, out var payout) ? payout : null,

@@ -274,6 +274,79 @@ public sealed class IsoReportTests
         };
     }
 
+    /// <summary>Banks may not repeat the message's id: then the group still speaks of the payment information that is ours.</summary>
+    [Theory]
+    [InlineData("RJCT", PayoutStatus.Failed)]
+    [InlineData("ACSC", PayoutStatus.Paid)]
+    [InlineData("WHAT", null)]
+    [InlineData(null, null)]
+    public async Task ReadAsync_GroupWithoutOurMessage_DecidesOurPaymentInformation(string? status, PayoutStatus? said)
+    {
+        var report = await ReadAsync(Message(
+            "CstmrPmtStsRpt",
+            $"""
+            <OrgnlGrpInfAndSts><OrgnlMsgId>NOTPROVIDED</OrgnlMsgId>{(status is null ? "" : $"<GrpSts>{status}</GrpSts><StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf>")}</OrgnlGrpInfAndSts>
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId></OrgnlPmtInfAndSts>
+            """));
+        Assert.Equal(said, report.Files.SingleOrDefault()?.Said);
+        Assert.Equal(said is null ? [File] : [], report.Unmatched.Select(u => u.File));
+        Assert.All(report.Files, f => Assert.Equal((File, "AM04"), (f.File, f.Code)));
+    }
+
+    /// <summary>Which of two statuses holds for the payouts that are not named, nobody can tell.</summary>
+    [Theory]
+    [InlineData("RJCT", "ACSC", null)]
+    [InlineData("ACSC", "PART", null)]
+    [InlineData("ACTC", "ACSP", PayoutStatus.InTransit)]
+    public async Task ReadAsync_PaymentInformationTwice_DecidesWhereBothSayTheSame(string first, string second, PayoutStatus? said)
+    {
+        string Part(string status, PayoutId payout) => $"""
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId><PmtInfSts>{status}</PmtInfSts>
+              <TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(payout)}</OrgnlEndToEndId><TxSts>ACSP</TxSts></TxInfAndSts></OrgnlPmtInfAndSts>
+            """;
+        var report = await ReadAsync(Message("CstmrPmtStsRpt", Part(first, First) + Part(second, Second)));
+        Assert.Equal(2, report.Results.Count);
+        Assert.Equal(said, report.Files.SingleOrDefault()?.Said);
+        Assert.Equal(said is null ? [File] : [], report.Unmatched.Select(u => u.File));
+    }
+
+    /// <summary>Payments that are counted as refused or held and are not named: nobody can tell which of the file they are.</summary>
+    [Theory]
+    [InlineData("PART", "RJCT", 2, true)]
+    [InlineData("PART", "RVNM", 1, true)]
+    [InlineData("ACSP", "RJCT", 2, true)]
+    [InlineData("PART", "RJCT", 1, false)]
+    [InlineData("PART", "ACSC", 7, false)]
+    [InlineData("RJCT", "RJCT", 8, false)]
+    public async Task ReadAsync_CountedAndNotNamed_IsUnmatched(string status, string counted, int count, bool unmatched)
+    {
+        var counts = $"<NbOfTxsPerSts><DtldNbOfTxs>{count}</DtldNbOfTxs><DtldSts>{counted}</DtldSts></NbOfTxsPerSts>";
+        var transaction = $"<TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(First)}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts>";
+        foreach (var content in new[]
+        {
+            $"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId><PmtInfSts>{status}</PmtInfSts>{counts}{transaction}</OrgnlPmtInfAndSts>",
+            $"<OrgnlGrpInfAndSts><OrgnlMsgId>{File:N}</OrgnlMsgId><GrpSts>{status}</GrpSts>{counts}</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId>{transaction}</OrgnlPmtInfAndSts>",
+        })
+        {
+            var report = await ReadAsync(Message("CstmrPmtStsRpt", content));
+            Assert.Equal(PayoutStatus.Failed, Assert.Single(report.Results).Said);
+            Assert.Equal(unmatched ? [(File, counted)] : [], report.Unmatched.Select(u => (u.File!.Value, u.Code!)));
+        }
+    }
+
+    /// <summary>Some banks write what they add before the reason, in an element of its own.</summary>
+    [Fact]
+    public async Task ReadAsync_SeveralReasons_TheFirstCodeCounts()
+    {
+        var report = await ReadAsync(Message(
+            "CstmrPmtStsRpt",
+            $"""
+            <OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(First)}</OrgnlEndToEndId><TxSts>RJCT</TxSts>
+              <StsRsnInf><Orgtr/><AddtlInf>Rejected.</AddtlInf></StsRsnInf><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn><AddtlInf>Closed.</AddtlInf></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts>
+            """));
+        Assert.Equal(("AC04", "Rejected. Closed."), Assert.Single(report.Results) is var r ? (r.Code!, r.Text!) : default);
+    }
+
     [Theory]
     [InlineData("RVCM")]
     [InlineData("RVNM")]
