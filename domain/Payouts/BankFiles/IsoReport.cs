@@ -14,6 +14,8 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
     private readonly List<BankFileResult> _files = [];
     private readonly List<UnmatchedWord> _unmatched = [];
     private readonly HashSet<PayoutId> _named = [];
+    private readonly HashSet<PayoutId> _unclear = [];
+    private readonly HashSet<Guid> _unclearFiles = [];
     private readonly HashSet<string> _accounts = [.. accounts.Select(IsoStatement.Canonical)];
     private int _foreign;
     private int _statements;
@@ -48,6 +50,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
             throw new BankFileException("None of the statements in the file is of an account of ours.");
         }
 
+        WithholdReturns();
         NoteUnseen();
         return new BankReport(_id ?? "", _results, _files, _foreign) { Unmatched = _unmatched };
     }
@@ -126,7 +129,8 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         {
             _ownStatements++;
             statement.Check();
-            statement.Finish();
+            _unclear.UnionWith(statement.Unclear);
+            _unclearFiles.UnionWith(statement.UnclearFiles);
             _results.AddRange(statement.Results);
             _files.AddRange(statement.Files);
         }
@@ -139,6 +143,35 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
 
         _unmatched.AddRange(statement.Unmatched);
         _foreign += statement.Foreign;
+    }
+
+    // What the same report books so that it may undo a return makes the return doubtful: the money may have left again.
+    private void WithholdReturns()
+    {
+        const string Detail = "The same report books a debit that may undo this return.";
+        foreach (var result in _results.Where(r => r is { Said: PayoutStatus.Returned, Payout: { } payout } && _unclear.Contains(payout)).ToList())
+        {
+            _results.Remove(result);
+            _unmatched.Add(UnmatchedWord.Of(result, UnmatchedReason.ReversalUnclear, Detail));
+        }
+
+        for (var i = _files.Count - 1; i >= 0; i--)
+        {
+            if (_files[i].Said != PayoutStatus.Returned)
+            {
+                continue;
+            }
+
+            if (_unclearFiles.Contains(_files[i].File))
+            {
+                _unmatched.Add(UnmatchedWord.Of(_files[i], UnmatchedReason.ReversalUnclear, Detail));
+                _files.RemoveAt(i);
+            }
+            else
+            {
+                _files[i] = _files[i] with { Except = _unclear };
+            }
+        }
     }
 
     private async Task<XElement> TakeAsync(XmlReader xml, CancellationToken ct)

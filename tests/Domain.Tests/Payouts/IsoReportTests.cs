@@ -60,6 +60,43 @@ public sealed class IsoReportTests
         Assert.Equal(2, report.Unmatched.Count);
     }
 
+    /// <summary>Likewise where the return is undone a day later in the same report, and where the money just leaves once more.</summary>
+    [Fact]
+    public async Task ReadAsync_ReturnAndSecondDebit_AppliesNoReturn()
+    {
+        var (away, back) = (Entry(First, "12.34", "DBIT"), Entry(First, "12.34", "CRDT", returned: true));
+        var report = await StatementAsync(away + back + away);
+        Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Results).Said);
+        Assert.Equal([UnmatchedReason.BookedTwice, UnmatchedReason.ReversalUnclear], report.Unmatched.Select(u => u.Reason));
+
+        string Day(string entries) => $"<Stmt><Acct><Id><IBAN>{Account}</IBAN></Id></Acct>{entries}</Stmt>";
+        report = await ReadAsync(Message("BkToCstmrStmt", Day(away + back) + Day(Entry(First, "12.34", "DBIT", "<RvslInd>true</RvslInd>"))));
+        Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Results).Said);
+        Assert.All(report.Unmatched, u => Assert.Equal((UnmatchedReason.ReversalUnclear, First), (u.Reason, u.Payout)));
+
+        // A second credit undoes nothing.
+        report = await StatementAsync(away + back + back);
+        Assert.Equal([PayoutStatus.Paid, PayoutStatus.Returned], report.Results.Select(r => r.Said));
+    }
+
+    /// <summary>Likewise of a batch, and of one payout of a batch.</summary>
+    [Fact]
+    public async Task ReadAsync_BatchReturnedAndUnclearReversal_AppliesNoReturn()
+    {
+        string Batch(string indicator, string extra = "") =>
+            $"""<Ntry><Amt Ccy="EUR">12.34</Amt><CdtDbtInd>{indicator}</CdtDbtInd>{extra}<Sts>BOOK</Sts><NtryDtls><Btch><PmtInfId>{File:N}-1</PmtInfId></Btch></NtryDtls></Ntry>""";
+        foreach (var away in new[] { Batch("DBIT", "<RvslInd>true</RvslInd>"), Batch("DBIT") })
+        {
+            var report = await StatementAsync(Batch("DBIT") + Batch("CRDT") + away);
+            Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Files).Said);
+            Assert.Equal(2, report.Unmatched.Count(u => u.File == File));
+        }
+
+        var one = await StatementAsync(Batch("DBIT") + Batch("CRDT") + Entry(First, "12.34", "DBIT", "<RvslInd>true</RvslInd>"));
+        Assert.Equal([First], one.Files.Single(f => f.Said == PayoutStatus.Returned).Except);
+        Assert.Equal((UnmatchedReason.ReversalUnclear, First), Assert.Single(one.Unmatched) is var u ? (u.Reason, u.Payout) : default);
+    }
+
     [Theory]
     [InlineData("""<Amt Ccy="EUR">12.34</Amt>""", 1234)]
     [InlineData("""<AmtDtls><TxAmt><Amt Ccy="EUR">12.34</Amt></TxAmt></AmtDtls>""", 1234)]
@@ -71,6 +108,8 @@ public sealed class IsoReportTests
     [InlineData("""<AmtDtls><TxAmt><Amt Ccy="EUR">11.34</Amt></TxAmt></AmtDtls>""", null)]
     [InlineData("""<Amt Ccy="EUR">12.34</Amt><AmtDtls><TxAmt><Amt Ccy="EUR">11.34</Amt></TxAmt></AmtDtls>""", null)]
     [InlineData("""<Amt Ccy="EUR">50.00</Amt>""", null)]
+    [InlineData("""<AmtDtls><InstdAmt><Amt Ccy="EUR">50.00</Amt></InstdAmt></AmtDtls>""", null)]
+    [InlineData("""<AmtDtls><InstdAmt><Amt Ccy="EUR">11.34</Amt></InstdAmt></AmtDtls><Chrgs><Amt Ccy="EUR">1.00</Amt></Chrgs>""", 1134)]
     public async Task ReadAsync_AmountOfATransaction_IsFoundWhereTheBankWritesIt(string amounts, int? expected)
     {
         var report = await StatementAsync($"""
@@ -94,6 +133,22 @@ public sealed class IsoReportTests
             """);
         Assert.Equal(applies ? 2 : 0, report.Results.Count);
         Assert.Equal(applies ? 0 : 2, report.Unmatched.Count(u => u.Reason == UnmatchedReason.DetailsDoNotAddUp));
+    }
+
+    /// <summary>Where a bank names the amount of one payout and not of the other, the one cannot be more than the entry.</summary>
+    [Theory]
+    [InlineData("10.00", 1)]
+    [InlineData("30.00", 1)]
+    [InlineData("30.01", 0)]
+    public async Task ReadAsync_PartOfAnEntry_IsNotMoreThanTheEntry(string amount, int applied)
+    {
+        var report = await StatementAsync($"""
+            <Ntry><Amt Ccy="EUR">30.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts><NtryDtls>
+              <TxDtls><Refs><EndToEndId>{EndToEndId.Of(First)}</EndToEndId></Refs><AmtDtls><TxAmt><Amt Ccy="EUR">{amount}</Amt></TxAmt></AmtDtls></TxDtls>
+              <TxDtls><Refs><EndToEndId>{EndToEndId.Of(Second)}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>
+            """);
+        Assert.Equal(applied, report.Results.Count);
+        Assert.Equal(2 - applied, report.Unmatched.Count);
     }
 
     [Theory]
