@@ -28,6 +28,9 @@ internal sealed class IsoStatement(bool paged)
     /// <summary>Files that it books in a way that may undo their return.</summary>
     public HashSet<Guid> UnclearFiles { get; } = [];
 
+    /// <summary>Files that it names where references stand.</summary>
+    public HashSet<Guid> Referenced { get; } = [];
+
     public int Foreign { get; private set; }
 
     public static bool Reads(string element) => element is "Acct" or "Bal" or "TxsSummry" or "Ntry" or "StmtPgntn" or "RptPgntn" or "NtfctnPgntn";
@@ -167,6 +170,7 @@ internal sealed class IsoStatement(bool paged)
             amount, credit, IsoXml.IsTrue(IsoXml.Value(element, "RvslInd")), status, ChargesOf(element),
             [.. IsoXml.Children(element, "NtryDtls").SelectMany(d => IsoXml.Children(d, "Btch"))],
             [.. IsoXml.Children(element, "NtryDtls").SelectMany(d => IsoXml.Children(d, "TxDtls")).Select(ReadDetail)]);
+        Referenced.UnionWith(entry.Batches.Select(BatchFile).Concat(entry.Details.Select(d => d.File)).OfType<Guid>());
         _bookings.Add(new Booking(amount, credit ? amount.Value : -amount.Value, entry.IsBooked, entry.IsReversal));
         if (entry.Details.Any(d => d.Payout is not null))
         {

@@ -17,6 +17,10 @@ internal sealed class IsoStatusReport
 
     public List<UnmatchedWord> Unmatched { get; } = [];
 
+    /// <summary>Files that it names where references stand.</summary>
+    public IEnumerable<Guid> Referenced =>
+        _groups.Concat(_payments.Select(p => p.Level)).Select(level => IsoXml.FileId(level.Reference)).OfType<Guid>();
+
     public int Foreign { get; private set; }
 
     public static bool Reads(string element) => element is "OrgnlGrpInfAndSts" or "OrgnlPmtInfAndSts" or "TxInfAndSts";

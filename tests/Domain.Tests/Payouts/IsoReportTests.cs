@@ -273,6 +273,19 @@ public sealed class IsoReportTests
         Assert.Equal((UnmatchedReason.NamedElsewhere, First), Assert.Single(report.Unmatched) is var u ? (u.Reason, u.Payout) : default);
     }
 
+    /// <summary>Whether it is a file of ours the database knows: others write such ids too.</summary>
+    [Fact]
+    public async Task ReadAsync_FileInTheText_IsNamedElsewhere()
+    {
+        string Batch(string before, string details) =>
+            $"""<Ntry>{before}<Amt Ccy="EUR">12.34</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><NtryDtls>{details}</NtryDtls><AddtlNtryInf>SEPA {File:N}-1</AddtlNtryInf></Ntry>""";
+        Assert.Equal([File], (await StatementAsync(Batch("", "<Btch/>"))).NamedElsewhere);
+        Assert.Equal([File], (await StatementAsync(Batch($"<NtryRef>{File:N}</NtryRef>", ""))).NamedElsewhere);
+        Assert.Empty((await StatementAsync(Batch("", $"<Btch><MsgId>{File:N}</MsgId></Btch>"))).NamedElsewhere);
+        Assert.Empty((await StatementAsync(Batch("", $"<TxDtls><Refs><EndToEndId>{EndToEndId.Of(First)}</EndToEndId></Refs></TxDtls>"))).NamedElsewhere);
+        Assert.Empty((await ReadAsync(Message("CstmrPmtStsRpt", $"<OrgnlGrpInfAndSts><OrgnlMsgId>{File:N}</OrgnlMsgId><GrpSts>ACSP</GrpSts></OrgnlGrpInfAndSts>"))).NamedElsewhere);
+    }
+
     [Theory]
     [InlineData("utf-8", "utf-8")]
     [InlineData("iso-8859-1", "iso-8859-1")]
