@@ -106,7 +106,7 @@ internal static class AccountCorrections
                 Pick(current.AccountType, sent.AccountType, said.AccountType),
                 out var details,
                 out _)
-            ? details
+            ? details with { Address = current.Address }
             : null;
     }
 

@@ -22,6 +22,8 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
 {
     private const string NoSuchPayout = "There is no such payout.";
 
+    private const string NamesFileElsewhere = "The report names the file outside of the fields for references.";
+
     private const string NoSuchEntry = "No payout has this trace number and identification.";
 
     public async Task<MatchedReport> MatchAsync(BankReport report, CancellationToken ct)
@@ -104,6 +106,11 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
             }
         }
 
+        foreach (var file in await FilesAsync(report.NamedElsewhere, ct))
+        {
+            unmatched.Add(new UnmatchedWord(UnmatchedReason.NamedElsewhere, file.ToString("N"), NamesFileElsewhere) { File = file });
+        }
+
         return new MatchedReport(words, corrections, unmatched);
 
         void AddOurs(UnmatchedWord word)
@@ -170,6 +177,25 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
         {
             var amount = new Money(reader.GetInt64(3), Currency.Of(reader.GetString(2)));
             found.Add(reader.GetGuid(1), (new MerchantId(reader.GetGuid(0)), amount));
+        }
+
+        return found;
+    }
+
+    private async Task<List<Guid>> FilesAsync(IReadOnlyCollection<Guid> named, CancellationToken ct)
+    {
+        var found = new List<Guid>();
+        if (named.Count == 0)
+        {
+            return found;
+        }
+
+        await using var command = dataSource.CreateCommand(PayoutFileSql.Ours);
+        command.Parameters.Add(new() { Value = named.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            found.Add(reader.GetGuid(0));
         }
 
         return found;

@@ -52,6 +52,8 @@ internal static class PayoutFileSql
 
     public const string Get = $"SELECT {Columns} FROM payments.payout_files WHERE id = $1";
 
+    public const string Ours = "SELECT id FROM payments.payout_files WHERE id = ANY ($1) ORDER BY id";
+
     public const string ByName = $"SELECT {Columns} FROM payments.payout_files WHERE blob_name = $1";
 
     // Canceled payouts were canceled before the file was planned; whatever else became of a payout since, its line stays.

@@ -171,6 +171,9 @@ public sealed record BankReport(string Id, IReadOnlyList<BankResult> Results, IR
 {
     public IReadOnlyList<BankCorrection> Corrections { get; init; } = [];
 
+    /// <summary>What stands outside of the fields for references and has the form of our files' ids. Others write such ids too.</summary>
+    public IReadOnlyCollection<Guid> NamedElsewhere { get; init; } = [];
+
     /// <summary>What cannot be applied, whatever the database says.</summary>
     public IReadOnlyList<UnmatchedWord> Unmatched { get; init; } = [];
 }

@@ -14,6 +14,10 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
     private readonly List<BankFileResult> _files = [];
     private readonly List<UnmatchedWord> _unmatched = [];
     private readonly HashSet<PayoutId> _named = [];
+    private readonly HashSet<Guid> _namedFiles = [];
+    private readonly HashSet<Guid> _referenced = [];
+    private readonly HashSet<PayoutId> _unclear = [];
+    private readonly HashSet<Guid> _unclearFiles = [];
     private readonly HashSet<string> _accounts = [.. accounts.Select(IsoStatement.Canonical)];
     private int _foreign;
     private int _statements;
@@ -48,8 +52,10 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
             throw new BankFileException("None of the statements in the file is of an account of ours.");
         }
 
+        WithholdReturns();
         NoteUnseen();
-        return new BankReport(_id ?? "", _results, _files, _foreign) { Unmatched = _unmatched };
+        _namedFiles.ExceptWith(_referenced);
+        return new BankReport(_id ?? "", _results, _files, _foreign) { Unmatched = _unmatched, NamedElsewhere = _namedFiles };
     }
 
     // Earlier versions have their number in the name of the message.
@@ -115,6 +121,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
             _results.AddRange(status.Results);
             _files.AddRange(status.Files);
             _unmatched.AddRange(status.Unmatched);
+            _referenced.UnionWith(status.Referenced);
             _foreign += status.Foreign;
         }
     }
@@ -126,7 +133,8 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         {
             _ownStatements++;
             statement.Check();
-            statement.Finish();
+            _unclear.UnionWith(statement.Unclear);
+            _unclearFiles.UnionWith(statement.UnclearFiles);
             _results.AddRange(statement.Results);
             _files.AddRange(statement.Files);
         }
@@ -138,25 +146,63 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         }
 
         _unmatched.AddRange(statement.Unmatched);
+        _referenced.UnionWith(statement.Referenced);
         _foreign += statement.Foreign;
+    }
+
+    // What the same report books so that it may undo a return makes the return doubtful: the money may have left again.
+    private void WithholdReturns()
+    {
+        const string Detail = "The same report books a debit that may undo this return.";
+        foreach (var result in _results.Where(r => r is { Said: PayoutStatus.Returned, Payout: { } payout } && _unclear.Contains(payout)).ToList())
+        {
+            _results.Remove(result);
+            _unmatched.Add(UnmatchedWord.Of(result, UnmatchedReason.ReversalUnclear, Detail));
+        }
+
+        for (var i = _files.Count - 1; i >= 0; i--)
+        {
+            if (_files[i].Said != PayoutStatus.Returned)
+            {
+                continue;
+            }
+
+            if (_unclearFiles.Contains(_files[i].File))
+            {
+                _unmatched.Add(UnmatchedWord.Of(_files[i], UnmatchedReason.ReversalUnclear, Detail));
+                _files.RemoveAt(i);
+            }
+            else
+            {
+                _files[i] = _files[i] with { Except = _unclear };
+            }
+        }
     }
 
     private async Task<XElement> TakeAsync(XmlReader xml, CancellationToken ct)
     {
         var element = (XElement)await XNode.ReadFromAsync(xml, ct);
+        var files = new HashSet<Guid>();
+        var payouts = false;
         foreach (var node in element.DescendantNodes())
         {
             if (node is XText text)
             {
-                Note(text.Value);
+                payouts |= Note(text.Value, files);
             }
             else if (node is XElement { HasAttributes: true } inner)
             {
                 foreach (var attribute in inner.Attributes())
                 {
-                    Note(attribute.Value);
+                    payouts |= Note(attribute.Value, files);
                 }
             }
+        }
+
+        // Where payouts are named they decide, and the file says no more.
+        if (!payouts)
+        {
+            _namedFiles.UnionWith(files);
         }
 
         return element;
@@ -166,31 +212,41 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
     {
         if (xml.NodeType is XmlNodeType.Text or XmlNodeType.CDATA)
         {
-            Note(xml.Value);
+            Note(xml.Value, _namedFiles);
         }
         else if (xml.NodeType == XmlNodeType.Element && xml.HasAttributes)
         {
             for (var i = 0; i < xml.AttributeCount; i++)
             {
-                Note(xml.GetAttribute(i));
+                Note(xml.GetAttribute(i), _namedFiles);
             }
         }
     }
 
-    private void Note(string text)
+    /// <returns>Whether the text names a payout.</returns>
+    private bool Note(string text, HashSet<Guid> files)
     {
-        if (text.Length < EndToEndId.Length)
+        if (text.Length < 32)
         {
-            return;
+            return false;
         }
 
+        foreach (var match in FileReference().EnumerateMatches(text))
+        {
+            files.Add(Guid.ParseExact(text.AsSpan(match.Index, match.Length), "N"));
+        }
+
+        var found = false;
         foreach (var match in OwnReference().EnumerateMatches(text))
         {
             if (EndToEndId.TryParse(text.Substring(match.Index, match.Length), out var payout))
             {
                 _named.Add(payout);
+                found = true;
             }
         }
+
+        return found;
     }
 
     private void NoteUnseen()
@@ -207,6 +263,9 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
 
     [GeneratedRegex("PO[0-9a-f]{32}(?![0-9a-f])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex OwnReference();
+
+    [GeneratedRegex("(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex FileReference();
 
     private enum MessageKind
     {

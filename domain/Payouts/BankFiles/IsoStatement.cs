@@ -14,7 +14,6 @@ internal sealed class IsoStatement(bool paged)
     private readonly List<XElement> _summaries = [];
     private readonly List<Booking> _bookings = [];
     private readonly HashSet<(PayoutId Payout, PayoutStatus Said)> _booked = [];
-    private readonly HashSet<PayoutId> _unclear = [];
     private bool _paged = paged;
 
     public List<BankResult> Results { get; } = [];
@@ -22,6 +21,15 @@ internal sealed class IsoStatement(bool paged)
     public List<BankFileResult> Files { get; } = [];
 
     public List<UnmatchedWord> Unmatched { get; } = [];
+
+    /// <summary>Payouts that it books in a way that may undo their return.</summary>
+    public HashSet<PayoutId> Unclear { get; } = [];
+
+    /// <summary>Files that it books in a way that may undo their return.</summary>
+    public HashSet<Guid> UnclearFiles { get; } = [];
+
+    /// <summary>Files that it names where references stand.</summary>
+    public HashSet<Guid> Referenced { get; } = [];
 
     public int Foreign { get; private set; }
 
@@ -89,16 +97,6 @@ internal sealed class IsoStatement(bool paged)
         foreach (var summary in _summaries)
         {
             CheckSummary(summary);
-        }
-    }
-
-    /// <summary>Takes back what an unclear reversal in the same statement makes doubtful: the return of the payout, which it may have undone.</summary>
-    public void Finish()
-    {
-        foreach (var result in Results.Where(r => r.Said == PayoutStatus.Returned && r.Payout is { } payout && _unclear.Contains(payout)).ToList())
-        {
-            Results.Remove(result);
-            Unmatched.Add(UnmatchedWord.Of(result, UnmatchedReason.ReversalUnclear, "The same statement has a reversal that may undo this return."));
         }
     }
 
@@ -172,6 +170,7 @@ internal sealed class IsoStatement(bool paged)
             amount, credit, IsoXml.IsTrue(IsoXml.Value(element, "RvslInd")), status, ChargesOf(element),
             [.. IsoXml.Children(element, "NtryDtls").SelectMany(d => IsoXml.Children(d, "Btch"))],
             [.. IsoXml.Children(element, "NtryDtls").SelectMany(d => IsoXml.Children(d, "TxDtls")).Select(ReadDetail)]);
+        Referenced.UnionWith(entry.Batches.Select(BatchFile).Concat(entry.Details.Select(d => d.File)).OfType<Guid>());
         _bookings.Add(new Booking(amount, credit ? amount.Value : -amount.Value, entry.IsBooked, entry.IsReversal));
         if (entry.Details.Any(d => d.Payout is not null))
         {
@@ -225,7 +224,7 @@ internal sealed class IsoStatement(bool paged)
         {
             if (entry is { IsReversal: true, IsBooked: true })
             {
-                _unclear.Add(result.Payout!.Value);
+                Unclear.Add(result.Payout!.Value);
                 Unmatched.Add(UnmatchedWord.Of(result with { Said = PayoutStatus.Returned }, UnmatchedReason.ReversalUnclear, "The entry is a debit and a reversal: money came back, or left again."));
             }
             else
@@ -247,6 +246,12 @@ internal sealed class IsoStatement(bool paged)
         }
         else if (entry.IsBooked && !_booked.Add((result.Payout!.Value, said)))
         {
+            if (said == PayoutStatus.Paid)
+            {
+                // The money left again: behind a return it is not here.
+                Unclear.Add(result.Payout!.Value);
+            }
+
             Unmatched.Add(UnmatchedWord.Of(result, UnmatchedReason.BookedTwice, "The statement books the payout twice in the same direction."));
         }
         else if (result.Amount is null && result.Sum is null)
@@ -297,6 +302,11 @@ internal sealed class IsoStatement(bool paged)
 
             if (Files.Any(f => f.File == result.File && f.Said == said))
             {
+                if (said == PayoutStatus.Paid)
+                {
+                    UnclearFiles.Add(result.File);
+                }
+
                 Unmatched.Add(UnmatchedWord.Of(result with { Said = said }, UnmatchedReason.BookedTwice, "The statement books the file twice in the same direction."));
             }
             else
@@ -306,6 +316,11 @@ internal sealed class IsoStatement(bool paged)
         }
         else
         {
+            if (entry is { IsReversal: true, IsBooked: true })
+            {
+                UnclearFiles.Add(result.File);
+            }
+
             Unmatched.Add(UnmatchedWord.Of(result, entry.IsReversal ? UnmatchedReason.ReversalUnclear : UnmatchedReason.MeaningUnclear, "It is not clear which way the batch was booked."));
         }
     }
@@ -327,7 +342,7 @@ internal sealed class IsoStatement(bool paged)
     private static Detail ReadDetail(XElement element)
     {
         var returned = IsoXml.Child(element, "RtrInf");
-        var (code, text) = IsoXml.Reason(returned);
+        var (code, text) = IsoXml.Reason(element, "RtrInf");
         var reference = IsoXml.Value(element, "Refs", "EndToEndId");
         return new Detail(
             EndToEndId.TryParse(reference, out var payout) ? payout : null,
@@ -396,14 +411,18 @@ internal sealed class IsoStatement(bool paged)
                 }
             }
 
-            var parts = Details.Select(d => d.Booked ?? d.Moved).ToList();
-            if (parts.Count == 0 || !parts.All(p => p is { } part && part.Currency == Amount.Currency))
+            // What was instructed is the part where the bank says no more.
+            var parts = Details.Select(d => (Detail: d, Amount: d.Booked ?? d.Moved ?? d.Instructed)).Where(p => p.Amount is not null).ToList();
+            if (parts.Count == 0 || parts.Any(p => p.Amount!.Value.Currency != Amount.Currency))
             {
                 return null;
             }
 
-            var sum = Details.Zip(parts, (d, part) => (d.IsCredit ?? IsCredit) == IsCredit ? part!.Value.Value : -part!.Value.Value).Sum();
-            return Explains(sum - Amount.Value, Details.Sum(d => d.Charges)) ? null : "The amounts of the transactions do not add up to the entry.";
+            var sum = parts.Sum(p => (p.Detail.IsCredit ?? IsCredit) == IsCredit ? p.Amount!.Value.Value : -p.Amount!.Value.Value);
+            var charges = Details.Sum(d => d.Charges);
+            return (parts.Count < Details.Count ? sum <= Amount.Value + Charges + charges : Explains(sum - Amount.Value, charges))
+                ? null
+                : "The amounts of the transactions do not add up to the entry.";
         }
 
         private bool Explains(decimal difference, decimal ofDetails) => Math.Abs(difference) is var gap && (gap == 0 || gap == Charges || gap == ofDetails || gap == Charges + ofDetails);

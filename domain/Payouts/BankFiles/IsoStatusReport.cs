@@ -17,6 +17,10 @@ internal sealed class IsoStatusReport
 
     public List<UnmatchedWord> Unmatched { get; } = [];
 
+    /// <summary>Files that it names where references stand.</summary>
+    public IEnumerable<Guid> Referenced =>
+        _groups.Concat(_payments.Select(p => p.Level)).Select(level => IsoXml.FileId(level.Reference)).OfType<Guid>();
+
     public int Foreign { get; private set; }
 
     public static bool Reads(string element) => element is "OrgnlGrpInfAndSts" or "OrgnlPmtInfAndSts" or "TxInfAndSts";
@@ -42,7 +46,7 @@ internal sealed class IsoStatusReport
     {
         var group = _groups.Count == 1 ? _groups[0] : null;
         var named = _payments.SelectMany(p => p.Transactions).Where(t => t.Payout is not null).Select(t => t.Payout!.Value).ToHashSet();
-        var decided = new HashSet<Guid>();
+        var decided = new Dictionary<Guid, string?>();
         if (group is not null)
         {
             CheckCounts(group, [.. _payments.SelectMany(p => p.Transactions)]);
@@ -55,37 +59,66 @@ internal sealed class IsoStatusReport
             {
                 Decide(transaction, level, group);
             }
+        }
 
-            // A payment information without a status has that of the group.
-            if (IsoXml.FileId(level.Reference) is not { } file || level.Status is null || !decided.Add(file))
+        foreach (var payment in _payments.Where(p => IsoXml.FileId(p.Level.Reference) is not null).GroupBy(p => IsoXml.FileId(p.Level.Reference)!.Value))
+        {
+            List<Level> levels = [.. payment.Select(p => p.Level)];
+            if (levels.FirstOrDefault(level => level.Status is not null) is not { } level)
             {
-                continue;
+                // A payment information without a status has that of the group, and so far that of the group's file below.
+                if (group is null || IsoXml.FileId(group.Reference) == payment.Key)
+                {
+                    continue;
+                }
+
+                level = levels[0] with { Status = group.Status, Code = group.Code, Text = group.Text };
             }
 
-            if (Meaning(level.Status) is not null)
+            decided.Add(payment.Key, level.Status);
+            if (levels.Exists(other => other.Status is not null && Meaning(other.Status) != Meaning(level.Status)))
             {
-                Files.Add(Whole(file, level, named));
+                // Which of them holds for the payouts that are not named, nobody can tell.
+                Unmatched.Add(Unclear(level with { Status = string.Join(", ", levels.Select(l => l.Status).Where(s => s is not null).Distinct()) }, payment.Key));
             }
-            else if (level.Status != "PART" || transactions.Count == 0)
+            else if (Meaning(level.Status) is not null)
             {
-                Unmatched.Add(Unclear(level, file));
+                Files.Add(Whole(payment.Key, level, named));
+            }
+            else if (level.Status is not (null or "PART") || payment.All(p => p.Transactions.Count == 0))
+            {
+                Unmatched.Add(Unclear(level, payment.Key));
+            }
+
+            foreach (var (each, transactions) in payment)
+            {
+                Unmatched.AddRange(NotListed(each, level.Status, Statuses([(each, transactions)], group), payment.Key));
             }
         }
 
         foreach (var level in _groups)
         {
-            if (IsoXml.FileId(level.Reference) is not { } file || decided.Contains(file))
+            if (IsoXml.FileId(level.Reference) is not { } file)
             {
                 continue;
             }
 
-            if (Meaning(level.Status) is not null)
+            if (!decided.TryGetValue(file, out var whole))
             {
-                Files.Add(Whole(file, level, named));
+                whole = level.Status;
+                if (Meaning(level.Status) is not null)
+                {
+                    Files.Add(Whole(file, level, named));
+                }
+                else if (level.Status is not (null or "PART") || !_payments.Any(p => p.Transactions.Count > 0))
+                {
+                    Unmatched.Add(Unclear(level, file));
+                }
             }
-            else if (level.Status is not (null or "PART") || !_payments.Any(p => p.Transactions.Count > 0))
+
+            if (!_payments.Exists(p => p.Level.Detailed.Count > 0))
             {
-                Unmatched.Add(Unclear(level, file));
+                Unmatched.AddRange(NotListed(level, whole, Statuses(_payments, group), file));
             }
         }
     }
@@ -120,6 +153,23 @@ internal sealed class IsoStatusReport
             }
         }
     }
+
+    private static List<string?> Statuses(IEnumerable<(Level Level, List<Transaction> Transactions)> payments, Level? group) =>
+        [.. payments.SelectMany(p => p.Transactions.Select(t => t.Status ?? p.Level.Status ?? group?.Status))];
+
+    // Payments that the bank counts as refused or held, and does not name: unless the whole file is so, nobody can tell which.
+    private static IEnumerable<UnmatchedWord> NotListed(Level level, string? whole, IReadOnlyCollection<string?> listed, Guid file) =>
+        from counted in level.Detailed
+        let names = listed.Count(status => status == counted.Status)
+        where counted.Count is not long.MaxValue && names < counted.Count && counted.Status != whole
+            && Meaning(counted.Status) is { Said: PayoutStatus.Failed } or { Hold: not null }
+        select new UnmatchedWord(
+            UnmatchedReason.MeaningUnclear, level.Reference,
+            $"The report counts {counted.Count} payments of the file that are {counted.Status} and names {names} of them.")
+        {
+            File = file,
+            Code = counted.Status,
+        };
 
     private static UnmatchedWord Unclear(Level level, Guid file) =>
         new(UnmatchedReason.MeaningUnclear, level.Reference, $"The report names the file, and its status '{level.Status}' decides nothing.") { File = file, Code = level.Code ?? level.Status, Text = level.Text };
@@ -173,7 +223,7 @@ internal sealed class IsoStatusReport
 
     private static Level ReadLevel(XElement element, string reference, string status)
     {
-        var (code, text) = IsoXml.Reason(IsoXml.Child(element, "StsRsnInf"));
+        var (code, text) = IsoXml.Reason(element, "StsRsnInf");
         var detailed = IsoXml.Children(element, "NbOfTxsPerSts")
             .Select(e => (IsoXml.Value(e, "DtldSts") ?? "", IsoXml.Count(e, "DtldNbOfTxs") ?? long.MaxValue)).ToList();
         return new Level(
@@ -182,7 +232,7 @@ internal sealed class IsoStatusReport
 
     private static Transaction ReadTransaction(XElement element)
     {
-        var (code, text) = IsoXml.Reason(IsoXml.Child(element, "StsRsnInf"));
+        var (code, text) = IsoXml.Reason(element, "StsRsnInf");
         var reference = IsoXml.Value(element, "OrgnlEndToEndId");
         return new Transaction(
             EndToEndId.TryParse(reference, out var payout) ? payout : null, reference, IsoXml.Value(element, "TxSts"), code, text,

@@ -70,15 +70,13 @@ internal static class IsoXml
         _ => throw new FormatException($"'{text}' is neither true nor false."),
     };
 
-    public static (string? Code, string? Text) Reason(XElement? info)
+    /// <summary>The first code among the elements of the name, since banks put what they add into one of its own, and all their texts.</summary>
+    public static (string? Code, string? Text) Reason(XElement element, string name)
     {
-        if (info is null)
-        {
-            return (null, null);
-        }
-
-        var texts = Children(info, "AddtlInf").Select(e => Text(e.Value)).Where(text => text.Length > 0).ToList();
-        return (Value(info, "Rsn", "Cd") ?? Value(info, "Rsn", "Prtry"), texts.Count == 0 ? null : string.Join(' ', texts));
+        var infos = Children(element, name).ToList();
+        var texts = infos.SelectMany(info => Children(info, "AddtlInf")).Select(e => Text(e.Value)).Where(text => text.Length > 0).ToList();
+        return (infos.Select(info => Value(info, "Rsn", "Cd") ?? Value(info, "Rsn", "Prtry")).FirstOrDefault(code => !string.IsNullOrEmpty(code)),
+            texts.Count == 0 ? null : string.Join(' ', texts));
     }
 
     /// <summary>The id of our file that the message or the payment information names; null for anything that is not of the form that we write.</summary>

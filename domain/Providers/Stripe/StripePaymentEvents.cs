@@ -76,16 +76,19 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
             throw new FormatException($"The status '{refund.Text("status")}' says nothing of the refund {refund.Text("id")}.");
         Money? amount = refund.Number("amount") is { } units ? Amount(refund, units) : null;
         var told = new ReportedOperation(provider, PaymentOperation.Refund, refund.Text("payment_intent"), amount);
-        return Reference(refund, out var reference)
-            ? new PaymentReported(reference, answer) { Told = told }
+        return Reference(refund, out var reference) ? new PaymentReported(reference, answer) { Told = told }
+            : told.Payment is null && refund.Text("charge") is { } charge ? NoPayment(charge)
             : new OperationReported(told, answer);
     }
 
     private INeutralEvent OfRefunds(JsonElement charge) =>
         charge.Text("payment_intent") is not { } payment
-            ? new EventIgnored($"The charge {charge.Text("id")} has no PaymentIntent: it was not made by this platform.")
+            ? NoPayment(charge.Text("id"))
         : charge.Number("amount_refunded") is { } units ? new RefundedInAll(provider, payment, Amount(charge, units))
         : throw new FormatException($"The charge {charge.Text("id")} does not say how much was refunded.");
+
+    private static EventIgnored NoPayment(string? charge) =>
+        new($"The charge {charge} has no PaymentIntent: it was not made by this platform.");
 
     /// <exception cref="FormatException">The currency is none, or cannot be counted so.</exception>
     private static Money Amount(JsonElement item, long units) =>

@@ -60,6 +60,43 @@ public sealed class IsoReportTests
         Assert.Equal(2, report.Unmatched.Count);
     }
 
+    /// <summary>Likewise where the return is undone a day later in the same report, and where the money just leaves once more.</summary>
+    [Fact]
+    public async Task ReadAsync_ReturnAndSecondDebit_AppliesNoReturn()
+    {
+        var (away, back) = (Entry(First, "12.34", "DBIT"), Entry(First, "12.34", "CRDT", returned: true));
+        var report = await StatementAsync(away + back + away);
+        Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Results).Said);
+        Assert.Equal([UnmatchedReason.BookedTwice, UnmatchedReason.ReversalUnclear], report.Unmatched.Select(u => u.Reason));
+
+        string Day(string entries) => $"<Stmt><Acct><Id><IBAN>{Account}</IBAN></Id></Acct>{entries}</Stmt>";
+        report = await ReadAsync(Message("BkToCstmrStmt", Day(away + back) + Day(Entry(First, "12.34", "DBIT", "<RvslInd>true</RvslInd>"))));
+        Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Results).Said);
+        Assert.All(report.Unmatched, u => Assert.Equal((UnmatchedReason.ReversalUnclear, First), (u.Reason, u.Payout)));
+
+        // A second credit undoes nothing.
+        report = await StatementAsync(away + back + back);
+        Assert.Equal([PayoutStatus.Paid, PayoutStatus.Returned], report.Results.Select(r => r.Said));
+    }
+
+    /// <summary>Likewise of a batch, and of one payout of a batch.</summary>
+    [Fact]
+    public async Task ReadAsync_BatchReturnedAndUnclearReversal_AppliesNoReturn()
+    {
+        string Batch(string indicator, string extra = "") =>
+            $"""<Ntry><Amt Ccy="EUR">12.34</Amt><CdtDbtInd>{indicator}</CdtDbtInd>{extra}<Sts>BOOK</Sts><NtryDtls><Btch><PmtInfId>{File:N}-1</PmtInfId></Btch></NtryDtls></Ntry>""";
+        foreach (var away in new[] { Batch("DBIT", "<RvslInd>true</RvslInd>"), Batch("DBIT") })
+        {
+            var report = await StatementAsync(Batch("DBIT") + Batch("CRDT") + away);
+            Assert.Equal(PayoutStatus.Paid, Assert.Single(report.Files).Said);
+            Assert.Equal(2, report.Unmatched.Count(u => u.File == File));
+        }
+
+        var one = await StatementAsync(Batch("DBIT") + Batch("CRDT") + Entry(First, "12.34", "DBIT", "<RvslInd>true</RvslInd>"));
+        Assert.Equal([First], one.Files.Single(f => f.Said == PayoutStatus.Returned).Except);
+        Assert.Equal((UnmatchedReason.ReversalUnclear, First), Assert.Single(one.Unmatched) is var u ? (u.Reason, u.Payout) : default);
+    }
+
     [Theory]
     [InlineData("""<Amt Ccy="EUR">12.34</Amt>""", 1234)]
     [InlineData("""<AmtDtls><TxAmt><Amt Ccy="EUR">12.34</Amt></TxAmt></AmtDtls>""", 1234)]
@@ -71,6 +108,8 @@ public sealed class IsoReportTests
     [InlineData("""<AmtDtls><TxAmt><Amt Ccy="EUR">11.34</Amt></TxAmt></AmtDtls>""", null)]
     [InlineData("""<Amt Ccy="EUR">12.34</Amt><AmtDtls><TxAmt><Amt Ccy="EUR">11.34</Amt></TxAmt></AmtDtls>""", null)]
     [InlineData("""<Amt Ccy="EUR">50.00</Amt>""", null)]
+    [InlineData("""<AmtDtls><InstdAmt><Amt Ccy="EUR">50.00</Amt></InstdAmt></AmtDtls>""", null)]
+    [InlineData("""<AmtDtls><InstdAmt><Amt Ccy="EUR">11.34</Amt></InstdAmt></AmtDtls><Chrgs><Amt Ccy="EUR">1.00</Amt></Chrgs>""", 1134)]
     public async Task ReadAsync_AmountOfATransaction_IsFoundWhereTheBankWritesIt(string amounts, int? expected)
     {
         var report = await StatementAsync($"""
@@ -94,6 +133,22 @@ public sealed class IsoReportTests
             """);
         Assert.Equal(applies ? 2 : 0, report.Results.Count);
         Assert.Equal(applies ? 0 : 2, report.Unmatched.Count(u => u.Reason == UnmatchedReason.DetailsDoNotAddUp));
+    }
+
+    /// <summary>Where a bank names the amount of one payout and not of the other, the one cannot be more than the entry.</summary>
+    [Theory]
+    [InlineData("10.00", 1)]
+    [InlineData("30.00", 1)]
+    [InlineData("30.01", 0)]
+    public async Task ReadAsync_PartOfAnEntry_IsNotMoreThanTheEntry(string amount, int applied)
+    {
+        var report = await StatementAsync($"""
+            <Ntry><Amt Ccy="EUR">30.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts><NtryDtls>
+              <TxDtls><Refs><EndToEndId>{EndToEndId.Of(First)}</EndToEndId></Refs><AmtDtls><TxAmt><Amt Ccy="EUR">{amount}</Amt></TxAmt></AmtDtls></TxDtls>
+              <TxDtls><Refs><EndToEndId>{EndToEndId.Of(Second)}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>
+            """);
+        Assert.Equal(applied, report.Results.Count);
+        Assert.Equal(2 - applied, report.Unmatched.Count);
     }
 
     [Theory]
@@ -218,6 +273,19 @@ public sealed class IsoReportTests
         Assert.Equal((UnmatchedReason.NamedElsewhere, First), Assert.Single(report.Unmatched) is var u ? (u.Reason, u.Payout) : default);
     }
 
+    /// <summary>Whether it is a file of ours the database knows: others write such ids too.</summary>
+    [Fact]
+    public async Task ReadAsync_FileInTheText_IsNamedElsewhere()
+    {
+        string Batch(string before, string details) =>
+            $"""<Ntry>{before}<Amt Ccy="EUR">12.34</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><NtryDtls>{details}</NtryDtls><AddtlNtryInf>SEPA {File:N}-1</AddtlNtryInf></Ntry>""";
+        Assert.Equal([File], (await StatementAsync(Batch("", "<Btch/>"))).NamedElsewhere);
+        Assert.Equal([File], (await StatementAsync(Batch($"<NtryRef>{File:N}</NtryRef>", ""))).NamedElsewhere);
+        Assert.Empty((await StatementAsync(Batch("", $"<Btch><MsgId>{File:N}</MsgId></Btch>"))).NamedElsewhere);
+        Assert.Empty((await StatementAsync(Batch("", $"<TxDtls><Refs><EndToEndId>{EndToEndId.Of(First)}</EndToEndId></Refs></TxDtls>"))).NamedElsewhere);
+        Assert.Empty((await ReadAsync(Message("CstmrPmtStsRpt", $"<OrgnlGrpInfAndSts><OrgnlMsgId>{File:N}</OrgnlMsgId><GrpSts>ACSP</GrpSts></OrgnlGrpInfAndSts>"))).NamedElsewhere);
+    }
+
     [Theory]
     [InlineData("utf-8", "utf-8")]
     [InlineData("iso-8859-1", "iso-8859-1")]
@@ -272,6 +340,79 @@ public sealed class IsoReportTests
             "ACSP" or "RVNM" => PayoutStatus.InTransit,
             _ => null,
         };
+    }
+
+    /// <summary>Banks may not repeat the message's id: then the group still speaks of the payment information that is ours.</summary>
+    [Theory]
+    [InlineData("RJCT", PayoutStatus.Failed)]
+    [InlineData("ACSC", PayoutStatus.Paid)]
+    [InlineData("WHAT", null)]
+    [InlineData(null, null)]
+    public async Task ReadAsync_GroupWithoutOurMessage_DecidesOurPaymentInformation(string? status, PayoutStatus? said)
+    {
+        var report = await ReadAsync(Message(
+            "CstmrPmtStsRpt",
+            $"""
+            <OrgnlGrpInfAndSts><OrgnlMsgId>NOTPROVIDED</OrgnlMsgId>{(status is null ? "" : $"<GrpSts>{status}</GrpSts><StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf>")}</OrgnlGrpInfAndSts>
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId></OrgnlPmtInfAndSts>
+            """));
+        Assert.Equal(said, report.Files.SingleOrDefault()?.Said);
+        Assert.Equal(said is null ? [File] : [], report.Unmatched.Select(u => u.File));
+        Assert.All(report.Files, f => Assert.Equal((File, "AM04"), (f.File, f.Code)));
+    }
+
+    /// <summary>Which of two statuses holds for the payouts that are not named, nobody can tell.</summary>
+    [Theory]
+    [InlineData("RJCT", "ACSC", null)]
+    [InlineData("ACSC", "PART", null)]
+    [InlineData("ACTC", "ACSP", PayoutStatus.InTransit)]
+    public async Task ReadAsync_PaymentInformationTwice_DecidesWhereBothSayTheSame(string first, string second, PayoutStatus? said)
+    {
+        string Part(string status, PayoutId payout) => $"""
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId><PmtInfSts>{status}</PmtInfSts>
+              <TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(payout)}</OrgnlEndToEndId><TxSts>ACSP</TxSts></TxInfAndSts></OrgnlPmtInfAndSts>
+            """;
+        var report = await ReadAsync(Message("CstmrPmtStsRpt", Part(first, First) + Part(second, Second)));
+        Assert.Equal(2, report.Results.Count);
+        Assert.Equal(said, report.Files.SingleOrDefault()?.Said);
+        Assert.Equal(said is null ? [File] : [], report.Unmatched.Select(u => u.File));
+    }
+
+    /// <summary>Payments that are counted as refused or held and are not named: nobody can tell which of the file they are.</summary>
+    [Theory]
+    [InlineData("PART", "RJCT", 2, true)]
+    [InlineData("PART", "RVNM", 1, true)]
+    [InlineData("ACSP", "RJCT", 2, true)]
+    [InlineData("PART", "RJCT", 1, false)]
+    [InlineData("PART", "ACSC", 7, false)]
+    [InlineData("RJCT", "RJCT", 8, false)]
+    public async Task ReadAsync_CountedAndNotNamed_IsUnmatched(string status, string counted, int count, bool unmatched)
+    {
+        var counts = $"<NbOfTxsPerSts><DtldNbOfTxs>{count}</DtldNbOfTxs><DtldSts>{counted}</DtldSts></NbOfTxsPerSts>";
+        var transaction = $"<TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(First)}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts>";
+        foreach (var content in new[]
+        {
+            $"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId><PmtInfSts>{status}</PmtInfSts>{counts}{transaction}</OrgnlPmtInfAndSts>",
+            $"<OrgnlGrpInfAndSts><OrgnlMsgId>{File:N}</OrgnlMsgId><GrpSts>{status}</GrpSts>{counts}</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{File:N}-1</OrgnlPmtInfId>{transaction}</OrgnlPmtInfAndSts>",
+        })
+        {
+            var report = await ReadAsync(Message("CstmrPmtStsRpt", content));
+            Assert.Equal(PayoutStatus.Failed, Assert.Single(report.Results).Said);
+            Assert.Equal(unmatched ? [(File, counted)] : [], report.Unmatched.Select(u => (u.File!.Value, u.Code!)));
+        }
+    }
+
+    /// <summary>Some banks write what they add before the reason, in an element of its own.</summary>
+    [Fact]
+    public async Task ReadAsync_SeveralReasons_TheFirstCodeCounts()
+    {
+        var report = await ReadAsync(Message(
+            "CstmrPmtStsRpt",
+            $"""
+            <OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(First)}</OrgnlEndToEndId><TxSts>RJCT</TxSts>
+              <StsRsnInf><Orgtr/><AddtlInf>Rejected.</AddtlInf></StsRsnInf><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn><AddtlInf>Closed.</AddtlInf></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts>
+            """));
+        Assert.Equal(("AC04", "Rejected. Closed."), Assert.Single(report.Results) is var r ? (r.Code!, r.Text!) : default);
     }
 
     [Theory]

@@ -258,6 +258,16 @@ public sealed class NachaReaderTests
         Assert.Null(AccountCorrections.Corrected(Correction("C01", "222222"), iban, iban));
     }
 
+    /// <summary>No notification is about the holder's address: what is known of it stays, and a repeated correction is nothing new.</summary>
+    [Fact]
+    public void Corrected_AccountWithAnAddress_KeepsIt()
+    {
+        var sent = Account("021000021", "111111", UsAccountType.Checking) with { Address = new PostalAddress(null, null, null, "Omaha", "US") };
+        var corrected = AccountCorrections.Corrected(Correction("C01", "222222"), sent, sent);
+        Assert.Equal(sent.Address, corrected?.Address);
+        Assert.Equal(corrected, AccountCorrections.Corrected(Correction("C01", "222222"), sent, corrected!));
+    }
+
     /// <summary>
     /// Two thousand damaged files: each is refused whole, or every return in it is still there, as a result, a correction or a word that a
     /// person reads.

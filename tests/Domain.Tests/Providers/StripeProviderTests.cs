@@ -339,6 +339,8 @@ public sealed class StripeProviderTests
         Assert.Equal("The payment pi_2 was not made by this platform: its metadata has no reference of this platform.", ignored.Reason);
         Assert.IsType<EventIgnored>(Map("charge.succeeded", """{"id":"ch_2"}"""));
         Assert.IsType<EventIgnored>(Map("charge.refunded", """{"id":"ch_2","amount_refunded":100,"currency":"eur","payment_intent":null}"""));
+        Assert.IsType<EventIgnored>(
+            Map("refund.created", """{"id":"re_3","status":"succeeded","amount":100,"currency":"eur","charge":"ch_2","payment_intent":null}"""));
     }
 
     [Fact]

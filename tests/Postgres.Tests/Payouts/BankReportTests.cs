@@ -82,6 +82,22 @@ public sealed class BankReportTests(TestDatabase database) : IClassFixture<TestD
     }
 
     /// <summary>What the bank had rejected is not in the sum that it books: the rest is paid, and the rejected is not.</summary>
+    /// <summary>A batch that is named in the text alone is for a person; an id of the same form that somebody else wrote is not.</summary>
+    [Fact]
+    public async Task ApplyAsync_BatchNamedElsewhere_IsUnmatched()
+    {
+        using var world = World();
+        var (file, payouts) = await RunAsync(world, 2);
+        string Text(Guid named) => Statement($"""
+            <Ntry><Amt Ccy="EUR">{Decimal(file.Amount)}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><AddtlNtryInf>BATCH {named:N}</AddtlNtryInf></Ntry>
+            """);
+        Assert.Equal(0, (await ApplyAsync(world, Text(Guid.NewGuid()))).Unmatched);
+        var ours = Text(file.Id);
+        Assert.Equal(1, (await ApplyAsync(world, ours)).Unmatched);
+        Assert.Equal("named_elsewhere", Assert.Single(await ItemsAsync(world, ours)).Reason);
+        Assert.Equal("in_transit,in_transit", await StatusesAsync(world, payouts));
+    }
+
     [Fact]
     public async Task ApplyAsync_BatchWithoutWhatWasRejected_PaysTheRest()
     {
