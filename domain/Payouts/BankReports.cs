@@ -24,6 +24,7 @@ public sealed class BankReports(
     TimeProvider time, ILogger<BankReports> logger)
 {
     private const int Chunk = 1_000;
+    private const string GivenBack = "The payout had failed or was canceled before, and its money was given back.";
 
     private readonly BankReportMatching _matching = new(dataSource, options);
 
@@ -98,13 +99,10 @@ public sealed class BankReports(
             u is { Reason: UnmatchedReason.StatusContradicts, Said: PayoutStatus.Paid, Payout: { } payout } && returned.Contains(payout));
         foreach (var file in report.Files)
         {
-            var (fileApplied, fileCount, item) = await ApplyAsync(file, ct);
+            var (fileApplied, fileCount, items) = await ApplyAsync(file, ct);
             applied += fileApplied;
             count += fileCount;
-            if (item is not null)
-            {
-                unmatched.Add(item);
-            }
+            unmatched.AddRange(items);
         }
 
         var kept = await KeepAsync(hash, name, report.Id, count, applied, unmatched, ct);
@@ -127,16 +125,16 @@ public sealed class BankReports(
         PayoutWordEffect.UnknownPayout => UnmatchedWord.Of(said, UnmatchedReason.UnknownPayout, "There is no such payout."),
         PayoutWordEffect.AmountDiffers => UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, "The payout is of another amount."),
         PayoutWordEffect.Contradicts => UnmatchedWord.Of(
-            said, UnmatchedReason.StatusContradicts, "The payout had failed or was canceled before, and its money was given back."),
+            said, UnmatchedReason.StatusContradicts, GivenBack),
         PayoutWordEffect.Held or PayoutWordEffect.HeldStill => UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the payout."),
     } is { } item ? item with { Payout = word.Payout, Merchant = word.Merchant } : null;
 
     /// <summary>What a bank says of a whole file holds for each of its payouts that the report does not name otherwise.</summary>
-    private async Task<(int Applied, int Count, UnmatchedWord? Item)> ApplyAsync(BankFileResult said, CancellationToken ct)
+    private async Task<(int Applied, int Count, IReadOnlyList<UnmatchedWord> Unmatched)> ApplyAsync(BankFileResult said, CancellationToken ct)
     {
         if (await FileAsync(said.File, ct) is not { } file)
         {
-            return (0, 0, UnmatchedWord.Of(said, UnmatchedReason.UnknownFile, "There is no such file."));
+            return (0, 0, [UnmatchedWord.Of(said, UnmatchedReason.UnknownFile, "There is no such file.")]);
         }
 
         // What the bank refused before is not in what it books.
@@ -144,19 +142,20 @@ public sealed class BankReports(
         var withoutFailed = said.Amount is not null;
         if (said.Amount is { } amount && !Is(said, amount, new Money(file.Amount - failedAmount, file.Currency)))
         {
-            return (0, 0, UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, string.Create(
+            return (0, 0, [UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, string.Create(
                 CultureInfo.InvariantCulture,
-                $"File {file.Name} has {file.Payouts} payouts of {file.Amount} minor units, {failed} of {failedAmount} failed.")));
+                $"File {file.Name} has {file.Payouts} payouts of {file.Amount} minor units, {failed} of {failedAmount} failed."))]);
         }
 
         if ((said.Count is { } counted && counted != file.Payouts && !(withoutFailed && counted == file.Payouts - failed))
             || (said.ControlSum is { } sum && new IsoAmount(sum, file.Currency.Code).ToMoney()?.MinorUnits != file.Amount))
         {
-            return (0, 0, UnmatchedWord.Of(
-                said, UnmatchedReason.DetailsDoNotAddUp, $"The bank speaks of another number or sum of payments than file {file.Name} has."));
+            return (0, 0, [UnmatchedWord.Of(
+                said, UnmatchedReason.DetailsDoNotAddUp, $"The bank speaks of another number or sum of payments than file {file.Name} has.")]);
         }
 
         var (applied, held, count) = (0, 0, 0);
+        var unmatched = new List<UnmatchedWord>();
         var (cursor, entry) = (PayoutFiles.Before(file.FirstMerchant), (short)0);
         while (true)
         {
@@ -190,17 +189,23 @@ public sealed class BankReports(
             var effects = await ApplyAsync(words, ct);
             applied += effects.Count(e => e is PayoutWordEffect.Applied or PayoutWordEffect.Held);
             held += effects.Count(e => e is PayoutWordEffect.Held or PayoutWordEffect.HeldStill);
+            unmatched.AddRange(words.Where((_, i) => effects[i] == PayoutWordEffect.Contradicts).Select(word =>
+                UnmatchedWord.Of(said, UnmatchedReason.StatusContradicts, GivenBack) with { Payout = word.Payout, Merchant = word.Merchant }));
             count += words.Count;
         }
 
         if (said.Held)
         {
-            return (applied, count,
-                held == 0 ? null : UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the file."));
+            if (held > 0)
+            {
+                unmatched.Add(UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the file."));
+            }
+
+            return (applied, count, unmatched);
         }
 
         await UnmatchedBankItems.EndHoldAsync(dataSource, said.File, time.GetUtcNow(), ct);
-        return (applied, count, null);
+        return (applied, count, unmatched);
     }
 
     private static bool Is(BankFileResult said, Money amount, Money expected) =>

@@ -18,7 +18,9 @@ public static class ProviderAmounts
     public static Money FromUnits(long units, Currency currency, int exponent)
     {
         var factor = Factor(currency.Exponent, exponent);
-        return exponent <= currency.Exponent ? new Money(checked(units * factor), currency)
+        return exponent <= currency.Exponent
+            ? units <= long.MaxValue / factor && units >= long.MinValue / factor ? new Money(units * factor, currency)
+                : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{units} is more of {currency} than an amount can be."))
             : units % factor == 0 ? new Money(units / factor, currency)
             : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{units} is no whole amount of {currency}."));
     }

@@ -39,7 +39,8 @@ public static class SandboxDisputes
                 source,
                 sourceReference);
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException
+            or OverflowException)
         {
             throw new FormatException($"Not a dispute of the sandbox acquirer: {e.Message}", e);
         }

@@ -150,5 +150,21 @@ public sealed class ProviderDisputesTests
         Assert.Throws<FormatException>(() => AdyenDisputes.Read(payment, DisputeSource.Webhook, "x"));
     }
 
+    /// <summary>An amount that no ledger holds is no amount: the event is kept as failed, not tried again for good.</summary>
+    [Fact]
+    public void Read_AmountBeyondAllBounds_IsAFormatError()
+    {
+        var adyen = Json($$$"""
+            {"eventCode":"CHARGEBACK","pspReference":"D1","originalReference":"P1","eventDate":"2026-03-02T09:00:00+01:00",
+             "amount":{"value":{{{long.MaxValue}}},"currency":"IDR"}}
+            """);
+        Assert.Throws<FormatException>(() => AdyenDisputes.Read(adyen, DisputeSource.Webhook, "x"));
+        var sandbox = Json($$"""
+            {"object":"dispute","id":"d","payment_id":"p","stage":"chargeback","status":"won","amount":{{long.MinValue}},"held_amount":{{long.MaxValue}},
+             "currency":"EUR","updated_at":"2026-03-02T09:00:00+01:00"}
+            """);
+        Assert.Throws<FormatException>(() => SandboxDisputes.Read(sandbox, DisputeSource.Webhook, "x"));
+    }
+
     private static JsonElement Json(string text) => JsonDocument.Parse(text).RootElement;
 }

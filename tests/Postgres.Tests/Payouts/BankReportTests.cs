@@ -110,6 +110,24 @@ public sealed class BankReportTests(TestDatabase database) : IClassFixture<TestD
         await world.AssertSoundAsync();
     }
 
+    /// <summary>The bank says of a whole file that it paid, and one of its payouts was given back before: a person sees that one.</summary>
+    [Fact]
+    public async Task ApplyAsync_FileThatIsPaidWithWhatWasGivenBack_IsUnmatchedForThatPayout()
+    {
+        using var world = World();
+        var (file, payouts) = await RunAsync(world, 3);
+        await ApplyAsync(world, Status($"<TxInfAndSts><OrgnlEndToEndId>{EndToEndId.Of(payouts[1].Id)}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts>"));
+        var text = $"""
+            <Document><CstmrPmtStsRpt><GrpHdr><MsgId>M</MsgId></GrpHdr>
+            <OrgnlGrpInfAndSts><OrgnlMsgId>{file.Id:N}</OrgnlMsgId><GrpSts>ACSC</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>
+            """;
+        Assert.Equal((2, 1), await ApplyAsync(world, text) is var s ? (s.Applied, s.Unmatched) : default);
+        var item = Assert.Single(await ItemsAsync(world, text));
+        Assert.Equal(("status_contradicts", payouts[1].Id.ToString()), (item.Reason, item.Payout));
+        Assert.Equal("paid,failed,paid", await StatusesAsync(world, payouts));
+        await world.AssertSoundAsync();
+    }
+
     [Fact]
     public async Task ApplyAsync_EntryWithoutAmounts_IsCheckedByItsSum()
     {
