@@ -32,6 +32,9 @@ public sealed record PlatformOptions
 /// <summary>One instance of everything over a test run's servers: a database, an acquirer, the Service Bus double if needed, and the app under the local host.</summary>
 public sealed class Platform : IAsyncDisposable
 {
+    /// <summary>Whether apps run on Azure Functions Core Tools, which has Microsoft's host, instead of <c>local/host</c>.</summary>
+    public static bool OnCoreTools => System.Environment.GetEnvironmentVariable("PAYMENTS_TEST_HOST") == "func";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly TestServers _servers;
@@ -103,7 +106,7 @@ public sealed class Platform : IAsyncDisposable
     public async Task StartAppAsync(IReadOnlyDictionary<string, string>? environment = null)
     {
         var folder = Path.Combine(_folder, "app");
-        var host = System.Environment.GetEnvironmentVariable("PAYMENTS_TEST_HOST") == "func" ? Programs.CoreTools(folder, AppPort) : Programs.Host(folder, AppPort);
+        var host = OnCoreTools ? Programs.CoreTools(folder, AppPort) : Programs.Host(folder, AppPort);
         var command = host.With(_options.Environment).With(environment ?? new Dictionary<string, string>());
         _app = ChildProcess.Start($"app-{_name}", command, _servers.Logs);
         await Eventually.AnswersAsync(_app, new Uri(AppAddress, "/health/ready"), Patience);

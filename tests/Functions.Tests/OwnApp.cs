@@ -92,8 +92,9 @@ internal sealed class OwnApp : IAsyncDisposable
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
-    /// <summary>Waits longer than elsewhere: what a killed process had leased comes free when the lease ends.</summary>
-    public static Task UntilAsync(string what, Func<Task<bool>> holds) => Eventually.HoldsAsync(holds, TimeSpan.FromMinutes(4), what);
+    /// <summary>Waits longer than elsewhere: what a killed process had leased comes free when the lease ends. Microsoft's host leases messages for ten minutes.</summary>
+    public static Task UntilAsync(string what, Func<Task<bool>> holds) =>
+        Eventually.HoldsAsync(holds, TimeSpan.FromMinutes(Platform.OnCoreTools ? 30 : 4), what);
 
     public async ValueTask DisposeAsync()
     {

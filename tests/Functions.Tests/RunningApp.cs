@@ -54,6 +54,9 @@ public sealed class RunningApp : IAsyncLifetime
     /// <summary>The acquirer and its secrets, for another app beside this one.</summary>
     internal Platform? Platform => _platform;
 
+    /// <summary>The host's system key for events of blobs. <c>local/host</c> takes any; <c>PAYMENTS_TEST_BLOBS_KEY</c> has that of Microsoft's host.</summary>
+    internal static string BlobsKey => Variable("PAYMENTS_TEST_BLOBS_KEY") is { Length: > 0 } key ? key : "local";
+
     public async ValueTask InitializeAsync()
     {
         // The contract's validator comes from npm.

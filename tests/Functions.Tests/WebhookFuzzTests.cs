@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Text;
+using Payments.Kit;
 
 namespace Payments.Functions.Tests;
 
@@ -51,6 +52,9 @@ public sealed class WebhookFuzzTests(RunningApp app)
         foreach (var (name, value) in headers)
         {
             var sent = signed || random.Next(2) == 0 ? value : Text(Mutate(random, Encoding.Latin1.GetBytes(value)));
+            // Microsoft's host answers any other header with 500 before the app sees it.
+            if (Platform.OnCoreTools)
+                sent = string.Concat(sent.Where(char.IsAscii));
             if (signed || random.Next(8) > 0)
                 request.Headers.TryAddWithoutValidation(name, sent);
         }

@@ -42,7 +42,7 @@ public sealed class TimerTriggerTests(StorageServer server) : StorageTests(serve
         SampleHost.StartAsync([function], Storage.With([("Schedule", schedule), .. more]));
 
     private BlobClient Status(string function) =>
-        new(Storage.Connection, "azure-webjobs-hosts", $"timers/{Storage.Name}/{function}/status");
+        new(Storage.Connection, "azure-webjobs-hosts", $"timers/{Storage.Name}/Host.Functions.{function}/status");
 
     [Fact]
     public async Task Schedule_BelowAMinute_RunsAgainAndAgainUnmonitored()

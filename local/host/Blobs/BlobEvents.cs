@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs.Models;
@@ -22,9 +21,6 @@ internal sealed class BlobEvents : IQueueConsumer, ITriggerListener
     private readonly QueueClient _queue;
     private readonly QueueListener _listener;
     private readonly HostConsole _console;
-
-    /// <summary>Versions that run now, so that an event that comes twice at once runs once.</summary>
-    private readonly ConcurrentDictionary<(string Function, string Blob, ETag Version), TaskCompletionSource<bool>> _running = new();
 
     public BlobEvents(
         IEnumerable<BlobFunction> functions, QueueServiceClient queues, string hostId, QueueSettings queueSettings, BlobSettings settings,
@@ -66,62 +62,48 @@ internal sealed class BlobEvents : IQueueConsumer, ITriggerListener
             // Deleted meanwhile.
             return true;
         }
-        // The event may be late: the function reads the version of now, and one receipt covers it.
-        var key = (name, blob.BlobName, properties.ETag);
-        var mine = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var first = _running.GetOrAdd(key, mine);
-        if (first != mine)
-            return await first.Task;
-        var succeeded = false;
-        try
-        {
-            succeeded = await RunOnceAsync(function, blob.BlobName, properties, values, abandoning);
-            return succeeded;
-        }
-        finally
-        {
-            _running.TryRemove(key, out _);
-            mine.SetResult(succeeded);
-        }
+        // As Microsoft's host does: no receipt is kept and no version compared, so each event runs its function, on the version of now.
+        return await function.RunAsync(blob.BlobName, values, properties.Metadata, abandoning);
     }
 
-    /// <summary>Serves Event Grid: its handshake, and events of new blobs.</summary>
+    /// <summary>Serves Event Grid: its handshake, and events of new blobs. Refusals are those of Microsoft's host.</summary>
     public async Task ServeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (!HttpMethods.IsPost(request.Method)
-            || BlobMessage.FunctionIn(request.Query["functionName"]) is not { } name
-            || !_functions.TryGetValue(name, out var function))
+        // The host's key of these events is not known here; that there is one is.
+        if (string.IsNullOrEmpty(request.Query["code"]))
         {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
         }
-        JsonDocument document;
-        try
-        {
-            document = await JsonDocument.ParseAsync(request.Body, cancellationToken: context.RequestAborted);
-        }
-        catch (JsonException)
+        if (!HttpMethods.IsPost(request.Method))
         {
             context.Response.StatusCode = StatusCodes.Status400BadRequest;
             return;
         }
-        using (document)
+        var kind = request.Headers["aeg-event-type"].ToString();
+        if (kind == "Unsubscribe"
+            || BlobMessage.FunctionIn(request.Query["functionName"]) is not { } name
+            || !_functions.TryGetValue(name, out var function))
         {
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+            return;
+        }
+        try
+        {
+            using var document = await JsonDocument.ParseAsync(request.Body, cancellationToken: context.RequestAborted);
             var events = document.RootElement.ValueKind == JsonValueKind.Array
                 ? document.RootElement.EnumerateArray().ToList()
                 : [document.RootElement];
-            switch (request.Headers["aeg-event-type"].ToString())
+            switch (kind)
             {
                 case "SubscriptionValidation":
-                    await context.Response.WriteAsJsonAsync(
-                        new { validationResponse = events[0].GetProperty("data").GetProperty("validationCode").GetString() });
+                    var code = events[0].GetProperty("data").GetProperty("validationCode").GetString();
+                    context.Response.ContentType = "text/plain; charset=utf-8";
+                    await context.Response.WriteAsync(JsonSerializer.Serialize(new { validationResponse = code }), context.RequestAborted);
                     return;
                 case "Notification":
                     await KeepAsync(function, events, context.RequestAborted);
-                    context.Response.StatusCode = StatusCodes.Status202Accepted;
-                    return;
-                case "Unsubscribe":
                     context.Response.StatusCode = StatusCodes.Status202Accepted;
                     return;
                 default:
@@ -129,29 +111,20 @@ internal sealed class BlobEvents : IQueueConsumer, ITriggerListener
                     return;
             }
         }
-    }
-
-    private static async Task<bool> RunOnceAsync(
-        BlobFunction function,
-        string blob,
-        BlobProperties properties,
-        IReadOnlyDictionary<string, string> values,
-        CancellationToken abandoning)
-    {
-        if (await function.HasReceiptAsync(blob, properties.ETag, abandoning))
-            return true;
-        if (!await function.RunAsync(blob, values, properties.Metadata, abandoning))
-            return false;
-        await function.WriteReceiptAsync(blob, properties.ETag, abandoning);
-        return true;
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentOutOfRangeException)
+        {
+            _console.Line($"An event of Event Grid cannot be read: {e.Message}");
+            context.Response.StatusCode = StatusCodes.Status500InternalServerError;
+        }
     }
 
     private async Task KeepAsync(BlobFunction function, IReadOnlyList<JsonElement> events, CancellationToken cancellation)
     {
         foreach (var notice in events)
         {
-            if (!notice.TryGetProperty("data", out var data) || !data.TryGetProperty("url", out var url)
-                || BlobIn(url.GetString(), function) is not { } blob)
+            var data = notice.GetProperty("data");
+            _ = data.GetProperty("blobType").GetString();
+            if (BlobIn(data.GetProperty("url").GetString(), function) is not { } blob)
                 continue;
             var version = data.TryGetProperty("eTag", out var tag) && tag.GetString() is { Length: > 0 } text
                 ? new ETag(text)

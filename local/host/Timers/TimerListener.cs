@@ -40,7 +40,7 @@ internal sealed class TimerListener : ITriggerListener
         _monitored = function.Flag("useMonitor") is not false && !_schedule.IsBelowAMinute(time.GetUtcNow().UtcDateTime);
         _runOnStartup = function.Flag("runOnStartup") is true;
         _lock = hosts.GetBlobClient($"locks/{hostId}/{function.Name}.Listener");
-        _status = hosts.GetBlobClient($"timers/{hostId}/{function.Name}/status");
+        _status = hosts.GetBlobClient($"timers/{hostId}/Host.Functions.{function.Name}/status");
         _longestWait = longestWait;
         _runner = runner;
         _console = console;
