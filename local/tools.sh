@@ -8,10 +8,12 @@ die() {
     exit 1
 }
 
-# Build servers would stay behind after the script.
+# Build servers would stay behind after the script. The compiler's halves the time of a build, so it runs, and is ended after each build.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
-export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
+export MSBUILDDISABLENODEREUSE=1
 configuration=Release
+
+end_compiler() { dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true; }
 
 require_tools() {
     command -v dotnet >/dev/null || die "the .NET SDK 10 is missing: install it from https://dotnet.microsoft.com/download/dotnet/10.0"
@@ -31,7 +33,10 @@ build() {
     local what=$1 log=$2
     shift 2
     mkdir -p "${log%/*}"
-    dotnet build "$root/$what" -c "$configuration" -v quiet --nologo -clp:NoSummary "$@" >"$log" 2>&1 || {
+    local status=0
+    dotnet build "$root/$what" -c "$configuration" -v quiet --nologo -clp:NoSummary "$@" >"$log" 2>&1 || status=$?
+    end_compiler
+    [ "$status" -eq 0 ] || {
         grep -E 'error|warning' "$log" | sort -u | head -n 40 >&2
         die "the build failed (log: $log)"
     }
