@@ -16,6 +16,7 @@ using Payments.Domain.Secrets;
 using Payments.Domain.Webhooks;
 using Payments.Domain.Webhooks.Inbound;
 using Payments.Domain.Webhooks.Outbound;
+using Payments.Kit;
 using EventId = Payments.Domain.EventId;
 using EventLog = Payments.Domain.Messaging.EventLog;
 
@@ -23,8 +24,8 @@ namespace Payments.Benchmarks;
 
 /// <summary>
 /// Webhooks in over HTTP (read, verify, store with a message, acknowledge) beside a bare endpoint of the same server that reads the same bytes and does one INSERT,
-/// the drain of what was stored, and webhooks out to a thousand endpoints of a sink. Servers and callers are in this process, and what the host adds to a
-/// request is in neither.
+/// the drain of what was stored, and webhooks out to a thousand endpoints of a sink: servers and callers are in this process, and what the host adds to a
+/// request is in neither. Before that, webhooks in as they really come, through the host.
 /// </summary>
 internal static class WebhookBench
 {
@@ -40,9 +41,56 @@ internal static class WebhookBench
         var times = run.Quick
             ? new BenchTimes(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2))
             : new BenchTimes(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(15));
+        await OnTheHostAsync(run, times);
         var bare = await InAsync(run, times);
         await DrainAsync(run, bare);
         await OutAsync(run, run.Quick ? 20_000 : 200_000);
+    }
+
+    /// <summary>
+    /// The way of a real webhook, through the host to the published app, beside a function on the same host that does one INSERT, in turn. The app runs with its relay, so
+    /// what it stored goes to the queue and is processed meanwhile.
+    /// </summary>
+    private static async Task OnTheHostAsync(BenchRun run, BenchTimes times)
+    {
+        const int Turns = 3;
+        await run.ExecuteAsync(BareCharge.Table);
+        var secrets = Secrets.Create();
+        var key = StandardWebhooks.KeyOf(secrets.WebhookSecret)!;
+        await using var acquirer = await ChargesBench.StartAcquirerAsync(run, secrets);
+        await using var app = await ChargesBench.StartAppAsync(run, acquirer, secrets);
+        await using var function = await HttpBench.StartFunctionAsync(run);
+        var text = Encoding.UTF8.GetString(Body);
+        var turn = times with { Measure = times.Measure / Turns };
+        foreach (var (callers, reported) in Callers.Select(callers => (callers, true)).Prepend((32, false)))
+        {
+            var (ours, theirs) = (new List<HttpLoadResult>(), new List<HttpLoadResult>());
+            for (var i = 0; i < Turns; i++)
+            {
+                theirs.Add(await HttpLoad.PostAsync(
+                    function.Address, callers, turn.WarmUp, turn.Measure,
+                    _ => $"POST /v1/charges HTTP/1.1\r\nHost: {function.Address.Authority}\r\nContent-Type: application/json\r\n",
+                    _ => """{"amount":1050,"currency":"EUR","payment_method":"tok_visa","description":"Order 1"}""", 201));
+                ours.Add(await HttpLoad.PostAsync(app.Address, callers, turn.WarmUp, turn.Measure, _ => Head(), _ => text, 200));
+            }
+
+            if (!reported)
+                continue;
+            var (mine, baseline) = (HttpLoadResult.Of(ours), HttpLoadResult.Of(theirs));
+            var name = $"in, on the host, {callers} callers, beside a function";
+            run.Report(name, "throughput", mine.PerSecond, "events/s", baseline.PerSecond);
+            run.Report(name, "p50", mine.P50Milliseconds, "ms", baseline.P50Milliseconds);
+            run.Report(name, "p99", mine.P99Milliseconds, "ms", baseline.P99Milliseconds);
+            run.Report(name, "failures", mine.Failures + baseline.Failures, "requests");
+        }
+
+        string Head()
+        {
+            var (id, time) = (NextId(), TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+            return $"POST /webhooks/sandbox HTTP/1.1\r\nHost: {app.Address.Authority}\r\nContent-Type: application/json\r\n"
+                + $"{StandardWebhooks.IdHeader}: {id}\r\n{StandardWebhooks.TimestampHeader}: {time}\r\n"
+                + $"{StandardWebhooks.SignatureHeader}: {StandardWebhooks.Sign(key, id, time, Body)}\r\n";
+        }
     }
 
     private static async Task<double> InAsync(BenchRun run, BenchTimes times)
