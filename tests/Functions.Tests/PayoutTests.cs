@@ -303,6 +303,36 @@ public sealed class PayoutTests(RunningApp app)
         Assert.Equal((400, "body_malformed"), (refused.Status, refused.Code));
     }
 
+    /// <summary>A word of the bank that nothing can be done with: a person finds it, and says what was done about it, once.</summary>
+    [Fact]
+    public async Task UnmatchedBankItem_IsListedAndAcknowledged()
+    {
+        var unknown = $"PO{RunningApp.NewKey()}{RunningApp.NewKey()}"[..34];
+        var report = $"""
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>{unknown[..20]}</MsgId></GrpHdr>
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><TxInfAndSts><OrgnlEndToEndId>{unknown}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts></OrgnlPmtInfAndSts>
+            </CstmrPmtStsRpt></Document>
+            """;
+        var taken = await app.PostAsync("/v1/bank_reports?name=unknown", app.PlatformKey, report);
+        Assert.Equal((200, 0L, 1L), (taken.Status, taken.Number("applied"), taken.Number("unmatched")));
+
+        var item = Assert.Single(Data(await app.GetAsync("/v1/unmatched_bank_items?reason=unknown_payout&limit=100", app.PlatformKey)), IsOfTheReport);
+        var id = item["id"]!.GetValue<string>();
+        Assert.Equal(("unknown", "failed"), (item["file"]!.GetValue<string>(), item["said"]!.GetValue<string>()));
+        Assert.Equal(id, (await app.GetAsync($"/v1/unmatched_bank_items/{id}", app.PlatformKey)).Text("id"));
+
+        var merchant = await app.CreateMerchantAsync();
+        Assert.Equal(403, (await merchant.GetAsync("/v1/unmatched_bank_items")).Status);
+        Assert.Equal(400, (await app.PostAsync($"/v1/unmatched_bank_items/{id}/acknowledge", app.PlatformKey, new { reason = "short" })).Status);
+        var reason = new { reason = "A payout of the test environment." };
+        var acknowledged = await app.PostAsync($"/v1/unmatched_bank_items/{id}/acknowledge", app.PlatformKey, reason);
+        Assert.Equal((200, reason.reason), (acknowledged.Status, acknowledged.Text("acknowledged_reason")));
+        Assert.Equal(409, (await app.PostAsync($"/v1/unmatched_bank_items/{id}/acknowledge", app.PlatformKey, reason)).Status);
+        Assert.DoesNotContain(Data(await app.GetAsync("/v1/unmatched_bank_items?reason=unknown_payout&limit=100", app.PlatformKey)), IsOfTheReport);
+
+        bool IsOfTheReport(JsonNode each) => each["reference"]!.GetValue<string>().Contains(unknown, StringComparison.Ordinal);
+    }
+
     private async Task<TestMerchant> PaidMerchantAsync(string iban)
     {
         var merchant = await app.CreateMerchantAsync();
