@@ -54,7 +54,7 @@ public sealed class NachaWriterTests
     }
 
     [Fact]
-    public async Task WriteAsync_RightCountAndWrongTotal_IsRefused()
+    public async Task WriteAsync_CountOrTotalOtherThanPlanned_IsRefused()
     {
         var transfers = new[] { Transfer(1, 100), Transfer(2, 200) };
         var planned = Head(transfers);
@@ -62,6 +62,8 @@ public sealed class NachaWriterTests
             WriteAsync(planned with { Total = planned.Total + new Money(1, Currency.Usd) }, transfers));
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
             WriteAsync(planned with { Total = planned.Total - new Money(1, Currency.Usd) }, transfers));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => WriteAsync(planned with { Count = 3 }, transfers));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => WriteAsync(planned with { Count = 1 }, transfers));
         Assert.NotEmpty(await WriteAsync(planned, transfers));
     }
 
