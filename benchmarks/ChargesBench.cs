@@ -392,13 +392,13 @@ internal static class ChargesBench
         return Service.StartAsync(run.Servers, "acquirer", command, port, "/health");
     }
 
-    internal static Task<Service> StartAppAsync(BenchRun run, Service acquirer, Secrets secrets, int? at = null, params IEnumerable<KeyValuePair<string, string>> settings)
+    internal static Task<Service> StartAppAsync(BenchRun run, Service acquirer, Secrets secrets, int? at = null)
     {
         var port = at ?? FreePorts.Take();
         var folder = Path.Combine(run.Servers.Folder, $"app-{port}");
         var postgres = new NpgsqlConnectionStringBuilder(run.AppConnectionString) { MaxPoolSize = 100 }.ConnectionString;
         var surroundings = new AppSurroundings(run.Servers.Storage, postgres, acquirer.Address, secrets);
-        Programs.CopyApp(folder, AppSettings.Compose(surroundings, [new("Logging__Console__Enabled", "false"), .. settings]));
+        Programs.CopyApp(folder, AppSettings.Compose(surroundings, [new("Logging__Console__Enabled", "false")]));
         return Service.StartAsync(run.Servers, "app", Programs.Host(folder, port), port, "/health/ready");
     }
 

@@ -14,7 +14,9 @@ var benchmarks = new SortedDictionary<string, (string About, Func<BenchRun, Task
     ["ledger"] = ("transfers a second and latency, beside pgbench's TPC-B-like script and a textbook ledger function", LedgerBench.RunAsync),
     ["messaging"] = ("messages a second from the outbox's commit to their effect, on each transport, beside a consumer that polls a table", MessagingBench.RunAsync),
     ["payouts"] = ("a night of payouts: creation, bank files, settlement, beside a plain INSERT ... SELECT", PayoutsBench.RunAsync),
-    ["webhooks"] = ("partners' webhooks a second on the host and off it beside INSERTs, their drain, and deliveries a second to a thousand endpoints", WebhookBench.RunAsync),
+    ["webhooks"] = (
+        "partners' webhooks a second on the host and off it beside INSERTs, their drain, and deliveries a second to a thousand endpoints",
+        WebhookBench.RunAsync),
 };
 
 var names = args.Where(arg => !arg.StartsWith('-')).ToArray();
@@ -31,7 +33,8 @@ try
 {
     foreach (var name in names)
     {
-        await using var servers = await BenchServers.StartAsync(forCharges: name == "charges", storage: name is "charges" or "cost" or "messaging" or "webhooks");
+        await using var servers = await BenchServers.StartAsync(
+            forCharges: name == "charges", storage: name is "charges" or "cost" or "messaging" or "webhooks");
         await using var run = await BenchRun.StartAsync(servers, name, quick: args.Contains("--quick"));
         await benchmarks[name].Run(run);
     }

@@ -24,8 +24,8 @@ namespace Payments.Benchmarks;
 
 /// <summary>
 /// Webhooks in over HTTP (read, verify, store with a message, acknowledge) beside a bare endpoint of the same server that reads the same bytes and does one INSERT,
-/// the drain of what was stored, and webhooks out to a thousand endpoints of a sink: servers and callers are in this process, and what the host adds to a
-/// request is in neither. Before that, webhooks in as they really come, through the host.
+/// the drain of what was stored, and webhooks out to a thousand endpoints of a sink: servers and callers are in this process, without the
+/// Functions host. A measurement before these sends webhooks through the host to the published app.
 /// </summary>
 internal static class WebhookBench
 {
@@ -48,8 +48,8 @@ internal static class WebhookBench
     }
 
     /// <summary>
-    /// The way of a real webhook, through the host to the published app, beside a function on the same host that does one INSERT, in turn. The app runs with its relay, so
-    /// what it stored goes to the queue and is processed meanwhile.
+    /// Webhooks through the host to the published app, in turn with a function on the same host that does one INSERT. The app's relay runs,
+    /// so the app queues and processes the stored events meanwhile.
     /// </summary>
     private static async Task OnTheHostAsync(BenchRun run, BenchTimes times)
     {

@@ -10,8 +10,8 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Books captures, cancels and refunds that a person made at the provider, for example in its dashboard. One rule for all providers: what fits
-/// the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
+/// Books captures, cancels and refunds that a person made at the provider, for example in its dashboard. One rule for all providers:
+/// what fits the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
 /// while an operation of ours is under way, and what does not fit at all fails: it is kept and alerts the platform's operators.
 /// </summary>
 /// <remarks>

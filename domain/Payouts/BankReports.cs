@@ -151,7 +151,7 @@ public sealed class BankReports(
             || (said.ControlSum is { } sum && new IsoAmount(sum, file.Currency.Code).ToMoney()?.MinorUnits != file.Amount))
         {
             return (0, 0, [UnmatchedWord.Of(
-                said, UnmatchedReason.DetailsDoNotAddUp, $"The bank speaks of another number or sum of payments than file {file.Name} has.")]);
+                said, UnmatchedReason.DetailsDoNotAddUp, $"The bank's number or sum of payments is not that of file {file.Name}.")]);
         }
 
         var (applied, held, count) = (0, 0, 0);

@@ -79,7 +79,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
     /// Keeps the items of a report in the caller's transaction, which made the report's row: so each is kept once. The rejection of the same file before,
     /// is over. A hold is kept once, however often the bank repeats it: by the first report that says so and lives to keep it.
     /// </summary>
-    /// <returns>What was kept.</returns>
+    /// <returns>The items that this call inserted.</returns>
     internal static async Task<IReadOnlyList<UnmatchedBankItemResource>> KeepAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, byte[] hash, string name, string report, IReadOnlyList<UnmatchedWord> words, DateTimeOffset now, CancellationToken ct)
     {

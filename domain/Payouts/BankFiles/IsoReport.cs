@@ -154,7 +154,8 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
     private void WithholdReturns()
     {
         const string Detail = "The same report books a debit that may undo this return.";
-        foreach (var result in _results.Where(r => r is { Said: PayoutStatus.Returned, Payout: { } payout } && _unclear.Contains(payout)).ToList())
+        var withheld = _results.Where(r => r is { Said: PayoutStatus.Returned, Payout: { } payout } && _unclear.Contains(payout));
+        foreach (var result in withheld.ToList())
         {
             _results.Remove(result);
             _unmatched.Add(UnmatchedWord.Of(result, UnmatchedReason.ReversalUnclear, Detail));

@@ -412,7 +412,8 @@ internal sealed class IsoStatement(bool paged)
             }
 
             // What was instructed is the part where the bank says no more.
-            var parts = Details.Select(d => (Detail: d, Amount: d.Booked ?? d.Moved ?? d.Instructed)).Where(p => p.Amount is not null).ToList();
+            var parts = Details.Select(d => (Detail: d, Amount: d.Booked ?? d.Moved ?? d.Instructed))
+                .Where(p => p.Amount is not null).ToList();
             if (parts.Count == 0 || parts.Any(p => p.Amount!.Value.Currency != Amount.Currency))
             {
                 return null;

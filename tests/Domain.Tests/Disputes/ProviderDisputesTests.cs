@@ -150,7 +150,7 @@ public sealed class ProviderDisputesTests
         Assert.Throws<FormatException>(() => AdyenDisputes.Read(payment, DisputeSource.Webhook, "x"));
     }
 
-    /// <summary>An amount that no ledger holds is no amount: the event is kept as failed, not tried again for good.</summary>
+    /// <summary>The reader refuses an amount that overflows, so that the event is kept as failed instead of being retried.</summary>
     [Fact]
     public void Read_AmountBeyondAllBounds_IsAFormatError()
     {

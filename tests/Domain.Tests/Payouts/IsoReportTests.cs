@@ -342,7 +342,7 @@ public sealed class IsoReportTests
         };
     }
 
-    /// <summary>Banks may not repeat the message's id: then the group still speaks of the payment information that is ours.</summary>
+    /// <summary>If the bank gives another message id, the group's status still applies to our payment information.</summary>
     [Theory]
     [InlineData("RJCT", PayoutStatus.Failed)]
     [InlineData("ACSC", PayoutStatus.Paid)]

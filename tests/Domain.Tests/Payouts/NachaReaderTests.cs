@@ -258,7 +258,7 @@ public sealed class NachaReaderTests
         Assert.Null(AccountCorrections.Corrected(Correction("C01", "222222"), iban, iban));
     }
 
-    /// <summary>No notification is about the holder's address: what is known of it stays, and a repeated correction is nothing new.</summary>
+    /// <summary>A notification of change keeps the holder's address, so the same notification again changes nothing.</summary>
     [Fact]
     public void Corrected_AccountWithAnAddress_KeepsIt()
     {
