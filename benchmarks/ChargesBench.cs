@@ -61,7 +61,8 @@ internal static class ChargesBench
             await StatementsAsync(
                 run,
                 """
-                SELECT format('%s calls, %s ms in all, %s ms each, %s kB of WAL: %s', calls, round(total_exec_time), round(mean_exec_time::numeric, 3), wal_bytes / 1000, left(regexp_replace(query, '\s+', ' ', 'g'), 100))
+                SELECT format('%s calls, %s ms in all, %s ms each, planned for %s ms each, %s kB of WAL: %s', calls, round(total_exec_time), round(mean_exec_time::numeric, 3),
+                    round(total_plan_time::numeric / calls, 3), round(wal_bytes / 1000), left(regexp_replace(query, '\s+', ' ', 'g'), 100))
                 FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 16
                 """);
             Report(run, $"{connections} connections, beside a bare endpoint", ours, baselines[0]);
