@@ -50,6 +50,9 @@ internal sealed class BankDouble : HttpMessageHandler
     /// <summary>The bank's own clock.</summary>
     public required Func<DateTimeOffset> Now { get; set; }
 
+    /// <summary>The status that the bank reports when it is asked, for every payout that it was sent.</summary>
+    public string Status { get; set; } = "in_transit";
+
     /// <summary>Whether such a question goes without an answer.</summary>
     public bool Silent { get; set; }
 
@@ -71,7 +74,7 @@ internal sealed class BankDouble : HttpMessageHandler
         {
             Questions++;
             return Silent ? throw new HttpRequestException("The bank cannot be reached.")
-                : _accepted.TryGetValue(reference, out var id) ? Json(HttpStatusCode.OK, $$"""{"id":"{{id}}","reference":"{{reference}}","status":"in_transit"}""")
+                : _accepted.TryGetValue(reference, out var id) ? Json(HttpStatusCode.OK, $$"""{"id":"{{id}}","reference":"{{reference}}","status":"{{Status}}"}""")
                 : Json(HttpStatusCode.NotFound, $$$"""{"error":{"code":"payout_not_found","message":"No payout has this reference.","as_of":"{{{Now():O}}}"}}""");
         }
     }
@@ -157,6 +160,7 @@ internal sealed class PayoutWorld : IDisposable
         Reads = new PayoutReads(dataSource);
         Previews = new PayoutPreviews(dataSource, Options, Clock);
         Release = new ReleaseFunds(dataSource, Ledger, Signal, Clock, NullLogger<ReleaseFunds>.Instance);
+        News = new ApplyPayoutNews(dataSource, Results, new SandboxBank(_http), Signal, Clock);
         Submit = new SubmitPayout(dataSource, new SandboxBank(_http), Results, Signal, Options, Clock, NullLogger<SubmitPayout>.Instance);
         var idempotency = new IdempotencyStore(
             dataSource, new SecretBox(new Dictionary<string, byte[]> { ["test"] = new byte[32] }, "test"), Clock);
@@ -188,6 +192,8 @@ internal sealed class PayoutWorld : IDisposable
     public PayoutPreviews Previews { get; }
 
     public ReleaseFunds Release { get; }
+
+    public ApplyPayoutNews News { get; }
 
     public SubmitPayout Submit { get; }
 
