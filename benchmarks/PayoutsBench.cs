@@ -115,7 +115,7 @@ internal static class PayoutsBench
         SELECT id, account, 'EUR', 'iban', 'Händler & Söhne ' || n, 'DE89370400440532013000', 'active', '2029-01-01', '2020-01-01', '2029-01-01', '2029-01-01' FROM fresh;
         INSERT INTO payments.payout_settings (merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, bank_account_id, batch_id, created_at, updated_at)
         SELECT id, 'EUR', 'daily', 1, 0, 0, 0, account, batch, '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
+        INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id, created_at)
         SELECT id, gen_random_uuid(), 'charge', 'ch_bench', 'bench/' || id || '/' || c, 'EUR', 1000 + n % 5000, 0, 1000 + n % 5000, '{date:yyyy-MM-dd}', '2029-01-01', batch, '2029-01-01'
         FROM fresh CROSS JOIN generate_series(1, 2) AS c;
         WITH opened AS (

@@ -5,11 +5,12 @@ using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 
 const string Usage = """
-    usage: domain.migrate [apply | status | verify] [--bootstrap] [--expect NUMBER:HASH]
+    usage: domain.migrate [apply | status | verify | baseline] [--bootstrap] [--expect NUMBER:HASH]
 
       apply        applies pending migrations (the default)
       status       lists every migration and when it was applied
       verify       replays the ledger and its seals; ends with 1 and the first bad row if there is one
+      baseline     prints the schema files as one script, for a release to freeze (no database is needed)
       --bootstrap  first creates the roles and the database, if they are missing
       --expect     a seal that was kept elsewhere, and that the chain must still contain
 
@@ -29,7 +30,7 @@ for (var i = 0; i < args.Length; i++)
         "--bootstrap" => bootstrap = true,
         "--expect" when i + 1 < args.Length && args[++i].Split(':') is [var number, { Length: 64 } hash]
             && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n) => (expected = new Seal(n, 0, default, hash)) is not null,
-        "apply" or "status" or "verify" when command.Length == 0 => (command = args[i]).Length > 0,
+        "apply" or "status" or "verify" or "baseline" when command.Length == 0 => (command = args[i]).Length > 0,
         _ => false,
     };
     if (!known)
@@ -37,6 +38,12 @@ for (var i = 0; i < args.Length; i++)
         Console.Error.WriteLine(Usage);
         return 2;
     }
+}
+
+if (command == "baseline")
+{
+    Console.Out.Write(SchemaFiles.All);
+    return 0;
 }
 
 try

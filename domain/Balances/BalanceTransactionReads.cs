@@ -47,12 +47,11 @@ public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
     }
 
     internal NpgsqlCommand GetCommand(MerchantId merchant, BalanceTransactionId id) =>
-        new ListQuery(BalanceSql.List, "b", merchant).And("counted").Equal("id", id.Value, NpgsqlDbType.Uuid).Limit(dataSource, 1);
+        new ListQuery(BalanceSql.List, "b", merchant).Equal("id", id.Value, NpgsqlDbType.Uuid).Limit(dataSource, 1);
 
     internal NpgsqlCommand ListCommand(MerchantId merchant, BalanceTransactionFilter filter, int limit, BalanceTransactionId? startingAfter)
     {
         var query = new ListQuery(BalanceSql.List, "b", merchant)
-            .And("counted")
             .Equal("type", filter.Type is { } type ? DbText.Of(type) : null, NpgsqlDbType.Text)
             .Equal("source_id", filter.Source, NpgsqlDbType.Text)
             .Created(filter.Created)

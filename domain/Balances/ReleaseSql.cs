@@ -21,7 +21,7 @@ internal static class ReleaseSql
             ORDER BY merchant_id, currency
             FOR NO KEY UPDATE
         ), released AS (
-            UPDATE payments.balance_transactions b SET released_at = $7, payout_id = open.batch_id
+            UPDATE payments.balance_transactions b SET released_at = $7, batch_id = open.batch_id
             FROM due LEFT JOIN open ON open.merchant_id = due.merchant_id AND open.currency = due.currency
             WHERE b.merchant_id = due.merchant_id AND b.id = due.id
             RETURNING b.merchant_id, b.currency, b.net, b.type

@@ -5,12 +5,17 @@ using System.Text.RegularExpressions;
 
 namespace Payments.Domain.Database;
 
-/// <summary>One numbered step of the schema, embedded in this assembly as <c>Migrations/NNNN_name/up.sql</c>.</summary>
+/// <summary>
+/// One numbered step of the schema, embedded in this assembly as <c>Migrations/NNNN_name/up.sql</c>. Number 1 is the baseline. Until a release freezes it
+/// in a folder of its own, the baseline is <see cref="SchemaFiles.All"/>.
+/// </summary>
 /// <param name="Number">The order of application; unique.</param>
 /// <param name="Name">The folder's name after the number.</param>
 /// <param name="Sql">The script, applied once, in one transaction unless it says otherwise.</param>
 public sealed partial record Migration(int Number, string Name, string Sql)
 {
+    private const int BaselineNumber = 1;
+
     private static readonly Lazy<IReadOnlyList<Migration>> LazyEmbedded = new(Load);
 
     /// <summary>Every migration of this build, by number.</summary>
@@ -38,11 +43,12 @@ public sealed partial record Migration(int Number, string Name, string Sql)
                 int.Parse(resource.Match.Groups["number"].ValueSpan, System.Globalization.CultureInfo.InvariantCulture),
                 resource.Match.Groups["name"].Value,
                 Read(assembly, resource.Name)))
-            .OrderBy(migration => migration.Number)
-            .ToArray();
+            .ToList();
+        if (!migrations.Exists(migration => migration.Number == BaselineNumber))
+            migrations.Add(new Migration(BaselineNumber, "baseline", SchemaFiles.All));
         var twice = migrations.GroupBy(migration => migration.Number).FirstOrDefault(group => group.Count() > 1);
         return twice is null
-            ? migrations
+            ? [.. migrations.OrderBy(migration => migration.Number)]
             : throw new InvalidOperationException($"Migrations {string.Join(" and ", twice)} share a number.");
     }
 

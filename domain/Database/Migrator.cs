@@ -22,6 +22,8 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
     /// <summary>How often a migration is tried that does not get its locks.</summary>
     public const int Tries = 20;
 
+    private const string Reset = "If this is a local database whose data may be lost, './run reset' makes a new one.";
+
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // Any constant will do, as long as every build uses the same one.
@@ -62,12 +64,12 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             if (!byNumber.TryGetValue(applied.Number, out var migration))
             {
                 throw new MigrationException(
-                    $"Migration {applied.Number:0000}_{applied.Name} was applied to this database but is missing from this build.");
+                    $"Migration {applied.Number:0000}_{applied.Name} was applied to this database but is missing from this build. Deploy a build that has it. {Reset}");
             }
 
             if (migration.Checksum != applied.Checksum)
             {
-                throw new MigrationException($"Migration {migration} was changed after it was applied: add a new migration instead.");
+                throw new MigrationException($"Migration {migration} was changed after it was applied: add a new migration instead. {Reset}");
             }
         }
 

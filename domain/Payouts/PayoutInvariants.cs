@@ -13,17 +13,17 @@ public static class PayoutInvariants
         """
         SELECT p.merchant_id, p.id, p.amount, sum(b.net) FILTER (WHERE b.type <> 'payout') AS lines, sum(b.net) AS all_lines
         FROM payments.payouts p
-        LEFT JOIN payments.balance_lines b ON b.merchant_id = p.merchant_id AND b.batch_id = p.batch_id AND b.counted
+        LEFT JOIN payments.balance_lines b ON b.merchant_id = p.merchant_id AND b.batch_id = p.batch_id
         GROUP BY p.merchant_id, p.id, p.amount
         HAVING COALESCE(sum(b.net) FILTER (WHERE b.type <> 'payout'), 0) <> p.amount OR COALESCE(sum(b.net), 0) <> 0
         """),
         ("batch_is_open_or_in_one_payout",
         """
-        SELECT DISTINCT b.merchant_id, b.payout_id, 'neither open nor in a payout' AS finding
+        SELECT DISTINCT b.merchant_id, b.batch_id, 'neither open nor in a payout' AS finding
         FROM payments.balance_transactions b
-        LEFT JOIN payments.payouts p ON p.merchant_id = b.merchant_id AND p.batch_id = b.payout_id AND p.currency = b.currency
-        LEFT JOIN payments.payout_settings s ON s.merchant_id = b.merchant_id AND s.currency = b.currency AND s.batch_id = b.payout_id
-        WHERE b.payout_id IS NOT NULL AND p.id IS NULL AND s.batch_id IS NULL
+        LEFT JOIN payments.payouts p ON p.merchant_id = b.merchant_id AND p.batch_id = b.batch_id AND p.currency = b.currency
+        LEFT JOIN payments.payout_settings s ON s.merchant_id = b.merchant_id AND s.currency = b.currency AND s.batch_id = b.batch_id
+        WHERE b.batch_id IS NOT NULL AND p.id IS NULL AND s.batch_id IS NULL
         UNION ALL
         SELECT s.merchant_id, s.batch_id, 'open and in a payout'
         FROM payments.payout_settings s
@@ -51,7 +51,7 @@ public static class PayoutInvariants
         FROM open o FULL JOIN held h ON h.name = o.name AND h.currency = o.currency
         WHERE COALESCE(o.amount, 0) <> COALESCE(h.amount, 0)
         """),
-        ("available_is_the_released_rows_in_no_payout", Balance("available", "released_at IS NOT NULL AND NOT EXISTS (SELECT FROM payments.payouts p WHERE p.merchant_id = b.merchant_id AND p.batch_id = b.payout_id)")),
+        ("available_is_the_released_rows_in_no_payout", Balance("available", "released_at IS NOT NULL AND NOT EXISTS (SELECT FROM payments.payouts p WHERE p.merchant_id = b.merchant_id AND p.batch_id = b.batch_id)")),
         ("pending_is_the_unreleased_rows", Balance("pending", "released_at IS NULL AND type <> 'reserve_release'")),
         ("reserve_is_the_unreleased_reserves", Balance("reserve", "released_at IS NULL AND type = 'reserve_release'")),
     ];

@@ -115,10 +115,10 @@ internal static class PayoutSql
         $"""
         , lines AS (
             SELECT b.merchant_id, b.net, b.type FROM page
-            JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id AND b.payout_id = page.batch_id
+            JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id AND b.batch_id = page.batch_id
             UNION ALL
             SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
-            WHERE b.currency = $1 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
+            WHERE b.currency = $1 AND b.batch_id IS NULL AND b.released_at IS NOT NULL
             UNION ALL
             SELECT b.merchant_id, b.net, b.type FROM page JOIN payments.balance_transactions b ON b.merchant_id = page.merchant_id
             WHERE b.currency = $1 AND b.released_at IS NULL AND b.available_on <= $3
@@ -186,15 +186,15 @@ internal static class PayoutSql
             SELECT * FROM unnest($1, $2) AS t (merchant_id, batch_id)
         ), collected AS (
             UPDATE payments.balance_transactions b
-            SET payout_id = open.batch_id
+            SET batch_id = open.batch_id
             FROM open
             WHERE b.merchant_id = open.merchant_id AND b.merchant_id >= $4 AND b.merchant_id <= $5
-              AND b.currency = $3 AND b.payout_id IS NULL AND b.released_at IS NOT NULL
+              AND b.currency = $3 AND b.batch_id IS NULL AND b.released_at IS NOT NULL
             RETURNING b.merchant_id, b.net, b.type
         ), lines AS (
             SELECT merchant_id, net, type FROM collected
             UNION ALL
-            SELECT b.merchant_id, b.net, b.type FROM open JOIN payments.balance_transactions b ON b.merchant_id = open.merchant_id AND b.payout_id = open.batch_id
+            SELECT b.merchant_id, b.net, b.type FROM open JOIN payments.balance_transactions b ON b.merchant_id = open.merchant_id AND b.batch_id = open.batch_id
         )
         SELECT merchant_id, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type IN {NewIncome}), 0)::bigint FROM lines GROUP BY merchant_id
         """;
@@ -263,7 +263,7 @@ internal static class PayoutSql
     public const string Composition =
         """
         SELECT id, type, source_id, currency, amount, fee, net, available_on, created_at FROM payments.balance_lines
-        WHERE merchant_id = $1 AND batch_id = (SELECT batch_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2) AND counted AND (NOT is_payout OR id = $2) AND ($3::uuid IS NULL OR id > $3)
+        WHERE merchant_id = $1 AND batch_id = (SELECT batch_id FROM payments.payouts WHERE merchant_id = $1 AND id = $2) AND (NOT is_payout OR id = $2) AND ($3::uuid IS NULL OR id > $3)
         ORDER BY id LIMIT $4
         """;
 

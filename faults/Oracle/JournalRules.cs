@@ -260,7 +260,7 @@ internal static class JournalRules
         new(Conservation, "a merchant's rows add up to its balances",
             """
             WITH rows AS (
-                SELECT 'merchant/mer_' || replace(merchant_id::text, '-', '') AS owner, currency, sum(net) AS net FROM payments.balance_lines WHERE counted GROUP BY 1, 2
+                SELECT 'merchant/mer_' || replace(merchant_id::text, '-', '') AS owner, currency, sum(net) AS net FROM payments.balance_lines GROUP BY 1, 2
             ), held AS (
                 SELECT split_part(a.name, '/', 1) || '/' || split_part(a.name, '/', 2) AS owner, a.currency, sum(b.balance) AS balance
                 FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id

@@ -5,8 +5,8 @@ namespace Payments.Architecture.Tests;
 /// <summary>What SQL may not do, because of where it runs: behind a pooler that changes connections between transactions, and beside the version before.</summary>
 public sealed partial class DatabaseTests
 {
-    /// <summary>The last migration of the schema that nobody has run yet: the first release. What comes later meets rows, writers and the version before.</summary>
-    private const int FirstRelease = 99;
+    /// <summary>What comes after the baseline meets rows, writers and the version before.</summary>
+    private const int Baseline = 1;
 
     [Fact]
     public void Domain_Source_KeepsNothingInASession()
@@ -28,12 +28,12 @@ public sealed partial class DatabaseTests
     public void SessionState_OfAnyKind_IsRecognised(string sql) => Assert.Matches(SessionState(), $"\"\"\"\n{sql}\n\"\"\"");
 
     [Fact]
-    public void Migrations_AfterTheFirstRelease_CanRunUnderLoadAndBesideTheVersionBefore()
+    public void Migrations_AfterTheBaseline_CanRunUnderLoadAndBesideTheVersionBefore()
     {
         var offenders =
             from file in Directory.EnumerateFiles(Path.Combine(RepositorySource.Root, "domain/Database/Migrations"), "up.sql", SearchOption.AllDirectories)
             let name = Path.GetFileName(Path.GetDirectoryName(file))!
-            where int.Parse(name[..4], System.Globalization.CultureInfo.InvariantCulture) > FirstRelease
+            where int.Parse(name[..4], System.Globalization.CultureInfo.InvariantCulture) > Baseline
             from problem in Problems(File.ReadAllText(file))
             select $"{name}: {problem}";
 

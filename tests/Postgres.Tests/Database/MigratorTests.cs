@@ -44,7 +44,7 @@ public sealed class MigratorTests(TestServer server) : IAsyncLifetime
 
         var error = await Assert.ThrowsAsync<MigrationException>(() => new Migrator(owner, TimeProvider.System).ApplyAsync());
 
-        Assert.Contains("0001_foundation was changed", error.Message, StringComparison.Ordinal);
+        Assert.Contains("0001_baseline was changed", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

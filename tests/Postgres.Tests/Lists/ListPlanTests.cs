@@ -38,7 +38,7 @@ public sealed class ListPlanTests(TestDatabase database) : IClassFixture<TestDat
             SELECT merchant_id, id, CASE WHEN i % 10 = 0 THEN 'declined' ELSE 'captured' END, 'EUR', 100 + i % 500, 'automatic', 'tok_visa', 'sandbox', 'customer ' || i % 50, '{}', at, at FROM rows;
             INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
             SELECT merchant_id, id, CASE WHEN i % 10 = 0 THEN 'charge.declined' ELSE 'charge.captured' END, 'charge', id, 1, '{}', at FROM rows;
-            INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, payout_id, created_at)
+            INSERT INTO payments.balance_transactions (merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id, created_at)
             SELECT merchant_id, id, CASE WHEN i % 10 = 0 THEN 'refund' ELSE 'charge' END, 'ch_' || replace(id::text, '-', ''), id::text, 'EUR', 100, 1, 99, '2026-03-03',
                 at, CASE WHEN i < 1000 THEN '01980000-0000-7000-8000-0000000000ff'::uuid END, at FROM rows;
             INSERT INTO payments.payouts (merchant_id, id, batch_id, date, status, currency, amount, bank_account_id, rail, method, arrival_date, created_at, updated_at)
@@ -117,7 +117,7 @@ public sealed class ListPlanTests(TestDatabase database) : IClassFixture<TestDat
         { "balance_transactions_pkey", new BalanceTransactionFilter(Created: Morning) },
         { "balance_transactions_by_type", new BalanceTransactionFilter(BalanceTransactionType.DisputeFee) },
         { "balance_transactions_by_type", new BalanceTransactionFilter(BalanceTransactionType.DisputeFee, Created: Morning) },
-        { "balance_transactions_by_payout", new BalanceTransactionFilter(Payout: new PayoutId(IdOf(7))) },
+        { "balance_transactions_by_batch", new BalanceTransactionFilter(Payout: new PayoutId(IdOf(7))) },
         { "payouts_pkey", new BalanceTransactionFilter(BalanceTransactionType.Payout) },
     };
 

@@ -1,0 +1,36 @@
+-- Merchants and their API keys. Merchants are the tenants: their id leads the key of every row that belongs to one.
+
+CREATE TABLE payments.merchants (
+    id                uuid        PRIMARY KEY,
+    name              text        NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    country           text        NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    status            text        NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
+    fee_plan          jsonb       NOT NULL,
+    payout_delay_days smallint    NOT NULL CHECK (payout_delay_days BETWEEN 0 AND 60),
+    metadata          jsonb       NOT NULL,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL
+);
+
+COMMENT ON TABLE payments.merchants IS 'The businesses that take payments through the platform.';
+COMMENT ON COLUMN payments.merchants.country IS 'ISO 3166-1 alpha-2.';
+COMMENT ON COLUMN payments.merchants.fee_plan IS 'Version 1 of the fee plan, as JSON. Only the application reads it and computes fees. Later versions are in fee_plans.';
+COMMENT ON COLUMN payments.merchants.payout_delay_days IS 'Business days between a capture and the day on which its funds can be paid out.';
+
+CREATE TABLE payments.api_keys (
+    id          uuid        PRIMARY KEY,
+    merchant_id uuid        NOT NULL REFERENCES payments.merchants (id),
+    mode        text        NOT NULL CHECK (mode IN ('test', 'live')),
+    scopes      text[]      NOT NULL,
+    hash        bytea       NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hint        text        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz,
+    revoked_at  timestamptz
+);
+
+COMMENT ON TABLE payments.api_keys IS 'The keys with which merchants call the API. The key itself is never stored.';
+COMMENT ON COLUMN payments.api_keys.hash IS 'SHA-256 of the key. A key is 256 random bits, so an unsalted hash cannot be searched.';
+COMMENT ON COLUMN payments.api_keys.hint IS 'The end of the key, so that a person can tell keys apart.';
+
+CREATE INDEX api_keys_by_merchant ON payments.api_keys (merchant_id, id);

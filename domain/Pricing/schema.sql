@@ -1,0 +1,30 @@
+-- Fee plans and the volumes that their tiers read.
+
+CREATE TABLE payments.fee_plans (
+    merchant_id    uuid        NOT NULL REFERENCES payments.merchants (id),
+    version        integer     NOT NULL CHECK (version > 1),
+    effective_from timestamptz NOT NULL,
+    plan           jsonb       NOT NULL,
+    created_at     timestamptz NOT NULL,
+    created_by     text        NOT NULL,
+    PRIMARY KEY (merchant_id, version),
+    CHECK (effective_from > created_at)
+);
+
+COMMENT ON TABLE payments.fee_plans IS
+    'The versions of a merchant''s fee plan from the second on; version 1 is merchants.fee_plan. In force is the version with the latest effective_from that '
+    'has come, and of equal ones the highest. Versions are only added.';
+
+REVOKE UPDATE, DELETE, TRUNCATE ON payments.fee_plans FROM payments_app;
+
+CREATE TABLE payments.monthly_volumes (
+    merchant_id uuid   NOT NULL,
+    currency    text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    month       date   NOT NULL CHECK (extract(day FROM month) = 1),
+    captured    bigint NOT NULL CHECK (captured >= 0),
+    captures    bigint NOT NULL CHECK (captures >= 0),
+    PRIMARY KEY (merchant_id, currency, month)
+) WITH (fillfactor = 40, autovacuum_vacuum_threshold = 500);
+
+COMMENT ON TABLE payments.monthly_volumes IS
+    'What a merchant captured in a calendar month, UTC, in minor units. It is counted in the transaction of the capture''s journal. Tiers of fee plans read it.';
