@@ -380,17 +380,29 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
 
             return results;
         }
-        catch (Exception e) when (commit.Results is not null && !IsRefusal(e))
+        catch (Exception e) when (commit.Results is not null)
         {
-            // An error at the commit says nothing yet: the answer may have been lost on its way back. Only the server knows.
+            // No error tells whether the transaction committed: the answer may have been lost on its way back, and a server that spreads rows over nodes may
+            // answer COMMIT with an error after a node has committed. Only the marker tells.
+            await EndAsync(transaction);
             if (!await WasCommittedAsync(e))
                 throw;
             return commit.Results;
         }
     }
 
-    // A statement that fails while its session lives on fails before the commit behind it, which the server then leaves out; or it is the commit, and nothing was done.
-    private static bool IsRefusal(Exception e) => e is PostgresException { InvariantSeverity: "ERROR" };
+    // Asking for the marker waits for the row's lock, which a transaction that failed holds until it ends.
+    private static async Task EndAsync(NpgsqlTransaction transaction)
+    {
+        try
+        {
+            await transaction.RollbackAsync();
+        }
+        catch (Exception e) when (e is InvalidOperationException || DatabaseErrors.IsTransient(e))
+        {
+            // It has ended already, or the server ends it with the lost connection.
+        }
+    }
 
     private async Task<bool> WasCommittedAsync(Exception lost)
     {

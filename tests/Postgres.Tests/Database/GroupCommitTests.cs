@@ -14,6 +14,8 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
         await connection.ExecuteAsync("""
             CREATE TABLE IF NOT EXISTS payments.notes (note text PRIMARY KEY, batch integer NOT NULL);
             GRANT ALL ON payments.notes TO payments_app;
+            CREATE TABLE IF NOT EXISTS payments.strict_notes (note text UNIQUE DEFERRABLE INITIALLY DEFERRED);
+            GRANT ALL ON payments.strict_notes TO payments_app;
             TRUNCATE payments.notes;
             """);
     }
@@ -260,6 +262,42 @@ public sealed class GroupCommitTests(TestDatabase database) : IClassFixture<Test
 
         Assert.Equal(["a", "b"], await NotesAsync());
         Assert.Equal(arrives ? 2 : 3, tries);
+    }
+
+    /// <summary>A server that spreads rows over nodes may answer COMMIT with an error after a node has committed.</summary>
+    [Fact]
+    public async Task SubmitAsync_CommitIsAnsweredWithAnErrorAlthoughItCommitted_IsDoneOnceAndAnswered()
+    {
+        var tries = 0;
+        await using var writer = Committing(async (_, batch) =>
+        {
+            // The session lives on: all that the caller sees of the commit is an ordinary error.
+            if (Interlocked.Increment(ref tries) == 1)
+                batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT 1 / 0"));
+            await batch.ExecuteNonQueryAsync();
+        });
+
+        Assert.Equal("lost a", await writer.SubmitAsync("a", CancellationToken.None));
+        Assert.Equal("done b", await writer.SubmitAsync("b", CancellationToken.None));
+
+        Assert.Equal(["a", "b"], await NotesAsync());
+        Assert.Equal(2, tries);
+    }
+
+    /// <summary>The other way round: a constraint that is checked at the commit.</summary>
+    [Fact]
+    public async Task SubmitAsync_CommitIsRefused_NothingIsCommittedAndTheItemFails()
+    {
+        await using var writer = Committing(async (_, batch) =>
+        {
+            batch.BatchCommands.Insert(0, new NpgsqlBatchCommand("INSERT INTO payments.strict_notes VALUES ('n'), ('n')"));
+            await batch.ExecuteNonQueryAsync();
+        });
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(async () => await writer.SubmitAsync("a", CancellationToken.None));
+
+        Assert.Equal(PostgresErrorCodes.UniqueViolation, refused.SqlState);
+        Assert.Empty(await NotesAsync());
     }
 
     [Fact]
