@@ -33,7 +33,7 @@ public sealed class ChargeOperations(
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());
         if (merchant.Status is not MerchantStatus.Active)
-            return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and captures nothing. What is held can be canceled.");
+            return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and cannot capture charges. You can still cancel the charge.");
         return await HandleAsync(Intent(request, charge, PaymentOperation.Capture, input.Amount) with { IsFinal = input.IsFinal is true }, ct);
     }
 
@@ -93,5 +93,5 @@ public sealed class ChargeOperations(
         return new OperationIntent(request.Merchant, charge, operation, amount, PrefixedId.New<AttemptId>(now), request, now);
     }
 
-    private static Refusal? TooSmall(long? amount) => amount < 1 ? new Refusal(RefusalCode.AmountTooSmall, "The least amount is one minor unit.", "amount") : null;
+    private static Refusal? TooSmall(long? amount) => amount < 1 ? new Refusal(RefusalCode.AmountTooSmall, "`amount` must be at least 1 minor unit.", "amount") : null;
 }

@@ -11,9 +11,13 @@ public sealed class ChargesOptions
     {
         var limits = Limits.GetValueOrDefault(amount.Currency.Code) ?? new AmountLimits();
         if (amount.MinorUnits < limits.Minimum)
-            return new Refusal(RefusalCode.AmountTooSmall, $"The least amount is {new Money(limits.Minimum, amount.Currency)}.", "amount");
+        {
+            return new Refusal(
+                RefusalCode.AmountTooSmall, $"`amount` must be at least {new Money(limits.Minimum, amount.Currency)}.", "amount");
+        }
+
         return amount.MinorUnits > limits.Maximum
-            ? new Refusal(RefusalCode.AmountTooLarge, $"The largest amount is {new Money(limits.Maximum, amount.Currency)}.", "amount")
+            ? new Refusal(RefusalCode.AmountTooLarge, $"`amount` must be at most {new Money(limits.Maximum, amount.Currency)}.", "amount")
             : null;
     }
 

@@ -16,7 +16,7 @@ public sealed class CompleteCharge(NpgsqlDataSource dataSource, ChargeReads read
     public async Task<Result<Charge>> HandleAsync(MerchantId merchant, ChargeId id, CompleteChargeRequest request, CancellationToken ct)
     {
         if (request.Result is { Length: 0 or > 8000 })
-            return Refusal.Invalid("result", "The result is what the processor appended to the return address: 1 to 8000 characters.");
+            return Refusal.Invalid("result", "`result` must hold the 1 to 8000 characters that the provider appended to the return URL.");
         if (await FindAsync(merchant, id, ct) is not var (charge, attempt))
             return Refusal.NotFound(id.ToString());
 

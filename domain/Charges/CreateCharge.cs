@@ -36,17 +36,25 @@ public sealed partial record CreateChargeRequest(
     {
         amount = default;
         if (Amount is null)
-            return Refusal.Invalid("amount", "Give the amount in minor units: 1050 is EUR 10.50 and JPY 1050.");
+            return Refusal.Invalid("amount", "`amount` is required, in minor units: 1050 is EUR 10.50 and JPY 1050.");
         if (!Domain.Currency.TryParse(Currency, out var currency))
-            return Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR.");
+            return Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR.");
         if (Amount < ChargeLimits.Minimum)
-            return new Refusal(RefusalCode.AmountTooSmall, $"The least amount is {new Money(ChargeLimits.Minimum, currency)}.", "amount");
+        {
+            return new Refusal(
+                RefusalCode.AmountTooSmall, $"`amount` must be at least {new Money(ChargeLimits.Minimum, currency)}.", "amount");
+        }
+
         if (Amount > ChargeLimits.Maximum)
-            return new Refusal(RefusalCode.AmountTooLarge, $"The largest amount is {new Money(ChargeLimits.Maximum, currency)}.", "amount");
+        {
+            return new Refusal(
+                RefusalCode.AmountTooLarge, $"`amount` must be at most {new Money(ChargeLimits.Maximum, currency)}.", "amount");
+        }
+
         if ((PaymentMethod is not null || PaymentMethods is not { Count: > 0 }) && CheckToken(PaymentMethod, "payment_method") is { } wrong)
             return wrong;
         if (PaymentMethods is { Count: > 20 })
-            return Refusal.Invalid("payment_methods", "Give at most 20 tokens.");
+            return Refusal.Invalid("payment_methods", "`payment_methods` must hold at most 20 tokens.");
         foreach (var (provider, token) in PaymentMethods ?? new Dictionary<string, string?>())
         {
             if (CheckToken(token, $"payment_methods.{provider}") is { } mistaken)
@@ -56,15 +64,15 @@ public sealed partial record CreateChargeRequest(
         if (Card?.Validate() is { } hint)
             return hint;
         if (CaptureMethod is not (null or "automatic" or "manual"))
-            return Refusal.Invalid("capture_method", "The capture method is automatic, which captures at once, or manual, which holds the amount until it is captured.");
+            return Refusal.Invalid("capture_method", "`capture_method` must be automatic (capture at once) or manual (authorize now, capture later).");
         if (StatementDescriptor is not null && !Descriptor().IsMatch(StatementDescriptor))
-            return Refusal.Invalid("statement_descriptor", "A statement descriptor is 5 to 22 characters: letters, digits, spaces and . - & *, with at least one letter.");
+            return Refusal.Invalid("statement_descriptor", "`statement_descriptor` must have 5 to 22 letters, digits, spaces and . - & *, with at least one letter.");
         if (Tooling.TooLong(Customer, 200))
-            return Refusal.Invalid("customer", "A customer reference has at most 200 characters.");
+            return Refusal.Invalid("customer", "`customer` must have at most 200 characters.");
         if (Tooling.TooLong(Description, 1000))
-            return Refusal.Invalid("description", "A description has at most 1000 characters.");
+            return Refusal.Invalid("description", "`description` must have at most 1000 characters.");
         if (ReturnUrl is not null && (!Uri.TryCreate(ReturnUrl, UriKind.Absolute, out var url) || url.Scheme is not ("https" or "http") || ReturnUrl.Length > 2000))
-            return Refusal.Invalid("return_url", "The return address is an absolute http or https URL.");
+            return Refusal.Invalid("return_url", "`return_url` must be an absolute http or https URL.");
         amount = new Money(Amount.Value, currency);
         return MetadataRules.Validate(Metadata);
     }
@@ -74,9 +82,9 @@ public sealed partial record CreateChargeRequest(
 
     private static Refusal? CheckToken(string? token, string param) =>
         string.IsNullOrEmpty(token) || token.Length > 200 || token.Any(c => c is < '!' or > '~')
-            ? Refusal.Invalid(param, "Give the processor's token of the payment method: printable ASCII, at most 200 characters.")
+            ? Refusal.Invalid(param, "The payment method must be a token from the provider: printable ASCII, at most 200 characters.")
         : CardNumber().IsMatch(token)
-            ? Refusal.Invalid(param, "This looks like a card number. Send a token made by the processor; card numbers must never be sent here.")
+            ? Refusal.Invalid(param, "This looks like a card number. Never send card numbers here. Send a token from the provider.")
         : null;
 
     // 12 to 19 digits, perhaps grouped: what a primary account number looks like (ISO/IEC 7812).
@@ -99,9 +107,9 @@ public sealed record CardHint(string? Brand, string? Country)
 {
     internal Refusal? Validate() =>
         Brand is not null && (Brand.Length is 0 or > 40 || !Brand.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_'))
-            ? Refusal.Invalid("card.brand", "A card's brand is written in lower case, such as visa.")
+            ? Refusal.Invalid("card.brand", "`card.brand` must have 1 to 40 lower-case letters, digits and underscores, such as visa.")
         : Country is not null && (Country.Length != 2 || !Country.All(char.IsAsciiLetterUpper))
-            ? Refusal.Invalid("card.country", "A card's country is that of its issuer in ISO 3166-1 alpha-2, such as DE.")
+            ? Refusal.Invalid("card.country", "`card.country` must be the issuer's ISO 3166-1 code of two upper-case letters, such as DE.")
         : null;
 }
 
@@ -126,7 +134,7 @@ public sealed class CreateCharge(
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());
         if (merchant.Status is not MerchantStatus.Active)
-            return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and takes no charges.");
+            return new Refusal(RefusalCode.MerchantInactive, $"The merchant is {DbText.Of(merchant.Status)} and cannot take charges.");
 
         var now = time.GetUtcNow();
         var id = PrefixedId.New<ChargeId>(now);
@@ -134,7 +142,7 @@ public sealed class CreateCharge(
         if (input.TokenFor(route[0]) is not { } token)
         {
             return await RecallOrAsync(
-                request, Refusal.Invalid("payment_methods", $"The charge goes to {route[0]}, and there is no token for it."), ct);
+                request, Refusal.Invalid("payment_methods", $"`payment_methods` must hold a token for {route[0]}."), ct);
         }
 
         var intent = Plan(request, input, id, route[0], token, amount, now);

@@ -26,7 +26,7 @@ public static class OperationRules
         if (Amount(charge, intent, charge.Capturable, "captured") is var amount && !amount.TryGet(out var take, out var refusal))
             return refusal;
         if (intent.IsFinal && !(charge.Capturing.IsZero && charge.Canceling.IsZero))
-            return new Refusal(RefusalCode.StateConflict, "Another capture or cancel of the charge is under way: what a final capture leaves is not known before it has ended.");
+            return new Refusal(RefusalCode.StateConflict, "Another capture or cancel of the charge is in progress. Repeat the final capture when it has ended.");
         var released = intent.IsFinal ? charge.Capturable - take : Money.Zero(charge.Currency);
         return new ChargeState(
             charge with { Capturing = charge.Capturing + take, Canceling = charge.Canceling + released, UpdatedAt = intent.Now }, Attempt(charge, intent, take) with { Released = released }, null);
@@ -47,7 +47,7 @@ public static class OperationRules
         if (charge.Status is not (ChargeStatus.Captured or ChargeStatus.PartiallyCaptured))
             return Conflict(charge, "refunded");
         if (intent is { BeforeChargebackOnly: true, Disputed: not null })
-            return new Refusal(RefusalCode.StateConflict, "The charge has a chargeback: it is too late to prevent one.");
+            return new Refusal(RefusalCode.StateConflict, "The charge already has a chargeback. A refund can no longer prevent it.");
 
         // What a chargeback took is with the cardholder's bank already: refunding it would pay it twice.
         var rest = charge.Refundable;
@@ -55,7 +55,7 @@ public static class OperationRules
         {
             rest = disputed < rest ? rest - disputed : Money.Zero(charge.Currency);
             if (rest.IsZero)
-                return new Refusal(RefusalCode.StateConflict, "The charge is disputed, and nothing of it is left to be refunded: the cardholder's bank has taken the money back.");
+                return new Refusal(RefusalCode.StateConflict, "The charge is disputed and cannot be refunded. The cardholder's bank has taken the money back.");
         }
 
         if (!Amount(charge, intent, rest, "refunded").TryGet(out var take, out var refusal))
@@ -72,20 +72,20 @@ public static class OperationRules
     private static Result<Money> Amount(Charge charge, OperationIntent intent, Money rest, string done)
     {
         if (rest.IsZero)
-            return new Refusal(RefusalCode.StateConflict, $"Nothing of the charge is left to be {done}; what is under way counts as done until it fails.");
+            return new Refusal(RefusalCode.StateConflict, $"No amount of the charge is left to be {done}. An operation in progress counts as done until it fails.");
         var amount = intent.Amount is { } wanted ? new Money(wanted, charge.Currency) : rest;
         return amount <= rest
             ? amount
-            : new Refusal(RefusalCode.AmountTooLarge, $"Only {rest} of the charge is left to be {done}; what is under way counts as done until it fails.", "amount");
+            : new Refusal(RefusalCode.AmountTooLarge, $"Only {rest} of the charge is left to be {done}. An operation in progress counts as done until it fails.", "amount");
     }
 
     private static Refusal Conflict(Charge charge, string done) => charge.Status switch
     {
         ChargeStatus.Pending or ChargeStatus.Processing =>
-            new Refusal(RefusalCode.StateConflict, $"The processor's answer to the charge is not known yet; it can be {done} when it is. Repeat the request later."),
-        ChargeStatus.Captured when done == "canceled" => new Refusal(RefusalCode.StateConflict, "The charge is captured: refund it instead."),
-        ChargeStatus.Authorized when done == "refunded" => new Refusal(RefusalCode.StateConflict, "Nothing of the charge is captured: cancel it instead."),
-        _ => new Refusal(RefusalCode.StateConflict, $"A charge that is {DbText.Of(charge.Status)} cannot be {done}."),
+            new Refusal(RefusalCode.StateConflict, $"The provider's answer to the charge is not known yet, so it cannot be {done}. Repeat the request later."),
+        ChargeStatus.Captured when done == "canceled" => new Refusal(RefusalCode.StateConflict, "The charge is captured. Refund it instead."),
+        ChargeStatus.Authorized when done == "refunded" => new Refusal(RefusalCode.StateConflict, "The charge is not captured. Cancel it instead."),
+        _ => new Refusal(RefusalCode.StateConflict, $"The charge is {DbText.Of(charge.Status)} and cannot be {done}."),
     };
 
     private static Attempt Attempt(Charge charge, OperationIntent intent, Money amount) => new(

@@ -57,9 +57,9 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
         {
             var outcome = await outcomes.SettleAsync(reference, answer, new ManualSettlement(actor, input.Reason!.Trim(), request), ct);
             return outcome is { Changed: true, Settlement: { } response } ? response
-                : outcome.Contradicts ? new Refusal(RefusalCode.StateConflict, $"The charge is {DbText.Of(outcome.Charge!.Status)}: the attempt cannot have ended so.")
+                : outcome.Contradicts ? new Refusal(RefusalCode.StateConflict, $"The charge is {DbText.Of(outcome.Charge!.Status)}. The attempt cannot have this outcome.")
                 : await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is not null ? await idempotency.RecallAsync(request, ct)
-                : new Refusal(RefusalCode.StateConflict, "The attempt is settled. Acknowledge what is reported against it instead.");
+                : new Refusal(RefusalCode.StateConflict, "The attempt is settled. Acknowledge its contradictions instead.");
         }
         catch (PostgresException e) when (DatabaseErrors.IsUniqueViolation(e, "idempotency_keys_pkey"))
         {
@@ -85,7 +85,7 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
                     Parameters = { new() { Value = reference.Merchant.Value }, new() { Value = reference.Attempt.Value }, new() { Value = now } },
                 };
                 if (await command.ExecuteNonQueryAsync(ct) == 0)
-                    return new Refusal(RefusalCode.StateConflict, "Nothing is reported against the attempt that was not acknowledged before.");
+                    return new Refusal(RefusalCode.StateConflict, "The attempt has no contradiction to acknowledge.");
                 var after = before with { Contradictions = [.. before.Contradictions!.Select(c => c with { AcknowledgedAt = c.AcknowledgedAt ?? now })] };
                 var decision = new AttemptDecision(input.Reason!.Trim(), before, after);
                 await AuditLog.WriteAsync(connection, transaction, decision.Entry(actor, "attempt.acknowledged", reference.Merchant), now, ct);
@@ -97,14 +97,14 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
     private static Result<PaymentAnswer> Answer(SettleAttemptRequest input)
     {
         if (!DbText.TryParse<SettledOutcome>(input.Outcome, out var outcome))
-            return Refusal.Invalid("outcome", $"Say what became of the attempt at the provider: {string.Join(", ", Enum.GetValues<SettledOutcome>().Select(DbText.Of))}.");
+            return Refusal.Invalid("outcome", $"`outcome` must be one of {string.Join(", ", Enum.GetValues<SettledOutcome>().Select(DbText.Of))}.");
         if (input.ProviderReference is { Length: 0 or > 200 })
-            return Refusal.Invalid("provider_reference", "The provider's id has 1 to 200 characters.");
+            return Refusal.Invalid("provider_reference", "`provider_reference` must have 1 to 200 characters.");
         DeclineCode? decline = null;
         if (input.DeclineCode is not null)
         {
             if (!DbText.TryParse<DeclineCode>(input.DeclineCode, out var code))
-                return Refusal.Invalid("decline_code", $"A decline code is one of {string.Join(", ", Enum.GetValues<DeclineCode>().Select(DbText.Of))}.");
+                return Refusal.Invalid("decline_code", $"`decline_code` must be one of {string.Join(", ", Enum.GetValues<DeclineCode>().Select(DbText.Of))}.");
             decline = code;
         }
 
@@ -122,17 +122,17 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
     {
         var holds = attempt.Operation is PaymentOperation.Charge && charge.CaptureMethod is CaptureMethod.Manual;
         if (answer.Result is PaymentResult.Authorized && !holds)
-            return Refusal.Invalid("outcome", "Only a charge that is captured later ends as authorized.");
+            return Refusal.Invalid("outcome", "`outcome` can be authorized only for a charge with manual capture.");
         if (answer.Result is PaymentResult.Succeeded && holds)
-            return Refusal.Invalid("outcome", "A charge that is captured later ends as authorized, not as succeeded.");
+            return Refusal.Invalid("outcome", "`outcome` must be authorized, not succeeded, for a charge with manual capture.");
 
         // Without the provider's id of the payment nothing could be captured, canceled or refunded afterwards.
         if (attempt.Operation is PaymentOperation.Charge && answer.Result is PaymentResult.Succeeded or PaymentResult.Authorized && (answer.Reference ?? charge.ProviderReference) is null)
-            return Refusal.Invalid("provider_reference", "Give the provider's id of the payment: captures and refunds need it.");
+            return Refusal.Invalid("provider_reference", "`provider_reference` is required. Captures and refunds need it.");
         return null;
     }
 
     private static Refusal? BadReason(string? reason) => reason?.Trim() is { Length: >= 10 and <= 1000 } text && !text.Contains('\0', StringComparison.Ordinal)
         ? null
-        : Refusal.Invalid("reason", "Say how it was found out, in 10 to 1000 characters: it is kept in the audit.");
+        : Refusal.Invalid("reason", "`reason` must say in 10 to 1000 characters how you found out. The audit log keeps it.");
 }

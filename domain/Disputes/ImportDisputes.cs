@@ -53,9 +53,9 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
     public static Result<List<DisputeUpdate>> Read(ImportDisputesRequest request, string reference)
     {
         if (string.IsNullOrWhiteSpace(request.Provider) || request.Provider.Length > 64)
-            return Refusal.Invalid("provider", "Name the provider whose disputes these are.");
+            return Refusal.Invalid("provider", "`provider` must name the provider of these disputes.");
         if (request.Disputes is not { Count: > 0 and <= MaximumEntries })
-            return Refusal.Invalid("disputes", $"State 1 to {MaximumEntries} disputes.");
+            return Refusal.Invalid("disputes", $"`disputes` must hold 1 to {MaximumEntries} disputes.");
         var updates = new List<DisputeUpdate>(request.Disputes.Count);
         for (var i = 0; i < request.Disputes.Count; i++)
         {
@@ -70,28 +70,28 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
     private static Result<DisputeUpdate> Read(string provider, ImportedDispute entry, string at, string reference)
     {
         if (entry is null)
-            return Refusal.Invalid(at, "The entry is null.");
+            return Refusal.Invalid(at, "The entry must be an object, not null.");
         if (!DbText.TryParse<DisputeStage>(entry.Stage, out var stage))
-            return Refusal.Invalid($"{at}.stage", $"A stage is one of {Names<DisputeStage>()}.");
+            return Refusal.Invalid($"{at}.stage", $"`stage` must be one of {Names<DisputeStage>()}.");
         if (!DbText.TryParse<DisputeStatus>(entry.Status, out var status))
-            return Refusal.Invalid($"{at}.status", $"A status is one of {Names<DisputeStatus>()}.");
+            return Refusal.Invalid($"{at}.status", $"`status` must be one of {Names<DisputeStatus>()}.");
         if (!Currency.TryParse(entry.Currency, out var currency))
-            return Refusal.Invalid($"{at}.currency", "The currency is an ISO 4217 code.");
+            return Refusal.Invalid($"{at}.currency", "`currency` must be an ISO 4217 code.");
         if (entry.Amount is not { } amount)
-            return Refusal.Invalid($"{at}.amount", "State the disputed amount in minor units.");
+            return Refusal.Invalid($"{at}.amount", "`amount` is required: the disputed amount in minor units.");
         Currency? merchantCurrency = null;
         if (entry.MerchantAmount is not null && !Currency.TryParse(entry.MerchantCurrency, out merchantCurrency))
-            return Refusal.Invalid($"{at}.merchant_currency", "The currency of merchant_amount is an ISO 4217 code.");
+            return Refusal.Invalid($"{at}.merchant_currency", "`merchant_currency` must be the ISO 4217 code of `merchant_amount`.");
         DisputeReason? reason = null;
         if (entry.Reason is not null)
         {
             if (!DbText.TryParse<DisputeReason>(entry.Reason, out var parsed))
-                return Refusal.Invalid($"{at}.reason", $"A reason is one of {Names<DisputeReason>()}.");
+                return Refusal.Invalid($"{at}.reason", $"`reason` must be one of {Names<DisputeReason>()}.");
             reason = parsed;
         }
 
         if (entry.OccurredAt is not { } occurredAt || occurredAt.Year is < 1990 or > 2200)
-            return Refusal.Invalid($"{at}.occurred_at", "State when it happened at the provider.");
+            return Refusal.Invalid($"{at}.occurred_at", "`occurred_at` is required: the time of the update at the provider.");
         var update = new DisputeUpdate(
             provider,
             entry.DisputeId ?? "",
@@ -112,12 +112,12 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
             return update;
         return refusal switch
         {
-            DisputeUpdateRefusal.DisputeIdInvalid => Refusal.Invalid($"{at}.dispute_id", "State the provider's id of the dispute, up to 200 characters."),
-            DisputeUpdateRefusal.ChargeReferenceInvalid => Refusal.Invalid($"{at}.charge_reference", "The reference has 1 to 200 characters."),
-            DisputeUpdateRefusal.TextInvalid => Refusal.Invalid(at, "A text is too long or has a character that cannot be stored."),
+            DisputeUpdateRefusal.DisputeIdInvalid => Refusal.Invalid($"{at}.dispute_id", "`dispute_id` must be the provider's id of the dispute, 1 to 200 characters."),
+            DisputeUpdateRefusal.ChargeReferenceInvalid => Refusal.Invalid($"{at}.charge_reference", "`charge_reference` must have 1 to 200 characters."),
+            DisputeUpdateRefusal.TextInvalid => Refusal.Invalid(at, "A text is too long or contains a character that cannot be stored."),
             DisputeUpdateRefusal.StatusNotOfStage => Refusal.Invalid($"{at}.status", $"The stage {entry.Stage} has no status {entry.Status}."),
-            DisputeUpdateRefusal.AmountNotPositive => Refusal.Invalid($"{at}.amount", "Amounts are positive."),
-            DisputeUpdateRefusal.ReturnedAmountInvalid => Refusal.Invalid($"{at}.returned_amount", "What is returned is between zero and the amount."),
+            DisputeUpdateRefusal.AmountNotPositive => Refusal.Invalid($"{at}.amount", "`amount` must be positive."),
+            DisputeUpdateRefusal.ReturnedAmountInvalid => Refusal.Invalid($"{at}.returned_amount", "`returned_amount` must be from 0 to `amount`."),
         };
     }
 

@@ -18,14 +18,14 @@ public readonly record struct IdempotencyKey(string Value)
         {
             return new Refusal(
                 RefusalCode.IdempotencyKeyMissing,
-                "Send an Idempotency-Key header: a value of your own, unique per intended effect, and the same when you repeat the request.");
+                "The Idempotency-Key header is required. Use a new value for each new effect, and the same value to repeat a request.");
         }
 
         var value = header.Length > 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
         if (value.Length is 0 or > MaximumLength || value.Any(c => c is < '!' or > '~'))
         {
             return new Refusal(
-                RefusalCode.IdempotencyKeyInvalid, $"An Idempotency-Key is 1 to {MaximumLength} printable ASCII characters without spaces.");
+                RefusalCode.IdempotencyKeyInvalid, $"The Idempotency-Key header must have 1 to {MaximumLength} printable ASCII characters without spaces.");
         }
 
         return new IdempotencyKey(value);

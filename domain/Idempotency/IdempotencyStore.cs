@@ -123,8 +123,8 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
     /// </summary>
     public static Refusal Unrecorded() => new(
         RefusalCode.RequestInProgress,
-        "The processor was asked, and what became of it is not recorded yet. Nothing is lost: repeat the request with the same Idempotency-Key for its answer.", RetryAfter: RetryInFlight);
+        "The provider's answer is not recorded yet. Repeat the request with the same Idempotency-Key to get it.", RetryAfter: RetryInFlight);
 
     private static Refusal InProgress() =>
-        new(RefusalCode.RequestInProgress, "The first request with this Idempotency-Key is still running. Repeat it shortly for its answer.", RetryAfter: RetryInFlight);
+        new(RefusalCode.RequestInProgress, "The first request with this Idempotency-Key is still running. Repeat it shortly to get its answer.", RetryAfter: RetryInFlight);
 }

@@ -52,21 +52,21 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, Actor actor, CancellationToken ct)
     {
         if (!DbText.TryParse<ApiKeyMode>(input.Mode ?? "test", out var mode))
-            return Refusal.Invalid("mode", "The mode of a key is test or live.");
+            return Refusal.Invalid("mode", "`mode` must be test or live.");
         var scopes = new List<ApiKeyScope>();
         foreach (var text in input.Scopes ?? ["read", "write"])
         {
             if (!DbText.TryParse<ApiKeyScope>(text, out var scope))
-                return Refusal.Invalid("scopes", "The scopes of a key are read and write.");
+                return Refusal.Invalid("scopes", "`scopes` must hold only read and write.");
             if (!scopes.Contains(scope))
                 scopes.Add(scope);
         }
 
         var now = time.GetUtcNow();
         if (scopes.Count == 0)
-            return Refusal.Invalid("scopes", "A key has at least one scope.");
+            return Refusal.Invalid("scopes", "`scopes` must hold at least one of read and write.");
         if (input.ExpiresAt <= now)
-            return Refusal.Invalid("expires_at", "A key expires in the future, or never.");
+            return Refusal.Invalid("expires_at", "`expires_at` must be in the future. Omit it for a key that does not expire.");
         return await idempotency.RunAsync(request, async (connection, transaction) =>
         {
             var secret = ApiKeySecret.Generate(mode);

@@ -14,13 +14,13 @@ public sealed record CreateMerchantRequest(string? Name, string? Country, FeePla
     public Refusal? Validate()
     {
         if (string.IsNullOrWhiteSpace(Name) || Name.Length > 200 || Name.Contains('\0', StringComparison.Ordinal))
-            return Refusal.Invalid("name", "A merchant has a name of 1 to 200 characters.");
+            return Refusal.Invalid("name", "`name` must have 1 to 200 characters.");
         if (Country is not { Length: 2 } || !Country.All(char.IsAsciiLetterUpper))
-            return Refusal.Invalid("country", "The country is an ISO 3166-1 code of two upper-case letters, such as DE.");
+            return Refusal.Invalid("country", "`country` must be an ISO 3166-1 code of two upper-case letters, such as DE.");
         if (FeePlan is { Rules: null })
-            return Refusal.Invalid("fee_plan.rules", "A fee plan lists its rules; an empty list means that nothing is charged.");
+            return Refusal.Invalid("fee_plan.rules", "`fee_plan.rules` is required. Send an empty list to charge no fees.");
         if (PayoutDelayDays is < 0 or > 60)
-            return Refusal.Invalid("payout_delay_days", "The payout delay is 0 to 60 days.");
+            return Refusal.Invalid("payout_delay_days", "`payout_delay_days` must be from 0 to 60.");
         return FeePlan?.Validate("fee_plan") ?? MetadataRules.Validate(Metadata);
     }
 }

@@ -23,7 +23,7 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
     public async Task<Result<FeePlanVersionResource>> PutAsync(MerchantId merchant, PutFeePlanRequest request, Actor actor, CancellationToken ct)
     {
         if (request.Plan is not { } plan)
-            return Refusal.Invalid("plan", "Give the plan with its rules; an empty list of rules means that nothing is charged.");
+            return Refusal.Invalid("plan", "`plan` is required, with its `rules`. Send an empty list of rules to charge no fees.");
         if (plan.Validate("plan") is { } invalid)
             return invalid;
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -44,7 +44,7 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
         if (from < now + FeePlanHistory.Lead)
         {
             return Refusal.Invalid(
-                "effective_from", $"A plan takes effect {FeePlanHistory.Lead.TotalSeconds:0} seconds after it is stored at the earliest, and never for captures that have taken effect.");
+                "effective_from", $"`effective_from` must be at least {FeePlanHistory.Lead.TotalSeconds:0} seconds in the future. A plan never applies to captures that have taken effect.");
         }
 
         var version = new FeePlanVersion(history.Versions.Max(v => v.Version) + 1, from, plan, now, actor.Name);

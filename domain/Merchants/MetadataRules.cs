@@ -14,13 +14,13 @@ public static class MetadataRules
         if (metadata is null)
             return null;
         if (metadata.Count > MaximumEntries)
-            return Refusal.Invalid("metadata", $"Metadata has at most {MaximumEntries} entries.");
+            return Refusal.Invalid("metadata", $"`metadata` must hold at most {MaximumEntries} entries.");
         foreach (var (key, value) in metadata)
         {
             if (key.Length is 0 or > MaximumKeyLength || key.Contains('\0', StringComparison.Ordinal))
-                return Refusal.Invalid("metadata", $"A metadata key has 1 to {MaximumKeyLength} characters.");
+                return Refusal.Invalid("metadata", $"Each key in `metadata` must have 1 to {MaximumKeyLength} characters.");
             if (value is null || value.Length > MaximumValueLength || value.Contains('\0', StringComparison.Ordinal))
-                return Refusal.Invalid($"metadata.{key}", $"A metadata value is text of at most {MaximumValueLength} characters.");
+                return Refusal.Invalid($"metadata.{key}", $"A metadata value must be text of at most {MaximumValueLength} characters.");
         }
 
         return null;

@@ -46,23 +46,23 @@ public sealed class ManualPayouts
     {
         if (!Currency.TryParse(input.Currency, out var currency))
         {
-            return Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR.");
+            return Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR.");
         }
 
         if (input.Amount is <= 0)
         {
-            return new Refusal(RefusalCode.AmountTooSmall, "The amount is at least 1 minor unit.", "amount");
+            return new Refusal(RefusalCode.AmountTooSmall, "`amount` must be at least 1 minor unit.", "amount");
         }
 
         var method = PayoutMethod.Standard;
         if (input.Method is not null && !DbText.TryParse(input.Method, out method))
         {
-            return Refusal.Invalid("method", "The method is standard or instant.");
+            return Refusal.Invalid("method", "`method` must be standard or instant.");
         }
 
         if (method == PayoutMethod.Instant && !(_options.HasBankApi && SandboxBank.PaysInstantly(currency)))
         {
-            return Refusal.Invalid("method", $"The bank pays nothing instantly in {currency}. Use standard.");
+            return Refusal.Invalid("method", $"`method` must be standard. The bank makes no instant payments in {currency}.");
         }
 
         // As before a run: what is due counts, whether or not the timer has come by.
@@ -140,7 +140,7 @@ public sealed class ManualPayouts
 
         if (payout.Status != PayoutStatus.Pending || payout.SubmissionStartedAt is not null || (payout is { Rail: PayoutRail.File, Run: not null } && !await RunIsOpenAsync(connection, transaction, payout, ct)))
         {
-            return new Refusal(RefusalCode.StateConflict, $"The payout is {DbText.Of(payout.Status)} and on its way to the bank: it can no longer be canceled.");
+            return new Refusal(RefusalCode.StateConflict, $"The payout is {DbText.Of(payout.Status)} and cannot be canceled.");
         }
 
         await _results.ApplyAsync(connection, transaction, [new PayoutWord(merchant, id, PayoutStatus.Canceled)], now, ct);
@@ -156,26 +156,27 @@ public sealed class ManualPayouts
         return await command.ExecuteScalarAsync(ct) is true;
     }
 
-    private static Refusal NotInstant() => Refusal.Invalid("method", "Instant payments do not reach the bank account. Use standard.");
+    private static Refusal NotInstant() => Refusal.Invalid(
+        "method", "`method` must be standard. Instant payments do not reach the bank account.");
 
     private static Refusal Refused(PayoutRefusal reason, Currency currency) => reason switch
     {
-        PayoutRefusal.Held => new(RefusalCode.StateConflict, $"Payouts in {currency} are held; the preview tells why."),
+        PayoutRefusal.Held => new(RefusalCode.StateConflict, $"Payouts in {currency} are held. See the payout preview for the reason."),
         PayoutRefusal.MerchantNotActive => new(RefusalCode.MerchantInactive, "The merchant is not active and gets no payouts."),
-        PayoutRefusal.NoBankAccount => new(RefusalCode.StateConflict, $"There is no bank account for {currency}."),
+        PayoutRefusal.NoBankAccount => new(RefusalCode.StateConflict, $"There is no bank account for {currency}. Add one first."),
         PayoutRefusal.BankAccountUnreachable => new(RefusalCode.StateConflict,
-            $"Payouts in {currency} do not reach the bank account; give another one."),
+            $"Payouts in {currency} do not reach the bank account. Set another account."),
         PayoutRefusal.PayeeBlocked => new(RefusalCode.StateConflict,
-            "The bank says that the account belongs to somebody else; give another one."),
+            "The bank says that the account belongs to somebody else. Set another account."),
         PayoutRefusal.PayeeHeld => new(RefusalCode.StateConflict,
-            "The bank could not confirm the account's holder; the platform has to accept the account first."),
+            "The bank could not confirm the account's holder. The platform must accept the account first."),
         PayoutRefusal.BankAccountNotVerified => new(RefusalCode.StateConflict, "The bank account is not verified yet."),
-        PayoutRefusal.BankAccountCooling => new(RefusalCode.StateConflict, "The bank account was changed lately; payouts wait until its usable_from."),
-        PayoutRefusal.BankAccountErrored => new(RefusalCode.StateConflict, "The bank refused the account; give another one."),
-        PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance => new(RefusalCode.InsufficientFunds, "There is nothing available to be paid out."),
-        PayoutRefusal.KeptInReserve => new(RefusalCode.InsufficientFunds, "All that is available is kept in reserve."),
-        PayoutRefusal.BelowMinimum => new(RefusalCode.AmountTooSmall, "The payout would be below the minimum of the payout settings.", "amount"),
-        PayoutRefusal.AmountTooLarge => new(RefusalCode.AmountTooLarge, "More than what can be paid out now.", "amount"),
+        PayoutRefusal.BankAccountCooling => new(RefusalCode.StateConflict, "The bank account was changed recently. Payouts wait until its `usable_from`."),
+        PayoutRefusal.BankAccountErrored => new(RefusalCode.StateConflict, "The bank refused the account. Set another account."),
+        PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance => new(RefusalCode.InsufficientFunds, "No money is available for a payout."),
+        PayoutRefusal.KeptInReserve => new(RefusalCode.InsufficientFunds, "The reserve keeps all of the available money."),
+        PayoutRefusal.BelowMinimum => new(RefusalCode.AmountTooSmall, "The payout is below the `minimum` of the payout settings.", "amount"),
+        PayoutRefusal.AmountTooLarge => new(RefusalCode.AmountTooLarge, "`amount` is more than a payout can take now.", "amount"),
         PayoutRefusal.NotDue or PayoutRefusal.ManualSchedule => throw new InvalidOperationException("A schedule does not refuse a payout that is asked for."),
     };
 }

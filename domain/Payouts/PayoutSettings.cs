@@ -140,7 +140,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             if (answer is null && Asks(currency))
             {
                 // The account was the same before the transaction began, so nobody asked the bank about this one.
-                return new Refusal(RefusalCode.StateConflict, "The bank account was changed by another request meanwhile. Send the request again.");
+                return new Refusal(RefusalCode.StateConflict, "Another request changed the bank account in the meantime. Send the request again.");
             }
 
             // A name or an address that is put right sends no money elsewhere: only another number cools, and only another holder is to be
@@ -205,14 +205,14 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
 
         if (await AskAsync(asked.Details, currency, ct) is not { } answer)
         {
-            return new Refusal(RefusalCode.StateConflict, $"There is no bank to ask about accounts in {currency}.");
+            return new Refusal(RefusalCode.StateConflict, $"No bank can check accounts in {currency}.");
         }
 
         return await UpdateAsync(merchant, currency, actor, "bank_account_checked", async (connection, transaction, current, now) =>
         {
             if (current.Account is not { } account || account.Id != asked.Id)
             {
-                return new Refusal(RefusalCode.StateConflict, "The bank account was changed meanwhile. Check the new one.");
+                return new Refusal(RefusalCode.StateConflict, "The bank account changed during the check. Check the new one.");
             }
 
             await using var set = new NpgsqlCommand(PayoutSettingsSql.SetPayee, connection, transaction)
@@ -253,7 +253,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         {
             if (reason is { Length: 0 or > 500 })
             {
-                return Refusal.Invalid("reason", "Give the reason of the hold in 1 to 500 characters.");
+                return Refusal.Invalid("reason", "`reason` must give the reason of the hold in 1 to 500 characters.");
             }
 
             await using var hold = new NpgsqlCommand(PayoutSettingsSql.SetHold, connection, transaction)
@@ -277,22 +277,22 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         };
         if (settings.DelayDays is < 0 or > 60)
         {
-            return Refusal.Invalid("delay_days", "The delay is 0 to 60 business days.");
+            return Refusal.Invalid("delay_days", "`delay_days` must be 0 to 60 business days.");
         }
 
         if (settings.Minimum < 1)
         {
-            return Refusal.Invalid("minimum", "The minimum is at least 1 minor unit.");
+            return Refusal.Invalid("minimum", "`minimum` must be at least 1 minor unit.");
         }
 
         if (settings.Maximum < settings.Minimum)
         {
-            return Refusal.Invalid("maximum", "The maximum is not below the minimum.");
+            return Refusal.Invalid("maximum", "`maximum` must not be below `minimum`.");
         }
 
         if (settings.Reserve is { BasisPoints: < 0 or > 10_000 } or { Days: < 0 or > 720 } or { Fixed: < 0 })
         {
-            return Refusal.Invalid("reserve", "A reserve is 0 to 10000 basis points for 0 to 720 days, or a fixed amount that is not negative.");
+            return Refusal.Invalid("reserve", "`reserve` must be 0 to 10000 basis points for 0 to 720 days, or a fixed amount of at least 0.");
         }
 
         if (request.Schedule is not { } schedule)
@@ -305,7 +305,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         {
             if (!DbText.TryParse<DayOfWeek>(text, out var day))
             {
-                return Refusal.Invalid("schedule.weekday", "A weekday is monday to sunday.");
+                return Refusal.Invalid("schedule.weekday", "`schedule.weekday` must be a day from monday to sunday.");
             }
 
             weekday = day;
@@ -313,7 +313,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
 
         if (!DbText.TryParse<PayoutInterval>(schedule.Interval, out var interval) || new PayoutSchedule(interval, weekday, schedule.MonthDay) is not { IsValid: true } valid)
         {
-            return Refusal.Invalid("schedule", "A schedule is daily, weekly with a weekday, monthly with a month_day of 1 to 31, or manual.");
+            return Refusal.Invalid("schedule", "`schedule` must be daily, weekly with `weekday`, monthly with `month_day` 1 to 31, or manual.");
         }
 
         // Stating the same schedule again must not push a date that is due into the future.
@@ -352,12 +352,12 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         PostalAddress? address = null;
         if (request.Address is { } given && !PostalAddress.TryCreate(given, out address, out var field))
         {
-            return Refusal.Invalid($"address.{field}", "An address has a town_name (up to 35 characters) and a country (two letters), and lines of up to 70 characters beside them.");
+            return Refusal.Invalid($"address.{field}", "`address` must have `town_name` (up to 35 characters) and `country` (two letters). Other lines have up to 70 characters.");
         }
 
         if (!DbText.TryParse<BankAccountKind>(request.Type, out var kind))
         {
-            return Refusal.Invalid("type", "A bank account is of type iban or us.");
+            return Refusal.Invalid("type", "`type` must be iban or us.");
         }
 
         if (!BankAccountDetails.Fits(kind, currency))
@@ -370,7 +370,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             {
                 return PayoutRails.Reaches(options.RailOf(currency), PayoutMethod.Standard, currency, details.Country)
                     ? details with { Address = address }
-                    : Refusal.Invalid("iban", $"Payouts in EUR go by SEPA, which does not reach {details.Country}. Give an account in the SEPA area.");
+                    : Refusal.Invalid("iban", $"`iban` must be an account in the SEPA area. SEPA does not reach {details.Country}.");
             }
         }
         else
@@ -378,7 +378,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             var type = UsAccountType.Checking;
             if (request.AccountType is not null && !DbText.TryParse(request.AccountType, out type))
             {
-                return Refusal.Invalid("account_type", "An account is checking or savings.");
+                return Refusal.Invalid("account_type", "`account_type` must be checking or savings.");
             }
 
             if (BankAccountDetails.TryCreateUs(request.HolderName, request.RoutingNumber, request.AccountNumber, type, out details, out problem))
@@ -389,13 +389,13 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
 
         return problem!.Value switch
         {
-            BankAccountProblem.HolderNameMissing => Refusal.Invalid("holder_name", "Give the name of the account's holder."),
-            BankAccountProblem.HolderNameTooLong => Refusal.Invalid("holder_name", "The holder's name has at most 140 characters."),
-            BankAccountProblem.IbanInvalid => Refusal.Invalid("iban", "This is no IBAN: its country, length or check digits are wrong."),
-            BankAccountProblem.BicInvalid => Refusal.Invalid("bic", "A BIC has 8 or 11 letters and digits."),
-            BankAccountProblem.RoutingNumberInvalid => Refusal.Invalid("routing_number", "This is no routing number: nine digits of which the last is a check digit."),
-            BankAccountProblem.AccountNumberInvalid => Refusal.Invalid("account_number", "An account number has 4 to 17 digits."),
-            BankAccountProblem.KindDoesNotFitCurrency => Refusal.Invalid("type", "USD is paid to a us account, other currencies to an iban."),
+            BankAccountProblem.HolderNameMissing => Refusal.Invalid("holder_name", "`holder_name` is required."),
+            BankAccountProblem.HolderNameTooLong => Refusal.Invalid("holder_name", "`holder_name` must have at most 140 characters."),
+            BankAccountProblem.IbanInvalid => Refusal.Invalid("iban", "`iban` has a wrong country, length or check digit."),
+            BankAccountProblem.BicInvalid => Refusal.Invalid("bic", "`bic` must have 8 or 11 letters and digits."),
+            BankAccountProblem.RoutingNumberInvalid => Refusal.Invalid("routing_number", "`routing_number` must have nine digits, and the last must be a valid check digit."),
+            BankAccountProblem.AccountNumberInvalid => Refusal.Invalid("account_number", "`account_number` must have 4 to 17 digits."),
+            BankAccountProblem.KindDoesNotFitCurrency => Refusal.Invalid("type", "`type` must be us for USD and iban for other currencies."),
         };
     }
 

@@ -64,7 +64,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
                 {
                     return await GetAsync(id, ct) is null
                         ? Refusal.NotFound(id.ToString())
-                        : new Refusal(RefusalCode.StateConflict, "The item was acknowledged before.");
+                        : new Refusal(RefusalCode.StateConflict, "The item is already acknowledged.");
                 }
 
                 var entry = new AuditEntry(actor, "unmatched_bank_item.acknowledged", "unmatched_bank_item", id.ToString(), Detail: AuditEntry.Details(("reason", reason)));

@@ -43,19 +43,19 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
     public Refusal? Validate(string param)
     {
         if (Rules is null)
-            return Refusal.Invalid($"{param}.rules", "State the rules, which may be none.");
+            return Refusal.Invalid($"{param}.rules", "`rules` is required. Send an empty list to charge no fees.");
         for (var i = 0; i < Rules.Count; i++)
         {
             var rule = Rules[i];
             if (rule.Currency is not null && !Domain.Currency.TryParse(rule.Currency, out _))
                 return Refusal.Invalid($"{param}.rules[{i}].currency", $"'{rule.Currency}' is not an ISO 4217 currency code.");
             if (rule.Chargeback is < 0 or > Maximum || rule.PreArbitration is < 0 or > Maximum || rule.Arbitration is < 0 or > Maximum)
-                return Refusal.Invalid($"{param}.rules[{i}]", $"Fees are between 0 and {Maximum} minor units.");
+                return Refusal.Invalid($"{param}.rules[{i}]", $"Each fee must be from 0 to {Maximum} minor units.");
         }
 
         return Rules.Select(rule => rule.Currency?.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() == Rules.Count
             ? null
-            : Refusal.Invalid($"{param}.rules", "Each currency has one rule.");
+            : Refusal.Invalid($"{param}.rules", "`rules` must hold only one rule for each currency.");
     }
 
     /// <summary>A currency without a rule is free.</summary>

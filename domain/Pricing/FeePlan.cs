@@ -46,19 +46,19 @@ public sealed record FeeRule(
         if (Currency is not null && !Domain.Currency.TryParse(Currency, out _))
             return Refusal.Invalid($"{at}.currency", $"'{Currency}' is not an ISO 4217 currency code.");
         if (Method is not null && !IsWord(Method))
-            return Refusal.Invalid($"{at}.method", "A payment method is a word of 1 to 40 small letters, digits and underscores, such as card.");
+            return Refusal.Invalid($"{at}.method", "`method` must have 1 to 40 lower-case letters, digits and underscores, such as card.");
         if (CardBrand is not null && !IsWord(CardBrand))
-            return Refusal.Invalid($"{at}.card_brand", "A card brand is a word of 1 to 40 small letters, digits and underscores, such as visa.");
+            return Refusal.Invalid($"{at}.card_brand", "`card_brand` must have 1 to 40 lower-case letters, digits and underscores, such as visa.");
         if (Method is not null and not FeeSubject.CardMethod && (CardBrand is not null || CardRegion is not null))
-            return Refusal.Invalid($"{at}.method", "Only cards have a brand and a region.");
+            return Refusal.Invalid($"{at}.method", "`method` must be card in a rule with `card_brand` or `card_region`.");
         if (BasisPoints is < 0 or > 10_000)
-            return Refusal.Invalid($"{at}.basis_points", "A share is between 0 and 10000 basis points.");
+            return Refusal.Invalid($"{at}.basis_points", "`basis_points` must be from 0 to 10000.");
         if (Fixed is < 0 or > FeePlan.MaximumFixed)
-            return Refusal.Invalid($"{at}.fixed", $"The fixed part is between 0 and {FeePlan.MaximumFixed} minor units.");
+            return Refusal.Invalid($"{at}.fixed", $"`fixed` must be from 0 to {FeePlan.MaximumFixed} minor units.");
         if (Minimum is < 0 or > FeePlan.MaximumFixed)
-            return Refusal.Invalid($"{at}.minimum", $"The minimum is between 0 and {FeePlan.MaximumFixed} minor units.");
+            return Refusal.Invalid($"{at}.minimum", $"`minimum` must be from 0 to {FeePlan.MaximumFixed} minor units.");
         if (Maximum < Minimum)
-            return Refusal.Invalid($"{at}.maximum", "The maximum is not below the minimum.");
+            return Refusal.Invalid($"{at}.maximum", "`maximum` must not be below `minimum`.");
         return ValidateTiers(at);
     }
 
@@ -67,17 +67,17 @@ public sealed record FeeRule(
         if (Tiers is not { Count: > 0 } tiers)
             return null;
         if (Currency is null)
-            return Refusal.Invalid($"{at}.tiers", "Thresholds are amounts: a rule with tiers names its currency.");
+            return Refusal.Invalid($"{at}.tiers", "A rule with `tiers` must name its `currency`.");
         if (tiers.Count > FeePlan.MaximumTiers)
-            return Refusal.Invalid($"{at}.tiers", $"A rule has at most {FeePlan.MaximumTiers} tiers.");
+            return Refusal.Invalid($"{at}.tiers", $"`tiers` must hold at most {FeePlan.MaximumTiers} tiers.");
         for (var i = 0; i < tiers.Count; i++)
         {
             if (tiers[i].From is <= 0 or > FeePlan.MaximumVolume || (i > 0 && tiers[i].From <= tiers[i - 1].From))
-                return Refusal.Invalid($"{at}.tiers[{i}].from", $"Thresholds are positive minor units, each above the one before, at most {FeePlan.MaximumVolume}.");
+                return Refusal.Invalid($"{at}.tiers[{i}].from", $"`from` must be 1 to {FeePlan.MaximumVolume} minor units, and more than in the tier before.");
             if (tiers[i].BasisPoints is < 0 or > 10_000)
-                return Refusal.Invalid($"{at}.tiers[{i}].basis_points", "A share is between 0 and 10000 basis points.");
+                return Refusal.Invalid($"{at}.tiers[{i}].basis_points", "`basis_points` must be from 0 to 10000.");
             if (tiers[i].Fixed is < 0 or > FeePlan.MaximumFixed)
-                return Refusal.Invalid($"{at}.tiers[{i}].fixed", $"The fixed part is between 0 and {FeePlan.MaximumFixed} minor units.");
+                return Refusal.Invalid($"{at}.tiers[{i}].fixed", $"`fixed` must be from 0 to {FeePlan.MaximumFixed} minor units.");
         }
 
         return null;
@@ -126,19 +126,19 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
     public Refusal? Validate(string param)
     {
         if (Rules is null)
-            return Refusal.Invalid($"{param}.rules", "A fee plan lists its rules; an empty list means that nothing is charged.");
+            return Refusal.Invalid($"{param}.rules", "`rules` is required. Send an empty list to charge no fees.");
         if (Rules.Count > MaximumRules)
-            return Refusal.Invalid($"{param}.rules", $"A plan has at most {MaximumRules} rules.");
+            return Refusal.Invalid($"{param}.rules", $"`rules` must hold at most {MaximumRules} rules.");
         for (var i = 0; i < Rules.Count; i++)
         {
             if (Rules[i] is null)
-                return Refusal.Invalid($"{param}.rules[{i}]", "A rule is an object.");
+                return Refusal.Invalid($"{param}.rules[{i}]", "A rule must be an object.");
             if (Rules[i].Validate($"{param}.rules[{i}]") is { } refusal)
                 return refusal;
         }
 
         if (Rules.Select(rule => (rule.Currency?.ToUpperInvariant(), rule.Method, rule.CardBrand, rule.CardRegion)).Distinct().Count() != Rules.Count)
-            return Refusal.Invalid($"{param}.rules", "Two rules name the same captures: each combination of currency, method, brand and region has one rule.");
+            return Refusal.Invalid($"{param}.rules", "Two rules name the same captures. Send one rule for each combination of currency, method, brand and region.");
         return Disputes?.Validate($"{param}.disputes");
     }
 

@@ -30,7 +30,7 @@ public sealed class Redact(NpgsqlDataSource dataSource, BlobServiceClient blobs,
         if (charge is { } one && found.Count == 0)
             return Refusal.NotFound(one.ToString());
         if (charge is not null && !found[0].IsFinal)
-            return new Refusal(RefusalCode.StateConflict, "Something of this charge is still going on: an attempt, a refund or a dispute. Redact it when that has ended.");
+            return new Refusal(RefusalCode.StateConflict, "The charge has an attempt, a refund or a dispute in progress. Redact it when that has ended.");
         var final = found.Take(AtOnce).Where(row => row.IsFinal).Select(row => row.Id.Value).ToArray();
         if (final.Length > 0)
         {

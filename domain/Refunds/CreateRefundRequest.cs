@@ -14,11 +14,11 @@ public sealed record CreateRefundRequest(string? Charge, long? Amount, string? R
     {
         reason = null;
         if (!PrefixedId.TryParse(Charge, out charge))
-            return Refusal.Invalid("charge", "Give the id of the charge to refund: ch_....");
+            return Refusal.Invalid("charge", "`charge` must be the id of the charge to refund, such as ch_....");
         if (Reason is not null)
         {
             if (!DbText.TryParse<RefundReason>(Reason, out var known))
-                return Refusal.Invalid("reason", $"A refund's reason is one of {string.Join(", ", Enum.GetValues<RefundReason>().Select(DbText.Of))}.");
+                return Refusal.Invalid("reason", $"`reason` must be one of {string.Join(", ", Enum.GetValues<RefundReason>().Select(DbText.Of))}.");
             reason = known;
         }
 

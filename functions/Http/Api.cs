@@ -25,7 +25,7 @@ internal static class Api
     /// <summary>Reads the whole body; one byte more than the limit is a refusal, whatever the length header says.</summary>
     public static async Task<Result<byte[]>> ReadBytesAsync(HttpRequest request, int limit, CancellationToken ct)
     {
-        var tooLarge = new Refusal(RefusalCode.BodyTooLarge, $"The body is limited to {limit} bytes.");
+        var tooLarge = new Refusal(RefusalCode.BodyTooLarge, $"The body must have at most {limit} bytes.");
         if (request.ContentLength > limit)
             return tooLarge;
         var buffer = new byte[Math.Min(limit + 1L, request.ContentLength ?? 16 * 1024) + 1];
@@ -55,7 +55,7 @@ internal static class Api
                     RefusalCode.BodyMalformed, $"The member '{twice}' appears twice in one object. Send each member once.", twice);
             var value = JsonSerializer.Deserialize(bytes.Length == 0 ? "{}"u8 : bytes, type);
             return value is null
-                ? new Refusal(RefusalCode.BodyMalformed, "The body is null; send a JSON object.")
+                ? new Refusal(RefusalCode.BodyMalformed, "The body is null. Send a JSON object.")
                 : new Body<T>(bytes, value);
         }
         catch (JsonException e)
@@ -63,7 +63,7 @@ internal static class Api
             var at = string.IsNullOrEmpty(e.Path) || e.Path == "$" ? null : e.Path.StartsWith("$.", StringComparison.Ordinal) ? e.Path[2..] : e.Path;
             return new Refusal(
                 RefusalCode.BodyMalformed,
-                at is null ? "The body is not a JSON object in UTF-8." : $"The value of '{at}' has the wrong type.",
+                at is null ? "The body must be a JSON object in UTF-8." : $"The value of '{at}' has the wrong type.",
                 at);
         }
     }
@@ -87,7 +87,8 @@ internal static class Api
             return (limit, (TId?)null);
         return PrefixedId.TryParse<TId>(after, out var id)
             ? (limit, (TId?)id)
-            : Refusal.Invalid("starting_after", $"The cursor is the id of the last object of the page before, such as {TId.Prefix}....");
+            : Refusal.Invalid(
+                "starting_after", $"`starting_after` must be the id of the last object of the previous page, such as {TId.Prefix}....");
     }
 
     /// <summary>Reads <c>limit</c>: how many objects a page has at most.</summary>
@@ -97,7 +98,7 @@ internal static class Api
             return DefaultLimit;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaximumLimit
             ? limit
-            : Refusal.Invalid("limit", $"The limit is 1 to {MaximumLimit}.");
+            : Refusal.Invalid("limit", $"`limit` must be a whole number from 1 to {MaximumLimit}.");
     }
 
     /// <summary>Reads a point in time from the query, null when it is not given.</summary>
@@ -107,7 +108,7 @@ internal static class Api
             return ((DateTimeOffset?)null, false);
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
             ? ((DateTimeOffset?)at, true)
-            : Refusal.Invalid(param, "A time is written as RFC 3339, such as 2026-03-01T12:00:00Z.");
+            : Refusal.Invalid(param, "The time must be in the format of RFC 3339, such as 2026-03-01T12:00:00Z.");
     }
 
     public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => new JsonResult(status, JsonSerializer.SerializeToUtf8Bytes(value, type));

@@ -20,12 +20,12 @@ public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
             return Problems.Of(refusal);
         var filter = AttemptFilter.Unsettled;
         if (request.Query.TryGetValue("state", out var text) && !DbText.TryParse(text, out filter))
-            return Problems.Of(Refusal.Invalid("state", $"Attempts are listed by one of {string.Join(", ", Enum.GetValues<AttemptFilter>().Select(DbText.Of))}."));
+            return Problems.Of(Refusal.Invalid("state", $"`state` must be one of {string.Join(", ", Enum.GetValues<AttemptFilter>().Select(DbText.Of))}."));
         AttemptReference? after = null;
         if (request.Query.TryGetValue("starting_after", out text))
         {
             if (!AttemptReference.TryParse(text, out var cursor))
-                return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the reference of the last attempt of the page before: pf_...."));
+                return Problems.Of(Refusal.Invalid("starting_after", "`starting_after` must be the reference of the last attempt of the previous page, such as pf_...."));
             after = cursor;
         }
 

@@ -54,6 +54,6 @@ public sealed class AuditFunctions(AuditLog log)
             return ((MerchantId?)own, true);
         if (Text(request, "merchant") is not { } text)
             return ((MerchantId?)null, false);
-        return PrefixedId.TryParse<MerchantId>(text, out var merchant) ? ((MerchantId?)merchant, true) : Refusal.Invalid("merchant", "A merchant's id is such as mer_....");
+        return PrefixedId.TryParse<MerchantId>(text, out var merchant) ? ((MerchantId?)merchant, true) : Refusal.Invalid("merchant", "`merchant` must be the id of a merchant, such as mer_....");
     }
 }

@@ -21,14 +21,14 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
         {
             return PrefixedId.TryParse<ChargeId>(chargeText, out var charge)
                 ? Api.List(await reads.OfChargeAsync(merchant, charge, ct), Api.MaximumLimit, DisputeResource.Of, DisputeJson.Default.DisputeResource)
-                : Problems.Of(Refusal.Invalid("charge", "A charge's id begins with ch_."));
+                : Problems.Of(Refusal.Invalid("charge", "`charge` must be the id of a charge, such as ch_...."));
         }
 
         DisputeStatus? status = null;
         if (request.Query.TryGetValue("status", out var text))
         {
             if (!DbText.TryParse<DisputeStatus>(text, out var value))
-                return Problems.Of(Refusal.Invalid("status", $"A dispute's status is one of {string.Join(", ", Enum.GetValues<DisputeStatus>().Select(DbText.Of))}."));
+                return Problems.Of(Refusal.Invalid("status", $"`status` must be one of {string.Join(", ", Enum.GetValues<DisputeStatus>().Select(DbText.Of))}."));
             status = value;
         }
 
@@ -82,7 +82,11 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
         if (request.Query.TryGetValue("starting_after", out var text))
         {
             if (!UnmatchedCursor.TryParse(text, out var cursor))
-                return Problems.Of(Refusal.Invalid("starting_after", "The cursor is that of the last update of the page before."));
+            {
+                return Problems.Of(Refusal.Invalid(
+                    "starting_after", "`starting_after` must be the cursor of the last update of the previous page."));
+            }
+
             after = cursor;
         }
 
@@ -103,7 +107,11 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
         {
             var slash = text.ToString().IndexOf('/', StringComparison.Ordinal);
             if (slash < 0 || Hash(text.ToString()[(slash + 1)..]) is not { } hash)
-                return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the id of the last file of the page before."));
+            {
+                return Problems.Of(Refusal.Invalid(
+                    "starting_after", "`starting_after` must be the id of the last file of the previous page."));
+            }
+
             after = (text.ToString()[..slash], hash);
         }
 
@@ -135,7 +143,11 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
             return Problems.Of(refusal);
         var after = 0L;
         if (request.Query.TryGetValue("starting_after", out var text) && !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after))
-            return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the number of the last line of the page before."));
+        {
+            return Problems.Of(Refusal.Invalid(
+                "starting_after", "`starting_after` must be the number of the last line of the previous page."));
+        }
+
         if (Hash(hash) is not { } bytes || await files.GetAsync(partner, bytes, ct) is null)
             return Problems.Of(Refusal.NotFound($"{partner}/{hash}"));
         var rows = new List<DisputeFileReject>();

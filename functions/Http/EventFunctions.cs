@@ -26,7 +26,7 @@ public sealed class EventFunctions(Events events)
         {
             // Any typed id: three letters or so, an underscore, 32 digits.
             if (text.ToString() is not { Length: > 33 } id || !Guid.TryParseExact(id.AsSpan(id.Length - 32), "N", out var value))
-                return Problems.Of(Refusal.Invalid("object", "Give the id of the object, such as ch_...."));
+                return Problems.Of(Refusal.Invalid("object", "`object` must be the id of an object, such as ch_...."));
             objectId = value;
         }
 

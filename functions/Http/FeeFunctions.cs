@@ -49,14 +49,14 @@ public sealed class FeeFunctions(FeePlans plans)
     private static Result<FeeQuoteRequest> Read(HttpRequest request)
     {
         if (!Currency.TryParse(request.Query["currency"], out var currency))
-            return Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR.");
+            return Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR.");
         if (!Whole(request.Query["amount"], out var amount) || amount is < ChargeLimits.Minimum or > ChargeLimits.Maximum)
-            return Refusal.Invalid("amount", $"Give the amount in minor units, {ChargeLimits.Minimum} to {ChargeLimits.Maximum}: 1050 is EUR 10.50 and JPY 1050.");
+            return Refusal.Invalid("amount", $"`amount` must be {ChargeLimits.Minimum} to {ChargeLimits.Maximum} minor units: 1050 is EUR 10.50 and JPY 1050.");
         long? volume = null;
         if (request.Query.TryGetValue("volume_before", out var volumeText))
         {
             if (!Whole(volumeText, out var value) || value is < 0 or > FeePlan.MaximumVolume)
-                return Refusal.Invalid("volume_before", "The volume is what was captured before in the month, in minor units.");
+                return Refusal.Invalid("volume_before", "`volume_before` must be the amount captured before in the month, in minor units.");
             volume = value;
         }
 
@@ -64,9 +64,9 @@ public sealed class FeeFunctions(FeePlans plans)
             return refusal;
         string? method = request.Query["method"], brand = request.Query["card_brand"], country = request.Query["card_country"];
         if (country is not null && (country.Length != 2 || !country.All(char.IsAsciiLetterUpper)))
-            return Refusal.Invalid("card_country", "The country is an ISO 3166-1 code of two upper-case letters, such as DE.");
+            return Refusal.Invalid("card_country", "`card_country` must be an ISO 3166-1 code of two upper-case letters, such as DE.");
         if (method is not null and not FeeSubject.CardMethod && (brand is not null || country is not null))
-            return Refusal.Invalid("method", "Only cards have a brand and a country.");
+            return Refusal.Invalid("method", "`method` must be card if you give `card_brand` or `card_country`.");
 
         // Whoever names a brand or a country speaks of a card.
         return new FeeQuoteRequest(new Money(amount, currency), method ?? (brand is null && country is null ? null : FeeSubject.CardMethod), brand, country, time.At, volume);

@@ -77,7 +77,8 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
         }
         catch (FormatException)
         {
-            return Problems.Of(Refusal.Invalid("starting_after", "The cursor is that of the last line of the page before."));
+            return Problems.Of(Refusal.Invalid(
+                "starting_after", "`starting_after` must be the cursor of the last line of the previous page."));
         }
     }
 
@@ -119,7 +120,11 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
             return Problems.Of(refusal);
         var after = 0L;
         if (request.Query.TryGetValue("starting_after", out var text) && !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out after))
-            return Problems.Of(Refusal.Invalid("starting_after", "The cursor is the number of the last seal of the page before."));
+        {
+            return Problems.Of(Refusal.Invalid(
+                "starting_after", "`starting_after` must be the number of the last seal of the previous page."));
+        }
+
         var rows = await sealing.ListAsync(after, limit + 1, ct);
         return Api.List(rows, limit, row => new SealResource("ledger_seal", row.Number, row.ToJournal, row.Hash, row.SealedAt), LedgerJson.Default.SealResource);
     }

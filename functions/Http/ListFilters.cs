@@ -25,10 +25,10 @@ internal static class ListFilters
 
         Currency? currency = null;
         if (request.Query.TryGetValue("currency", out var code) && !Currency.TryParse(code, out currency))
-            return Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR.");
+            return Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR.");
         string? customer = request.Query["customer"];
         return customer is { Length: 0 or > 200 } || customer?.Contains('\0', StringComparison.Ordinal) is true
-            ? Refusal.Invalid("customer", "A customer reference has 1 to 200 characters.")
+            ? Refusal.Invalid("customer", "`customer` must have 1 to 200 characters.")
             : new ChargeFilter(status.Value, customer, currency, amount, created);
     }
 
@@ -38,12 +38,12 @@ internal static class ListFilters
             return refusal;
         string? source = request.Query["source"];
         if (source is { Length: 0 or > 100 } || source?.Contains('\0', StringComparison.Ordinal) is true)
-            return Refusal.Invalid("source", "Give the id of the object that the transactions stem from, such as ch_... or re_....");
+            return Refusal.Invalid("source", "`source` must be the id of the transactions' source object, such as ch_... or re_....");
         PayoutId? payout = null;
         if (request.Query.TryGetValue("payout", out var text))
         {
             if (!PrefixedId.TryParse<PayoutId>(text, out var id))
-                return Refusal.Invalid("payout", "Give the id of the payout, such as po_....");
+                return Refusal.Invalid("payout", "`payout` must be the id of a payout, such as po_....");
             payout = id;
         }
 
@@ -62,7 +62,7 @@ internal static class ListFilters
             if (time.At is not { } at)
                 continue;
             if (at.UtcDateTime.Year is < 1970 or > 9000)
-                return Refusal.Invalid(param, "The time is between the years 1970 and 9000.");
+                return Refusal.Invalid(param, "The time must be between the years 1970 and 9000.");
             var whole = at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMicrosecond));
             var isWhole = whole == at;
             bounds = comparison switch
@@ -74,7 +74,7 @@ internal static class ListFilters
             };
         }
 
-        return request.Query.ContainsKey("created") ? Refusal.Invalid("created", "Give a range: created[gte], created[gt], created[lte] or created[lt].") : bounds;
+        return request.Query.ContainsKey("created") ? Refusal.Invalid("created", "`created` must be a range. Use created[gte], created[gt], created[lte] or created[lt].") : bounds;
     }
 
     private static Result<Bounds<long>> Amounts(HttpRequest request)
@@ -83,7 +83,7 @@ internal static class ListFilters
         if (request.Query.TryGetValue("amount", out var exact))
         {
             if (!Whole(exact, out var value))
-                return Refusal.Invalid("amount", "An amount is a whole number of minor units.");
+                return Refusal.Invalid("amount", "`amount` must be a whole number of minor units.");
             bounds = new Bounds<long>(value, value);
         }
 
@@ -93,7 +93,7 @@ internal static class ListFilters
             if (!request.Query.TryGetValue(param, out var text))
                 continue;
             if (!Whole(text, out var value))
-                return Refusal.Invalid(param, "An amount is a whole number of minor units.");
+                return Refusal.Invalid(param, "The amount must be a whole number of minor units.");
             bounds = comparison switch
             {
                 "gte" => Raise(bounds, value),
@@ -121,6 +121,6 @@ internal static class ListFilters
             return ((TEnum?)null, false);
         return DbText.TryParse<TEnum>(text, out var value)
             ? ((TEnum?)value, true)
-            : Refusal.Invalid(param, $"{what} is one of {string.Join(", ", Enum.GetValues<TEnum>().Select(DbText.Of))}.");
+            : Refusal.Invalid(param, $"{what} must be one of {string.Join(", ", Enum.GetValues<TEnum>().Select(DbText.Of))}.");
     }
 }

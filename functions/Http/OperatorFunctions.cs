@@ -141,7 +141,7 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
             return refusal;
         return body.Value is { From: { } from, To: { } to } && from < to
             ? body.Value
-            : Refusal.Invalid("from", "Give the time range to do again: from, and a later to.");
+            : Refusal.Invalid("from", "`from` and `to` are required, and `to` must be later than `from`.");
     }
 
     private static Result<(ProviderEventStatus? Value, bool)> Status(string? text)
@@ -150,13 +150,13 @@ public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters
             return ((ProviderEventStatus?)null, false);
         return DbText.TryParse<ProviderEventStatus>(text, out var status)
             ? ((ProviderEventStatus?)status, true)
-            : Refusal.Invalid("status", "The status of a provider event is received, waiting, applied, ignored or failed.");
+            : Refusal.Invalid("status", "`status` must be one of received, waiting, applied, ignored and failed.");
     }
 
     private static Result<(Guid? Value, bool)> After(HttpRequest request)
     {
         if (!request.Query.TryGetValue("starting_after", out var text))
             return ((Guid?)null, false);
-        return Guid.TryParseExact(text, "N", out var after) ? ((Guid?)after, true) : Refusal.Invalid("starting_after", "The cursor is the id of the last object of the page before.");
+        return Guid.TryParseExact(text, "N", out var after) ? ((Guid?)after, true) : Refusal.Invalid("starting_after", "`starting_after` must be the id of the last object of the previous page.");
     }
 }

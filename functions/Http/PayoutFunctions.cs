@@ -33,7 +33,7 @@ public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, 
         if (request.Query.TryGetValue("status", out var text))
         {
             if (!DbText.TryParse<PayoutStatus>(text, out var value))
-                return Problems.Of(Refusal.Invalid("status", $"A payout's status is one of {string.Join(", ", Enum.GetValues<PayoutStatus>().Select(DbText.Of))}."));
+                return Problems.Of(Refusal.Invalid("status", $"`status` must be one of {string.Join(", ", Enum.GetValues<PayoutStatus>().Select(DbText.Of))}."));
             status = value;
         }
 
@@ -49,12 +49,12 @@ public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, 
         if (!context.Merchant(request).TryGet(out var merchant, out var refusal))
             return Problems.Of(refusal);
         if (!Currency.TryParse(request.Query["currency"], out var currency))
-            return Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+            return Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
         DateOnly? date = null;
         if (request.Query.TryGetValue("date", out var text))
         {
             if (!DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var given))
-                return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
+                return Problems.Of(Refusal.Invalid("date", "`date` must be in the format YYYY-MM-DD."));
             date = given;
         }
 

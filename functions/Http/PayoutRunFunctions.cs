@@ -24,14 +24,14 @@ public sealed class PayoutRunFunctions(
         if (!(await Api.ReadAsync(request, PayoutJson.Default.StartPayoutRunRequest, ct)).TryGet(out var body, out var refusal))
             return Problems.Of(refusal);
         if (!Currency.TryParse(body.Value.Currency, out var currency))
-            return Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+            return Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
         var date = runs.Today(currency);
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
-            return Problems.Of(Refusal.Invalid("date", "Give the date as YYYY-MM-DD."));
+            return Problems.Of(Refusal.Invalid("date", "`date` must be in the format YYYY-MM-DD."));
 
         // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
         if (date > runs.Today(currency))
-            return Problems.Of(Refusal.Invalid("date", $"{date:yyyy-MM-dd} has not come yet in the time zone of {currency}."));
+            return Problems.Of(Refusal.Invalid("date", $"`date` {date:yyyy-MM-dd} is in the future in the time zone of {currency}."));
         return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
     }
 
@@ -47,7 +47,7 @@ public sealed class PayoutRunFunctions(
             return Problems.Of(refusal);
         return Currency.TryParse(request.Query["currency"], out var currency)
             ? Api.Json(await previews.PreviewRunAsync(currency, ct), PayoutJson.Default.PayoutRunPreviewResource)
-            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+            : Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
     }
 
     /// <summary>What the next run of a currency would decide about each merchant.</summary>
@@ -63,7 +63,7 @@ public sealed class PayoutRunFunctions(
         return Currency.TryParse(request.Query["currency"], out var currency)
             ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview,
                 PayoutJson.Default.PayoutPreviewResource)
-            : Problems.Of(Refusal.Invalid("currency", "Give the currency as its ISO 4217 code, such as EUR."));
+            : Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
     }
 
     [Function("ListPayoutRuns")]

@@ -28,7 +28,7 @@ public sealed class PrivacyFunctions(Redact redact)
             return Problems.Of(refusal);
         var (chargeText, customer) = body.Value;
         if (chargeText is null == (customer is null))
-            return Problems.Of(Refusal.Invalid("charge", "Name a charge, or a customer whose charges are to be redacted."));
+            return Problems.Of(Refusal.Invalid("charge", "Give exactly one of `charge` and `customer`."));
         ChargeId? charge = null;
         if (chargeText is not null)
         {

@@ -36,7 +36,7 @@ public sealed class ProviderFunctions(ProviderCredentials credentials, RoutingRu
             return Problems.Of(refusal);
         return await credentials.DeleteAsync(merchant, provider, context.Actor(), ct)
             ? Api.Json(new DeletedResource(provider, "provider_credentials", Deleted: true), WebhookJson.Default.DeletedResource)
-            : Problems.Of(new Refusal(RefusalCode.NotFound, $"{merchant} has no credentials of its own for {provider}."));
+            : Problems.Of(new Refusal(RefusalCode.NotFound, $"{merchant} has no own credentials for {provider}."));
     }
 
     [Function("SetRouting")]

@@ -36,7 +36,7 @@ public sealed class RefundFunctions(ChargeOperations operations, RefundReads rea
         if (request.Query.TryGetValue("charge", out var text))
         {
             if (!PrefixedId.TryParse<ChargeId>(text, out var id))
-                return Problems.Of(Refusal.Invalid("charge", "Give the id of a charge: ch_...."));
+                return Problems.Of(Refusal.Invalid("charge", "`charge` must be the id of a charge, such as ch_...."));
             charge = id;
         }
 
@@ -44,7 +44,7 @@ public sealed class RefundFunctions(ChargeOperations operations, RefundReads rea
         if (request.Query.TryGetValue("status", out text))
         {
             if (!DbText.TryParse<RefundStatus>(text, out var value))
-                return Problems.Of(Refusal.Invalid("status", $"A refund's status is one of {string.Join(", ", Enum.GetValues<RefundStatus>().Select(DbText.Of))}."));
+                return Problems.Of(Refusal.Invalid("status", $"`status` must be one of {string.Join(", ", Enum.GetValues<RefundStatus>().Select(DbText.Of))}."));
             status = value;
         }
 

@@ -34,13 +34,13 @@ internal static class RequestContext
             return own;
         string? named = request.Headers[OnBehalfOf];
         if (named is null)
-            return new Refusal(RefusalCode.ParameterInvalid, $"A platform key acts for a merchant: name it in the {OnBehalfOf} header.", OnBehalfOf);
+            return new Refusal(RefusalCode.ParameterInvalid, $"Name a merchant in the {OnBehalfOf} header. A platform key acts for a merchant.", OnBehalfOf);
         return PrefixedId.TryParse<MerchantId>(named, out var merchant)
             ? merchant
-            : new Refusal(RefusalCode.ParameterInvalid, $"The {OnBehalfOf} header holds a merchant's id, such as mer_....", OnBehalfOf);
+            : new Refusal(RefusalCode.ParameterInvalid, $"The {OnBehalfOf} header must be a merchant's id, such as mer_....", OnBehalfOf);
     }
 
     public static Refusal? RequirePlatform(this FunctionContext context) => context.Caller().IsPlatform
         ? null
-        : new Refusal(RefusalCode.Forbidden, "This operation takes a platform key.");
+        : new Refusal(RefusalCode.Forbidden, "This operation requires a platform key.");
 }

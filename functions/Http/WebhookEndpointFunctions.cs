@@ -100,12 +100,12 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal) || !(await Api.ReadAsync(request, WebhookJson.Default.WebhookEndpointRequest, ct)).TryGet(out var body, out refusal))
             return Problems.Of(refusal);
         if (body.Value.Signature is not null)
-            return Problems.Of(Refusal.Invalid("signature", "The way of signing changes with rotate_secret, so that there is a day to change over."));
+            return Problems.Of(Refusal.Invalid("signature", "`signature` cannot be changed here. Use rotate_secret, which leaves a day to change over."));
         EndpointStatus? status = null;
         if (body.Value.Status is { } text)
         {
             if (!DbText.TryParse<EndpointStatus>(text, out var wanted))
-                return Problems.Of(Refusal.Invalid("status", "The status of an endpoint is enabled or disabled."));
+                return Problems.Of(Refusal.Invalid("status", "`status` must be enabled or disabled."));
             status = wanted;
         }
 
@@ -157,7 +157,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         if (request.Query.TryGetValue("status", out var text))
         {
             if (!DbText.TryParse<DeliveryStatus>(text, out var wanted))
-                return Problems.Of(Refusal.Invalid("status", "The status of a delivery is pending, delivered, failed or canceled."));
+                return Problems.Of(Refusal.Invalid("status", "`status` must be one of pending, delivered, failed and canceled."));
             status = wanted;
         }
 
@@ -194,7 +194,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         if (!Endpoint(request, id, context).TryGet(out var key, out var refusal) || !(await Api.ReadAsync(request, WebhookJson.Default.ResendRequest, ct)).TryGet(out var body, out refusal))
             return Problems.Of(refusal);
         if (body.Value is not { From: { } from, To: { } to } || from >= to)
-            return Problems.Of(Refusal.Invalid("from", "Give the time range to send again: from, and a later to."));
+            return Problems.Of(Refusal.Invalid("from", "`from` and `to` are required, and `to` must be later than `from`."));
         var resent = await deliveries.ResendAsync(key.Merchant, key.Id, from, to, body.Value.IncludeDelivered ?? false, context.Actor(), ct);
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
     }
@@ -208,7 +208,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             return ((EndpointSignature?)null, false);
         return DbText.TryParse<EndpointSignature>(text, out var signature)
             ? ((EndpointSignature?)signature, true)
-            : Refusal.Invalid("signature", "Deliveries are signed with hmac or ed25519.");
+            : Refusal.Invalid("signature", "`signature` must be hmac or ed25519.");
     }
 
     private static Result<(MerchantId Merchant, WebhookEndpointId Id)> Endpoint(HttpRequest request, string id, FunctionContext context)
@@ -228,13 +228,13 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
     private static Refusal Explain(EndpointRefusal refusal) => refusal switch
     {
         EndpointRefusal.NotFound => Refusal.NotFound("such endpoint"),
-        EndpointRefusal.UrlInvalid => Refusal.Invalid("url", "Give an absolute https address without user name and fragment, of at most 2048 characters."),
-        EndpointRefusal.UrlNotSecure => Refusal.Invalid("url", "The address must be https."),
-        EndpointRefusal.UrlNotPublic => Refusal.Invalid("url", "The address must be reachable from outside: this one is of a private network or of this machine."),
+        EndpointRefusal.UrlInvalid => Refusal.Invalid("url", "`url` must be an absolute https URL of at most 2048 characters, without user name and fragment."),
+        EndpointRefusal.UrlNotSecure => Refusal.Invalid("url", "`url` must be an https URL."),
+        EndpointRefusal.UrlNotPublic => Refusal.Invalid("url", "`url` must be a public address, not one of a private network or of this machine."),
         EndpointRefusal.EventTypesInvalid => Refusal.Invalid(
             "event_types",
-            "Give 1 to 50 event types that exist: a type such as charge.captured, a family such as charge.*, or *. The API lists all types."),
-        EndpointRefusal.DescriptionInvalid => Refusal.Invalid("description", "A description has at most 500 characters."),
-        EndpointRefusal.TooMany => new Refusal(RefusalCode.StateConflict, $"A merchant has at most {EndpointRules.MaxEndpoints} endpoints. Delete one first."),
+            "`event_types` must hold 1 to 50 known types, such as charge.captured, charge.* or *. The API lists all types."),
+        EndpointRefusal.DescriptionInvalid => Refusal.Invalid("description", "`description` must have at most 500 characters."),
+        EndpointRefusal.TooMany => new Refusal(RefusalCode.StateConflict, $"The merchant already has {EndpointRules.MaxEndpoints} endpoints, the maximum. Delete one first."),
     };
 }

@@ -23,11 +23,11 @@ public sealed class WebhookFunctions(ReceiveWebhook receive)
     private static Refusal Explain(WebhookRefusal refusal, string provider) => refusal switch
     {
         WebhookRefusal.UnknownProvider => Refusal.NotFound($"provider '{provider}' here"),
-        WebhookRefusal.TooLarge => new Refusal(RefusalCode.BodyTooLarge, $"The body is limited to {ReceiveWebhook.MaxBody} bytes."),
+        WebhookRefusal.TooLarge => new Refusal(RefusalCode.BodyTooLarge, $"The body must have at most {ReceiveWebhook.MaxBody} bytes."),
         WebhookRefusal.MissingSignature => new Refusal(RefusalCode.SignatureMissing, "The request is not signed, or its signature cannot be read."),
-        WebhookRefusal.BadSignature => new Refusal(RefusalCode.SignatureInvalid, "The signature does not match the body under any valid secret."),
+        WebhookRefusal.BadSignature => new Refusal(RefusalCode.SignatureInvalid, "The signature does not match the body with any valid secret."),
         WebhookRefusal.TooOld => new Refusal(RefusalCode.SignatureTooOld, "The request was signed more than five minutes ago."),
         WebhookRefusal.TooNew => new Refusal(RefusalCode.SignatureTooNew, "The request was signed more than five minutes ahead of our clock."),
-        WebhookRefusal.Malformed => new Refusal(RefusalCode.BodyMalformed, "The signature is right, but the body is no event."),
+        WebhookRefusal.Malformed => new Refusal(RefusalCode.BodyMalformed, "The signature is valid, but the body is not an event."),
     };
 }

@@ -58,7 +58,7 @@ internal sealed class AuthenticationMiddleware(ApiKeys keys, CallerAddress addre
         if (_requests.Take(caller.ActorOf().Name) is { } later)
             return (null, TooMany("This key sends more requests than are allowed. Nothing was done.", later));
         if (!caller.CanWrite && !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
-            return (null, new Refusal(RefusalCode.Forbidden, "This key may only read."));
+            return (null, new Refusal(RefusalCode.Forbidden, "This key can only read. Use a key with the scope write."));
         return (caller, null);
     }
 

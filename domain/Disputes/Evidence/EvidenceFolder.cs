@@ -35,7 +35,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         command.Parameters.Add(Time());
         command.Parameters.Add(new NpgsqlParameter { Value = EvidenceRules.MaximumFields, NpgsqlDbType = NpgsqlDbType.Integer });
         return await command.ExecuteNonQueryAsync(ct) == 0
-            ? Refusal.Invalid("fields", $"There are at most {EvidenceRules.MaximumFields} fields, those saved before included.")
+            ? Refusal.Invalid("fields", $"`fields` must hold at most {EvidenceRules.MaximumFields} fields, with the saved ones included.")
             : await LoadAsync(dataSource, merchant, id, ct);
     }
 
@@ -43,17 +43,17 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
     public async Task<Result<EvidencePack>> AddFileAsync(MerchantId merchant, DisputeId id, string purpose, string name, byte[] content, CancellationToken ct)
     {
         if (purpose.Length is 0 or > 60)
-            return Refusal.Invalid("purpose", "Say in 1 to 60 characters what the file shows, for example receipt.");
+            return Refusal.Invalid("purpose", "`purpose` must say in 1 to 60 characters what the file shows, such as receipt.");
         if (name.Length is 0 or > 200 || name.Any(char.IsControl))
-            return Refusal.Invalid("name", "The file's name has 1 to 200 characters.");
+            return Refusal.Invalid("name", "`name` must have 1 to 200 characters.");
         if (content.Length > EvidenceRules.MaximumFile)
-            return new Refusal(RefusalCode.BodyTooLarge, $"A file has at most {EvidenceRules.MaximumFile} bytes.");
+            return new Refusal(RefusalCode.BodyTooLarge, $"The file must have at most {EvidenceRules.MaximumFile} bytes.");
         if (EvidenceRules.TypeOf(content) is not { } type)
-            return Refusal.Invalid("file", "A file is a PDF, a PNG or a JPEG.");
+            return Refusal.Invalid("file", "The file must be a PDF, a PNG or a JPEG.");
         if (await OpenAsync(merchant, id, ct) is { } closed)
             return closed;
         if ((await LoadAsync(dataSource, merchant, id, ct)).Files.Count >= EvidenceRules.MaximumFiles)
-            return new Refusal(RefusalCode.StateConflict, $"A dispute has at most {EvidenceRules.MaximumFiles} files.");
+            return new Refusal(RefusalCode.StateConflict, $"The dispute has {EvidenceRules.MaximumFiles} files. Delete one first.");
         if (await scanner.ScanAsync(content, ct) is { } infected)
             return infected;
         var hash = SHA256.HashData(content);
@@ -175,7 +175,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         {
             null => Refusal.NotFound(id.ToString()),
             { State.Status: var status } when DisputeTransitions.AwaitsResponse(status) => null,
-            { State.Status: var status } => new Refusal(RefusalCode.StateConflict, $"The dispute is {Database.DbText.Of(status)}: it awaits no response."),
+            { State.Status: var status } => new Refusal(RefusalCode.StateConflict, $"The dispute is {Database.DbText.Of(status)} and needs no response."),
         };
 
     private NpgsqlParameter Time() => new() { Value = time.GetUtcNow().UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz };

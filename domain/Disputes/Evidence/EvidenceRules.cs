@@ -11,31 +11,31 @@ public static class EvidenceRules
     public static Refusal? CheckDraft(string? text, IReadOnlyDictionary<string, string?>? fields)
     {
         if (text is { Length: > MaximumText })
-            return Refusal.Invalid("text", $"The text has at most {MaximumText} characters.");
+            return Refusal.Invalid("text", $"`text` must have at most {MaximumText} characters.");
         if (fields is { Count: > MaximumFields })
-            return Refusal.Invalid("fields", $"There are at most {MaximumFields} fields.");
+            return Refusal.Invalid("fields", $"`fields` must hold at most {MaximumFields} fields.");
         foreach (var (name, value) in fields ?? new Dictionary<string, string?>())
         {
             if (name.Length is 0 or > 60 || name.Any(c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_')))
-                return Refusal.Invalid("fields", "A field's name has 1 to 60 lower-case letters, digits and underscores.");
+                return Refusal.Invalid("fields", "Each name in `fields` must have 1 to 60 lower-case letters, digits and underscores.");
             if (value is not null && (value.Length > MaximumText || value.Contains('\0', StringComparison.Ordinal)))
-                return Refusal.Invalid($"fields.{name}", $"A field has at most {MaximumText} characters.");
+                return Refusal.Invalid($"fields.{name}", $"A field must have at most {MaximumText} characters.");
         }
 
-        return text?.Contains('\0', StringComparison.Ordinal) is true ? Refusal.Invalid("text", "The text has a character that cannot be stored.") : null;
+        return text?.Contains('\0', StringComparison.Ordinal) is true ? Refusal.Invalid("text", "`text` must not contain the character NUL.") : null;
     }
 
     /// <summary>Whether an answer may be sent now.</summary>
     public static Refusal? CheckResponse(DisputeState state, DisputeResponseKind kind, EvidencePack evidence)
     {
         if (!DisputeTransitions.AwaitsResponse(state.Status))
-            return new Refusal(RefusalCode.StateConflict, $"The dispute is {Database.DbText.Of(state.Status)}: it awaits no response.");
+            return new Refusal(RefusalCode.StateConflict, $"The dispute is {Database.DbText.Of(state.Status)} and needs no response.");
         return kind switch
         {
-            DisputeResponseKind.Submit when evidence.IsEmpty => new Refusal(RefusalCode.StateConflict, "There is no evidence to submit: give text, fields or files first."),
+            DisputeResponseKind.Submit when evidence.IsEmpty => new Refusal(RefusalCode.StateConflict, "There is no evidence to submit. Save text, fields or files first."),
             DisputeResponseKind.Submit => null,
             DisputeResponseKind.Accept when !DisputeTransitions.Belongs(state.Stage, DisputeStatus.Accepted) =>
-                new Refusal(RefusalCode.StateConflict, "No money has moved yet: there is nothing to accept. A refund may prevent the chargeback."),
+                new Refusal(RefusalCode.StateConflict, "The dispute has not moved money, so there is nothing to accept. A refund may prevent the chargeback."),
             DisputeResponseKind.Accept => null,
         };
     }

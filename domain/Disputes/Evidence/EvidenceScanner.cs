@@ -19,7 +19,7 @@ public sealed class EvidenceScanner(HttpClient http, Uri? address)
             return response.StatusCode switch
             {
                 HttpStatusCode.NoContent => null,
-                HttpStatusCode.UnprocessableEntity => Refusal.Invalid("file", "The file was refused by the scanner."),
+                HttpStatusCode.UnprocessableEntity => Refusal.Invalid("file", "The scanner refused the file."),
                 _ => Unavailable(),
             };
         }
@@ -30,5 +30,8 @@ public sealed class EvidenceScanner(HttpClient http, Uri? address)
     }
 
     private static Refusal Unavailable() =>
-        new(RefusalCode.Overloaded, "The file cannot be scanned at the moment; nothing was stored.", RetryAfter: TimeSpan.FromSeconds(30));
+        new(
+            RefusalCode.Overloaded,
+            "The file scanner is unavailable. Nothing was stored. Repeat the request later.",
+            RetryAfter: TimeSpan.FromSeconds(30));
 }

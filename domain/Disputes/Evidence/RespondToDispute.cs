@@ -30,7 +30,7 @@ public sealed class RespondToDispute(
         if (await reads.GetAsync(request.Merchant, id, ct) is not { } dispute)
             return Refusal.NotFound(id.ToString());
         if (!_providers.TryGetValue(dispute.Provider, out var provider))
-            return new Refusal(RefusalCode.StateConflict, $"Disputes of {dispute.Provider} are answered at {dispute.Provider}.");
+            return new Refusal(RefusalCode.StateConflict, $"Answer disputes of {dispute.Provider} at {dispute.Provider}.");
         var evidence = kind == DisputeResponseKind.Submit
             ? await EvidenceFolder.LoadAsync(dataSource, request.Merchant, id, ct)
             : new EvidencePack(null, new Dictionary<string, string>(), []);
@@ -115,7 +115,7 @@ public sealed class RespondToDispute(
             },
         };
         if (await start.ExecuteNonQueryAsync(ct) == 0)
-            return new Refusal(RefusalCode.StateConflict, "Another answer to this dispute is on its way.", RetryAfter: TimeSpan.FromSeconds(5));
+            return new Refusal(RefusalCode.StateConflict, "Another answer to this dispute is in progress.", RetryAfter: TimeSpan.FromSeconds(5));
         var action = kind switch
         {
             DisputeResponseKind.Submit => "dispute.evidence_submitted",
@@ -165,7 +165,7 @@ public sealed class RespondToDispute(
                     await forget.ExecuteNonQueryAsync(ct);
                 }
 
-                result = new Refusal(RefusalCode.StateConflict, $"The provider took no answer. {answer.Detail}");
+                result = new Refusal(RefusalCode.StateConflict, $"The provider did not accept the answer. {answer.Detail}");
                 break;
             case DisputeAnswerKind.Unknown:
                 var next = now + TimeSpan.FromSeconds(Math.Min(3600, 30 * Math.Pow(2, Math.Min(checks, 7))));

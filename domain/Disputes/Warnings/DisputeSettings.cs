@@ -38,7 +38,12 @@ public sealed class DisputeSettings(NpgsqlDataSource dataSource, TimeProvider ti
     public async Task<Result<DisputeSettingsResource>> ChangeAsync(MerchantId merchant, Currency currency, DisputeSettingsRequest request, Actor actor, CancellationToken ct)
     {
         if (request.RefundEarlyWarningsUpTo is < 1 or > Maximum)
-            return Refusal.Invalid("refund_early_warnings_up_to", $"The amount is 1 to {Maximum} minor units, or null to refund none.");
+        {
+            return Refusal.Invalid(
+                "refund_early_warnings_up_to",
+                $"`refund_early_warnings_up_to` must be 1 to {Maximum} minor units, or null to refund none.");
+        }
+
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);

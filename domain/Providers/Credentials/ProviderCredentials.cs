@@ -59,7 +59,7 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
 
         return configured.Platform is { } platform
             ? Resource(merchant, configured, "platform", Shown(configured.Type, platform.Values), null, null)
-            : new Refusal(RefusalCode.NotFound, $"{merchant} has no credentials for {provider}, and the platform has none either.");
+            : new Refusal(RefusalCode.NotFound, $"Neither {merchant} nor the platform has credentials for {provider}.");
     }
 
     /// <summary>Sets a merchant's credentials, all of them; what is left out is gone. Stating the same again changes nothing but the time.</summary>
@@ -165,9 +165,9 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
     private static Result<Dictionary<string, string>> Validate(ProviderType type, IReadOnlyDictionary<string, string?>? given)
     {
         if (given is null)
-            return Refusal.Invalid("credentials", $"Give the credentials: {string.Join(", ", type.Credentials.Select(field => field.Name))}.");
+            return Refusal.Invalid("credentials", $"`credentials` must hold {string.Join(", ", type.Credentials.Select(field => field.Name))}.");
         if (given.Keys.FirstOrDefault(name => type.Credentials.All(field => field.Name != name)) is { } unknown)
-            return Refusal.Invalid($"credentials.{unknown}", $"{type.Name} takes {string.Join(", ", type.Credentials.Select(field => field.Name))}.");
+            return Refusal.Invalid($"credentials.{unknown}", $"{type.Name} takes only {string.Join(", ", type.Credentials.Select(field => field.Name))}.");
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var field in type.Credentials)
         {
@@ -175,13 +175,13 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
             if (string.IsNullOrEmpty(value))
             {
                 if (field.IsRequired)
-                    return Refusal.Invalid($"credentials.{field.Name}", $"{type.Name} needs {field.Name}.");
+                    return Refusal.Invalid($"credentials.{field.Name}", $"`{field.Name}` is required for {type.Name}.");
                 continue;
             }
 
             // They go into headers: anything else would fail at the first payment instead of here.
             if (value.Length > 1000 || value.Any(c => c is < '!' or > '~'))
-                return Refusal.Invalid($"credentials.{field.Name}", "A value has at most 1000 characters of printable ASCII without spaces.");
+                return Refusal.Invalid($"credentials.{field.Name}", "A credential must have at most 1000 printable ASCII characters without spaces.");
             values[field.Name] = value;
         }
 
@@ -211,7 +211,7 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
     }
 
     private Refusal NoProvider(string provider) =>
-        new(RefusalCode.NotFound, $"There is no provider '{provider}' here, only {string.Join(", ", _providers.Keys.Order(StringComparer.Ordinal))}.");
+        new(RefusalCode.NotFound, $"There is no provider '{provider}'. The providers are {string.Join(", ", _providers.Keys.Order(StringComparer.Ordinal))}.");
 
     private byte[] Seal(MerchantId merchant, string provider, Dictionary<string, string> values) =>
         secrets.Seal(JsonSerializer.SerializeToUtf8Bytes(values, CredentialJson.Default.DictionaryStringString), Owner(merchant, provider));

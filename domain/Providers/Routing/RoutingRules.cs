@@ -89,9 +89,9 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
     private Refusal? Validate(IReadOnlyList<RoutingRuleResource>? rules)
     {
         if (rules is null)
-            return Refusal.Invalid("rules", "Give the rules in their order; an empty list sends every charge to the default provider.");
+            return Refusal.Invalid("rules", "`rules` is required. Send an empty list to send every charge to the default provider.");
         if (rules.Count > MaximumRules)
-            return Refusal.Invalid("rules", $"There are at most {MaximumRules} rules.");
+            return Refusal.Invalid("rules", $"`rules` must hold at most {MaximumRules} rules.");
         for (var i = 0; i < rules.Count; i++)
         {
             if (Validate(rules[i], $"rules[{i}]") is { } refusal)
@@ -104,35 +104,35 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
     private Refusal? Validate(RoutingRuleResource? rule, string at)
     {
         if (rule is null)
-            return Refusal.Invalid(at, "A rule is an object.");
+            return Refusal.Invalid(at, "A rule must be an object.");
         if (rule.Name is { Length: 0 or > 100 } || rule.Name?.Contains('\0', StringComparison.Ordinal) is true)
-            return Refusal.Invalid($"{at}.name", "A rule's name has 1 to 100 characters.");
+            return Refusal.Invalid($"{at}.name", "`name` must have 1 to 100 characters.");
         if (Any(rule.Currencies, code => !Currency.TryParse(code, out _)) is { } currency)
-            return Refusal.Invalid($"{at}.currencies", $"'{currency}' is no ISO 4217 currency.");
+            return Refusal.Invalid($"{at}.currencies", $"'{currency}' in `currencies` must be an ISO 4217 code.");
         if (Any(rule.CardCountries, code => code is not { Length: 2 } || !code.All(char.IsAsciiLetterUpper)) is { } country)
-            return Refusal.Invalid($"{at}.card_countries", $"'{country}' is no country in ISO 3166-1 alpha-2, such as DE.");
+            return Refusal.Invalid($"{at}.card_countries", $"'{country}' in `card_countries` must be an ISO 3166-1 code, such as DE.");
         if (Any(rule.CardBrands, brand => brand is not { Length: >= 1 and <= 40 } || !brand.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')) is { } brand)
-            return Refusal.Invalid($"{at}.card_brands", $"'{brand}' is no card brand: it is written in lower case, such as visa.");
+            return Refusal.Invalid($"{at}.card_brands", $"'{brand}' in `card_brands` must be a lower-case name, such as visa.");
         if (new[] { rule.Currencies, rule.CardCountries, rule.CardBrands }.Any(list => list?.Count > MaximumValues))
-            return Refusal.Invalid(at, $"A list has at most {MaximumValues} values.");
+            return Refusal.Invalid(at, $"Each list of a rule must hold at most {MaximumValues} values.");
         if ((rule.AmountMin ?? rule.AmountMax) is not null && rule.Currencies?.Count != 1)
-            return Refusal.Invalid($"{at}.amount_min", "Amounts are minor units of one currency: name exactly one in currencies.");
+            return Refusal.Invalid($"{at}.amount_min", "`currencies` must name exactly one currency for `amount_min` or `amount_max`.");
         if (rule.AmountMin < 0 || rule.AmountMax < (rule.AmountMin ?? 0))
-            return Refusal.Invalid($"{at}.amount_max", "The amounts are a range: 0 <= amount_min <= amount_max.");
+            return Refusal.Invalid($"{at}.amount_max", "`amount_min` must be at least 0, and `amount_max` at least `amount_min`.");
         if (rule.Providers is not { Count: >= 1 and <= MaximumTargets })
-            return Refusal.Invalid($"{at}.providers", $"A rule names 1 to {MaximumTargets} providers.");
+            return Refusal.Invalid($"{at}.providers", $"`providers` must hold 1 to {MaximumTargets} providers.");
         for (var i = 0; i < rule.Providers.Count; i++)
         {
             var target = rule.Providers[i];
             if (target?.Provider is not { } name || !providers.Contains(name))
-                return Refusal.Invalid($"{at}.providers[{i}].provider", $"The providers here are {string.Join(", ", providers.Names.Order(StringComparer.Ordinal))}.");
+                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {string.Join(", ", providers.Names.Order(StringComparer.Ordinal))}.");
             if (target.Weight is < 0 or > 1_000_000)
-                return Refusal.Invalid($"{at}.providers[{i}].weight", "A weight is 0 to 1000000; 0 comes only after the others.");
+                return Refusal.Invalid($"{at}.providers[{i}].weight", "`weight` must be from 0 to 1000000. 0 means after the others.");
         }
 
         if (rule.Providers.Select(target => target.Provider).Distinct(StringComparer.Ordinal).Count() < rule.Providers.Count)
-            return Refusal.Invalid($"{at}.providers", "A rule names a provider once.");
-        return rule.MaxAttempts is < 1 or > Route.MostAttempts ? Refusal.Invalid($"{at}.max_attempts", $"A charge is tried at 1 to {Route.MostAttempts} providers.") : null;
+            return Refusal.Invalid($"{at}.providers", "`providers` must hold each provider only once.");
+        return rule.MaxAttempts is < 1 or > Route.MostAttempts ? Refusal.Invalid($"{at}.max_attempts", $"`max_attempts` must be from 1 to {Route.MostAttempts}.") : null;
     }
 
     /// <summary>The first value that is wrong, for the refusal's text; null when there is none.</summary>
