@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
+using Payments.Functions.Tests.Transcripts;
 
 namespace Payments.Functions.Tests;
 
@@ -117,7 +118,7 @@ public sealed class DisputeFileTests(RunningApp app)
             data = new { api = "PutBlob", url = blob.Uri, contentType = "text/csv", contentLength = content.Length, blobType = "BlockBlob" },
         };
         object[] events = [created, created];
-        using var http = new HttpClient();
+        using var http = Transcript.Client();
         using var body = new StringContent(System.Text.Json.JsonSerializer.Serialize(events), Encoding.UTF8, "application/json");
         body.Headers.Add("aeg-event-type", "Notification");
         using var answer = await http.PostAsync(new Uri(app.Address, $"/runtime/webhooks/blobs?functionName=Host.Functions.ReceiveDisputeFile&code={RunningApp.BlobsKey}"), body);

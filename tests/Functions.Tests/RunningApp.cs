@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Payments.Functions.Tests.Contract;
+using Payments.Functions.Tests.Transcripts;
 using Payments.Kit;
 
 [assembly: AssemblyFixture(typeof(Payments.Functions.Tests.RunningApp))]
@@ -17,7 +18,10 @@ namespace Payments.Functions.Tests;
 /// </summary>
 public sealed class RunningApp : IAsyncLifetime
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
+
+    private readonly HttpClient _http = Transcript.Client(new SocketsHttpHandler { AllowAutoRedirect = false }, timeout: Timeout);
+    private readonly HttpClient _acquirer = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = Timeout };
     private TestServers? _servers;
     private Platform? _platform;
     private OpenApiContract? _contract;
@@ -83,6 +87,8 @@ public sealed class RunningApp : IAsyncLifetime
     {
         _contract?.Dispose();
         _http.Dispose();
+        _acquirer.Dispose();
+        Transcript.Write(Transport);
         if (_platform is not null)
             await _platform.DisposeAsync();
         if (_servers is not null)
@@ -146,7 +152,7 @@ public sealed class RunningApp : IAsyncLifetime
         request.Headers.TryAddWithoutValidation("Idempotency-Key", NewKey());
         if (body is not null)
             request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
-        using var response = await _http.SendAsync(request);
+        using var response = await _acquirer.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, $"The acquirer answered {(int)response.StatusCode} to {method} {path}: {text}");
         return text;
@@ -161,8 +167,8 @@ public sealed class RunningApp : IAsyncLifetime
         var deadline = TimeProvider.System.GetTimestamp() + (long)(Patience.TotalSeconds * TimeProvider.System.TimestampFrequency);
         while (true)
         {
-            var seen = await look();
-            if (holds(seen))
+            var (seen, held) = await Transcript.LookAsync(look, holds);
+            if (held)
                 return seen;
             if (TimeProvider.System.GetTimestamp() > deadline)
                 Assert.Fail($"Not within {Patience.TotalSeconds} s: {what}. Last seen: {seen}");

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Payments.Functions.Tests.Transcripts;
 
 namespace Payments.Functions.Tests;
 
@@ -14,7 +15,7 @@ public sealed class WebhookCrashTests(RunningApp app)
         await using var own = await OwnApp.StartAsync(app);
         await using var slow = new MerchantServer();
         await using var quick = new MerchantServer();
-        using var http = new HttpClient { BaseAddress = own.Address, Timeout = TimeSpan.FromMinutes(2) };
+        using var http = Transcript.Client(address: own.Address, timeout: TimeSpan.FromMinutes(2));
         var key = await MerchantAsync(http);
         foreach (var server in new[] { slow, quick })
             await PostAsync(http, "/v1/webhook_endpoints", key, new { url = server.Address });

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Text;
+using Payments.Functions.Tests.Transcripts;
 using Payments.Kit;
 
 namespace Payments.Functions.Tests;
@@ -18,7 +19,8 @@ public sealed class WebhookFuzzTests(RunningApp app)
     [Fact]
     public async Task Receive_TenThousandBrokenRequests_NoneIsAnError()
     {
-        using var http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, MaxConnectionsPerServer = 16 }) { BaseAddress = app.Address };
+        var connections = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1, MaxConnectionsPerServer = 16 };
+        using var http = Transcript.Client(connections, app.Address);
         var statuses = new ConcurrentDictionary<int, int>();
         await Parallel.ForEachAsync(Enumerable.Range(0, Requests), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (number, ct) =>
         {
