@@ -47,7 +47,8 @@ internal static class PaymentsRegistration
     private static NpgsqlDataSource CreateDataSource(IConfiguration configuration)
     {
         var connectionString = configuration.GetConnectionString("Postgres")
-            ?? throw new InvalidOperationException("The setting ConnectionStrings__Postgres is missing: the connection string of the app's database login.");
+            ?? throw new InvalidOperationException(
+                "ConnectionStrings__Postgres is missing. Set it to the connection string of the app's database login.");
         var usesEntra = new NpgsqlConnectionStringBuilder(connectionString).Password is null or "" && configuration.GetValue("Database:EntraAuthentication", false);
         return PaymentsDataSource.Create(connectionString, usesEntra ? new DefaultAzureCredential() : null);
     }

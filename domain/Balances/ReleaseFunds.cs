@@ -18,11 +18,11 @@ internal sealed partial class BalanceReleaseJson : JsonSerializerContext;
 
 internal static partial class ReleaseLog
 {
-    [LoggerMessage(5101, LogLevel.Information, "Released {Rows} balance transactions of {Balances} balances")]
-    public static partial void Released(ILogger logger, long rows, int balances);
+    [LoggerMessage(5101, LogLevel.Information, "Released {TransactionCount} balance transactions of {BalanceCount} balances")]
+    public static partial void Released(ILogger logger, long transactionCount, int balanceCount);
 
-    [LoggerMessage(5102, LogLevel.Error, "The ledger refused to release funds of {Merchant}: {Reason}")]
-    public static partial void Refused(ILogger logger, MerchantId merchant, string reason);
+    [LoggerMessage(5102, LogLevel.Error, "Merchant {MerchantId}: the ledger refused to release funds: {Reason}")]
+    public static partial void Refused(ILogger logger, MerchantId merchantId, string reason);
 }
 
 /// <summary>

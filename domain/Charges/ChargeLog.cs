@@ -5,24 +5,32 @@ namespace Payments.Domain.Charges;
 
 internal static partial class ChargeLog
 {
-    [LoggerMessage(3001, LogLevel.Error, "The attempt {Attempt} is settled, but the provider now says {Result}: {Detail}. Compare with the provider's records.")]
-    public static partial void Contradiction(ILogger log, AttemptId attempt, PaymentResult result, string? detail);
+    [LoggerMessage(3001, LogLevel.Error,
+        "Attempt {AttemptId}: provider reported {ReportedResult}, which contradicts the recorded outcome: {Detail}. "
+        + "Compare with the provider's records.")]
+    public static partial void Contradiction(ILogger log, AttemptId attemptId, PaymentResult reportedResult, string? detail);
 
-    [LoggerMessage(3002, LogLevel.Warning, "The attempt {Attempt} could not be resolved; it will be asked about again.")]
-    public static partial void ResolveFailed(ILogger log, AttemptId attempt, Exception exception);
+    [LoggerMessage(3002, LogLevel.Warning, "Attempt {AttemptId}: the resolver failed, it asks the provider again later")]
+    public static partial void ResolveFailed(ILogger log, AttemptId attemptId, Exception exception);
 
-    [LoggerMessage(3003, LogLevel.Error, "The outcome of the attempt {Attempt} could not be recorded; it is answered as unknown and will be asked about.")]
-    public static partial void OutcomeNotRecorded(ILogger log, AttemptId attempt, Exception exception);
+    [LoggerMessage(3003, LogLevel.Error,
+        "Attempt {AttemptId}: recording the outcome failed. The caller is told to repeat the request. "
+        + "The resolver asks the provider.")]
+    public static partial void OutcomeNotRecorded(ILogger log, AttemptId attemptId, Exception exception);
 
-    [LoggerMessage(3004, LogLevel.Warning, "The lapsed charge {Charge} could not be ended; it will be looked at again.")]
-    public static partial void ExpiryFailed(ILogger log, ChargeId charge, Exception exception);
+    [LoggerMessage(3004, LogLevel.Warning, "Charge {ChargeId} lapsed, but ending it failed. The timer tries again later.")]
+    public static partial void ExpiryFailed(ILogger log, ChargeId chargeId, Exception exception);
 
-    [LoggerMessage(3005, LogLevel.Warning, "What became of the lapsed charge {Charge} is not known: {Detail}. It will be looked at again.")]
-    public static partial void ExpiryUnclear(ILogger log, ChargeId charge, string? detail);
+    [LoggerMessage(3005, LogLevel.Warning,
+        "Charge {ChargeId} lapsed, but the provider did not report how it ended: {Detail}. The timer asks again later.")]
+    public static partial void ExpiryUnknown(ILogger log, ChargeId chargeId, string? detail);
 
-    [LoggerMessage(3006, LogLevel.Error, "The outcome of the {Operation} {Reference} at {Provider} is unknown since {Since}. Ask the provider and settle it by hand.")]
-    public static partial void Overdue(ILogger log, PaymentOperation operation, AttemptReference reference, string provider, DateTimeOffset since);
+    [LoggerMessage(3006, LogLevel.Error,
+        "Attempt {AttemptReference} ({Operation} at provider {Provider}) has had no final outcome since {CreatedAt}. "
+        + "Ask the provider and settle the attempt by hand.")]
+    public static partial void Overdue(
+        ILogger log, PaymentOperation operation, AttemptReference attemptReference, string provider, DateTimeOffset createdAt);
 
-    [LoggerMessage(3007, LogLevel.Warning, "{Actor} settled the attempt {Attempt} by hand as {Result}: {Reason}")]
-    public static partial void SettledByHand(ILogger log, string actor, AttemptId attempt, PaymentResult result, string reason);
+    [LoggerMessage(3007, LogLevel.Warning, "{Actor} settled attempt {AttemptId} by hand as {Result}: {Reason}")]
+    public static partial void SettledByHand(ILogger log, string actor, AttemptId attemptId, PaymentResult result, string reason);
 }

@@ -11,7 +11,8 @@ public static class ChargesRegistration
     public static IServiceCollection AddCharges(this IServiceCollection services)
     {
         services.AddOptions<ChargesOptions>().BindConfiguration("Charges")
-            .Validate(options => options.AreValid(), "Charges:Limits names currencies by their ISO 4217 code, each with a Minimum of at least 1 and a Maximum of at most 999999999999.");
+            .Validate(options => options.AreValid(), "Each entry of Charges__Limits must be named by an ISO 4217 currency code. "
+                + "Its Minimum must be at least 1, and its Maximum at least the Minimum and at most 999999999999.");
         services.AddSingleton(provider => new GroupCommit<ChargeIntent, RecordedIntent>(
             "charge-intents", provider.GetRequiredService<NpgsqlDataSource>(), ChargeIntent.RecordAsync, new GroupCommitOptions(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new GroupCommit<OperationIntent, OperationStart>(

@@ -57,7 +57,7 @@ public sealed class ExpireCharges(
                 await outcomes.RecordAsync(attempt.Reference, answer, ct);
                 break;
             case PaymentResult.Unknown or PaymentResult.Pending or PaymentResult.NotSent or null:
-                ChargeLog.ExpiryUnclear(log, charge.Id, answer?.Detail);
+                ChargeLog.ExpiryUnknown(log, charge.Id, answer?.Detail);
                 break;
         }
     }

@@ -70,7 +70,7 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
         }
         while (overdue == batch);
         if (reminded + expired > 0)
-            DisputeLog.ClockStruck(logger, reminded, expired);
+            DisputeLog.DeadlinesProcessed(logger, reminded, expired);
     }
 
     /// <summary>

@@ -54,7 +54,7 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
             }
             catch (Exception e) when (attempt < Attempts && DatabaseErrors.Advise(e) == RetryAdvice.Again)
             {
-                DisputeLog.Repeated(logger, attempt, e);
+                DisputeLog.TransactionRetried(logger, attempt, e);
             }
         }
     }

@@ -21,7 +21,8 @@ public sealed class PlatformKeys
     {
         var entries = setting.Split([',', ' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         return new PlatformKeys([.. entries.Select((entry, i) => Entry(entry) ?? throw new InvalidOperationException(
-            $"Entry {i + 1} of Platform__ApiKeyHashes is none: write NAME:HASH, or NAME:HASH:read, with the SHA-256 of the key in hexadecimal and a name of a-z, 0-9, '-', '_' and '.'."))]);
+            $"Entry {i + 1} of Platform__ApiKeyHashes is invalid. Write NAME:HASH or NAME:HASH:read. "
+            + "NAME has 1 to 64 characters of a-z, 0-9, '-', '_' and '.'. HASH is the SHA-256 of the key in hexadecimal."))]);
     }
 
     /// <summary>Whose key it is, or null. Takes as long for a wrong key as for a right one.</summary>

@@ -89,7 +89,7 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
             return false;
         }
 
-        MessagingLog.HandlingFailed(logger, failure, envelope.Id, queue, failures, pause);
+        MessagingLog.HandlerFailed(logger, failure, envelope.Id, queue, failures, pause);
         return true;
     }
 }

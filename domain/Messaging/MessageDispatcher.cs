@@ -76,7 +76,7 @@ public sealed class MessageDispatcher(
             return;
         }
 
-        MessagingLog.TooNew(logger, envelope.Id, queue, envelope.Type, envelope.Version);
+        MessagingLog.VersionTooNew(logger, envelope.Id, queue, envelope.Type, envelope.Version);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await Outbox.PutBackAsync(connection, null, queue, envelope, now + PutBackFor, ct);
         MessagingMetrics.Handled(queue, envelope.Type, "put_back");

@@ -37,7 +37,7 @@ public static class MessagingRegistration
                 services.AddSingleton<IMessageSender, ServiceBusMessageSender>();
                 break;
             case var other:
-                throw new InvalidOperationException($"Messaging__Transport is '{other}'; it must be 'storage' or 'servicebus'.");
+                throw new InvalidOperationException($"Messaging__Transport must be 'storage' or 'servicebus', but is '{other}'.");
         }
 
         return services;
@@ -52,7 +52,8 @@ public static class MessagingRegistration
             return new QueueServiceClient(new Uri(uri), Credential(section), options);
         return section.Value is { Length: > 0 } connection
             ? new QueueServiceClient(connection, options)
-            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri) is missing: the outbox has no queues to send to.");
+            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri) is missing. "
+                + "Set one of them: the outbox sends messages to its queues.");
     }
 
     private static ServiceBusClient ServiceBus(IConfiguration configuration)
@@ -63,7 +64,8 @@ public static class MessagingRegistration
             return new ServiceBusClient(host, Credential(section), options);
         return section.Value is { Length: > 0 } connection
             ? new ServiceBusClient(connection, options)
-            : throw new InvalidOperationException("ServiceBus (or ServiceBus__fullyQualifiedNamespace) is missing: the outbox has no queues to send to.");
+            : throw new InvalidOperationException("ServiceBus (or ServiceBus__fullyQualifiedNamespace) is missing. "
+                + "Set one of them: the outbox sends messages to its queues.");
     }
 
     private static TokenCredential Credential(IConfigurationSection section) =>

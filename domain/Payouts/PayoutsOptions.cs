@@ -91,29 +91,29 @@ public sealed class PayoutsOptions
         {
             if (!Currency.TryParse(code, out var currency))
             {
-                wrong.Add($"Rails__{code} names no currency");
+                wrong.Add($"Payouts__Rails__{code} must be named by an ISO 4217 currency code.");
             }
             else if (rail == PayoutRail.File && currency.Code is not ("EUR" or "USD"))
             {
-                wrong.Add($"Rails__{code} cannot be file: there are files for EUR and USD");
+                wrong.Add($"Payouts__Rails__{code} must not be file: only EUR and USD have bank files.");
             }
         }
 
         var (euro, dollar) = (RailOf(Currency.Eur) == PayoutRail.File, RailOf(Currency.Usd) == PayoutRail.File);
-        Require(euro || dollar, !string.IsNullOrWhiteSpace(OriginatorName), "OriginatorName is missing");
+        Require(euro || dollar, !string.IsNullOrWhiteSpace(OriginatorName), "Payouts__OriginatorName is missing.");
         Require(euro, Iban.TryParse(OriginatorIban, out var iban) && SepaArea.Contains(iban[..2]),
-            "OriginatorIban must be an IBAN in the SEPA area");
+            "Payouts__OriginatorIban must be an IBAN in the SEPA area.");
         Require(euro, PostalAddress.TryCreate(OriginatorAddress ?? new(), out _, out var field),
-            $"OriginatorAddress needs TownName and Country; {field} is missing or wrong");
-        Require(dollar, AbaRoutingNumber.IsValid(NachaDestination), "NachaDestination must be a routing number");
-        Require(dollar, !string.IsNullOrWhiteSpace(NachaDestinationName), "NachaDestinationName is missing");
-        Require(dollar, NachaOrigin is { Length: > 0 and <= 10 }, "NachaOrigin must have 1 to 10 characters");
-        Require(dollar, NachaCompanyId is { Length: > 0 and <= 10 }, "NachaCompanyId must have 1 to 10 characters");
-        Require(dollar, NachaOdfi is { Length: 8 } odfi && odfi.All(char.IsAsciiDigit), "NachaOdfi must be eight digits");
+            $"Payouts__OriginatorAddress must have TownName and Country: {field} is missing or wrong.");
+        Require(dollar, AbaRoutingNumber.IsValid(NachaDestination), "Payouts__NachaDestination must be a routing number.");
+        Require(dollar, !string.IsNullOrWhiteSpace(NachaDestinationName), "Payouts__NachaDestinationName is missing.");
+        Require(dollar, NachaOrigin is { Length: > 0 and <= 10 }, "Payouts__NachaOrigin must have 1 to 10 characters.");
+        Require(dollar, NachaCompanyId is { Length: > 0 and <= 10 }, "Payouts__NachaCompanyId must have 1 to 10 characters.");
+        Require(dollar, NachaOdfi is { Length: 8 } odfi && odfi.All(char.IsAsciiDigit), "Payouts__NachaOdfi must be eight digits.");
         if (wrong.Count > 0)
         {
             throw new InvalidOperationException(
-                $"Payouts go to the bank by file, and settings under Payouts__ are missing or wrong (docs/payouts.md): {string.Join("; ", wrong)}.");
+                $"Settings for bank files are missing or wrong, see docs/payouts.md. {string.Join(' ', wrong)}");
         }
 
         void Require(bool needed, bool given, string message)
@@ -134,5 +134,5 @@ public sealed class PayoutsOptions
             Given(NachaOdfi));
 
     // The app has not started without them.
-    private static string Given(string? setting) => setting ?? throw new InvalidOperationException("A setting of bank files is missing.");
+    private static string Given(string? setting) => setting ?? throw new InvalidOperationException("A setting for bank files is missing.");
 }

@@ -162,12 +162,16 @@ public sealed class PaymentProviders
         foreach (var provider in providers)
         {
             if (!_byName.TryAdd(provider.Name, new MeasuredProvider(provider)))
-                throw new InvalidOperationException($"Two providers are called '{provider.Name}'.");
+                throw new InvalidOperationException($"Two providers have the name '{provider.Name}'. Rename one of them.");
             defaultName ??= provider.Name;
         }
 
         if (defaultName is null || !_byName.ContainsKey(defaultName))
-            throw new InvalidOperationException($"Providers__Default is '{defaultName}', but there are only {string.Join(", ", _byName.Keys.Order(StringComparer.Ordinal))}.");
+        {
+            var names = string.Join(", ", _byName.Keys.Order(StringComparer.Ordinal));
+            throw new InvalidOperationException($"Providers__Default must be one of {names}, but is '{defaultName}'.");
+        }
+
         DefaultName = defaultName;
     }
 

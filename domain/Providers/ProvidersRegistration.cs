@@ -52,18 +52,21 @@ public static partial class ProvidersRegistration
     private static ConfiguredProvider Read(string name, IConfigurationSection section)
     {
         if (!ProviderName().IsMatch(name))
-            throw new InvalidOperationException($"Providers__{section.Key}: a provider's name has 1 to 32 letters, digits and underscores.");
+            throw new InvalidOperationException(
+                $"Providers__{section.Key} has an invalid name. Rename it to 1 to 32 letters, digits and underscores.");
         var typeName = section["Type"] ?? name;
         var type = Types.FirstOrDefault(t => t.Name == typeName)
-            ?? throw new InvalidOperationException($"Providers__{section.Key}__Type is '{typeName}'; it must be one of {string.Join(", ", Types.Select(t => t.Name))}.");
+            ?? throw new InvalidOperationException(
+                $"Providers__{section.Key}__Type must be one of {string.Join(", ", Types.Select(t => t.Name))}, but is '{typeName}'.");
         var address = section["BaseAddress"] is { Length: > 0 } text
             ? Uri.TryCreate(text.TrimEnd('/') + '/', UriKind.Absolute, out var given) && given.Scheme is "https" or "http" ? given
-                : throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress is no http address.")
-            : type.DefaultAddress ?? throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress is missing: '{type.Name}' has no address of its own.");
+                : throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress must be an http or https address.")
+            : type.DefaultAddress ?? throw new InvalidOperationException(
+                $"Providers__{section.Key}__BaseAddress is missing. Set it: providers of type '{type.Name}' have no default address.");
 
         // A live key in clear text on the wire is lost; only on one machine there is no wire.
         if (address.Scheme == "http" && !address.IsLoopback)
-            throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress must be https.");
+            throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress must begin with https://.");
         var values = type.Credentials
             .Select(field => (field.Name, Value: section[field.Name.Replace("_", "", StringComparison.Ordinal)]))
             .Where(field => !string.IsNullOrEmpty(field.Value))

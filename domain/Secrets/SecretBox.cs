@@ -25,16 +25,18 @@ public sealed class SecretBox
         _keys = new(keys, StringComparer.Ordinal);
         _active = activeKey;
         if (!_keys.ContainsKey(activeKey))
-            throw new InvalidOperationException($"Secrets__ActiveKey is '{activeKey}', but there is no Secrets__Keys__{activeKey}.");
+            throw new InvalidOperationException($"Secrets__ActiveKey is '{activeKey}', but Secrets__Keys__{activeKey} is missing. Set it, or name another key.");
         if (_keys.FirstOrDefault(key => key.Value.Length != 32 || key.Key.Length is 0 or > 64 || !Ascii.IsValid(key.Key)) is { Key: { } wrong })
-            throw new InvalidOperationException($"Secrets__Keys__{wrong} must be 32 bytes in base64, under an ASCII name of at most 64 characters.");
+            throw new InvalidOperationException(
+                $"Secrets__Keys__{wrong} must be 32 bytes in base64, and its name must have 1 to 64 ASCII characters.");
     }
 
     public static SecretBox FromConfiguration(IConfiguration configuration)
     {
         var section = configuration.GetSection("Secrets");
         var keys = section.GetSection("Keys").GetChildren().ToDictionary(key => key.Key, key => Decode(key.Value));
-        return new SecretBox(keys, section["ActiveKey"] ?? throw new InvalidOperationException("Secrets__ActiveKey is missing."));
+        return new SecretBox(keys, section["ActiveKey"] ?? throw new InvalidOperationException(
+            "Secrets__ActiveKey is missing. Set it to the name of one of the Secrets__Keys."));
 
         static byte[] Decode(string? text)
         {

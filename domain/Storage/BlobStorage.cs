@@ -26,6 +26,7 @@ public static class BlobStorage
 
         return section.Value is { Length: > 0 } connection
             ? new BlobServiceClient(connection)
-            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__blobServiceUri) is missing: there is nowhere for files.");
+            : throw new InvalidOperationException("AzureWebJobsStorage (or AzureWebJobsStorage__blobServiceUri) is missing. "
+                + "Set one of them: the app keeps files there.");
     }
 }

@@ -45,7 +45,7 @@ internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddle
         }
         catch (Exception e) when (DatabaseErrors.IsTransient(e) || e is CommitUnknownException)
         {
-            RequestLog.DependencyDown(log, context.FunctionDefinition.Name, e);
+            RequestLog.DatabaseUnavailable(log, context.FunctionDefinition.Name, e);
             context.GetInvocationResult().Value = Problems.DependencyDown(TimeSpan.FromSeconds(2));
         }
         catch (Exception e)
@@ -62,9 +62,9 @@ internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddle
 
 internal static partial class RequestLog
 {
-    [LoggerMessage(1001, LogLevel.Error, "{Function} failed.")]
-    public static partial void Failed(ILogger log, string function, Exception exception);
+    [LoggerMessage(1001, LogLevel.Error, "Function {FunctionName} failed")]
+    public static partial void Failed(ILogger log, string functionName, Exception exception);
 
-    [LoggerMessage(1002, LogLevel.Error, "{Function} could not reach the database.")]
-    public static partial void DependencyDown(ILogger log, string function, Exception exception);
+    [LoggerMessage(1002, LogLevel.Error, "Function {FunctionName} failed: the database was not available")]
+    public static partial void DatabaseUnavailable(ILogger log, string functionName, Exception exception);
 }

@@ -21,19 +21,19 @@ public sealed class LedgerTimers(LedgerSealing sealing, SealArchive archive, Led
         if (!verdict.IsWhole)
         {
             foreach (var finding in verdict.Findings)
-                LedgerTimersLog.Finding(log, finding.ToString());
-            throw new InvalidOperationException($"The ledger is not whole: {verdict.Findings[0]}");
+                LedgerTimersLog.VerificationFailed(log, finding.ToString());
+            throw new InvalidOperationException($"Ledger verification failed: {verdict.Findings[0]}");
         }
 
-        LedgerTimersLog.Whole(log, verdict.Transfers, verdict.Seals);
+        LedgerTimersLog.VerificationPassed(log, verdict.Transfers, verdict.Seals);
     }
 }
 
 internal static partial class LedgerTimersLog
 {
-    [LoggerMessage(1101, LogLevel.Critical, "The ledger was altered: {Finding}")]
-    public static partial void Finding(ILogger log, string finding);
+    [LoggerMessage(1101, LogLevel.Critical, "Ledger verification failed: {Finding}")]
+    public static partial void VerificationFailed(ILogger log, string finding);
 
-    [LoggerMessage(1102, LogLevel.Information, "The ledger is whole: {Transfers} transfers, {Seals} seals.")]
-    public static partial void Whole(ILogger log, long transfers, long seals);
+    [LoggerMessage(1102, LogLevel.Information, "Ledger verification passed: {TransferCount} transfers, {SealCount} seals")]
+    public static partial void VerificationPassed(ILogger log, long transferCount, long sealCount);
 }

@@ -136,7 +136,7 @@ public sealed class RespondToDispute(
             }
             catch (Exception e) when (attempt < 5 && DatabaseErrors.Advise(e) == RetryAdvice.Again)
             {
-                DisputeLog.Repeated(logger, attempt, e);
+                DisputeLog.TransactionRetried(logger, attempt, e);
             }
         }
     }

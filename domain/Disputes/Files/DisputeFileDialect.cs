@@ -92,42 +92,46 @@ public sealed class DisputeFileDialect
     /// </summary>
     public bool LastLineMayLackBreak { get; set; }
 
-    /// <summary>What is wrong with the entry, in sentences for whoever configures it; empty when it can be used.</summary>
+    /// <summary>One sentence for the operator about each problem of the entry. Empty when the entry is valid.</summary>
     public IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();
         if (string.IsNullOrWhiteSpace(Provider))
-            problems.Add("Provider is missing.");
+            problems.Add("Provider is required.");
         if (Format == DisputeFileFormat.Csv && (Delimiter.Length != 1 || !char.IsAscii(Delimiter[0]) || Delimiter[0] is '"' or '\r' or '\n'))
-            problems.Add("Delimiter is one ASCII character, not a quote or a line break.");
+            problems.Add("Delimiter must be one ASCII character, but not a quote or a line break.");
         if (Find(Encoding) is null)
-            problems.Add($"Encoding '{Encoding}' is not known.");
+            problems.Add($"Encoding must be the IANA name of an encoding, but is '{Encoding}'.");
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(TimeZone, out _))
-            problems.Add($"TimeZone '{TimeZone}' is not known.");
+            problems.Add($"TimeZone must be the IANA name of a time zone, but is '{TimeZone}'.");
         if (DateFormats.Length == 0)
-            problems.Add("DateFormats is empty.");
+            problems.Add("DateFormats must have at least one format.");
         if (DecimalSeparator.Length != 1 || ThousandsSeparator is { Length: not 1 } || DecimalSeparator == ThousandsSeparator)
-            problems.Add("DecimalSeparator and ThousandsSeparator are two different characters.");
+            problems.Add("DecimalSeparator and ThousandsSeparator must be one character each, and must differ.");
         foreach (var field in (DisputeField[])[DisputeField.DisputeId, DisputeField.Status, DisputeField.Amount, DisputeField.Currency, DisputeField.OccurredAt])
         {
             if (!Columns.ContainsKey(field) && !Constants.ContainsKey(field))
-                problems.Add($"{field} has neither a column nor a constant.");
+                problems.Add($"{field} must have a column or a constant.");
         }
 
         foreach (var (word, stage) in Stages)
         {
             if (!DbText.TryParse<DisputeStage>(stage, out _))
-                problems.Add($"Stages:{word} is '{stage}', which is no stage.");
+                problems.Add($"Stages:{word} must be a stage, but is '{stage}'.");
         }
 
         foreach (var (word, place) in Statuses)
         {
             if (!TryPlace(place, out _, out _))
-                problems.Add($"Statuses:{word} is '{place}', which is no status.");
+                problems.Add($"Statuses:{word} must be a status or a stage and status, but is '{place}'.");
         }
 
-        if (!Columns.ContainsKey(DisputeField.Stage) && !Constants.ContainsKey(DisputeField.Stage) && Statuses.Values.Any(place => !place.Contains('/', StringComparison.Ordinal)))
-            problems.Add("Stage has neither a column nor a constant, and not every status names one.");
+        if (!Columns.ContainsKey(DisputeField.Stage) && !Constants.ContainsKey(DisputeField.Stage)
+            && Statuses.Values.Any(place => !place.Contains('/', StringComparison.Ordinal)))
+        {
+            problems.Add("Stage must have a column or a constant, unless every entry of Statuses names a stage.");
+        }
+
         return problems;
     }
 

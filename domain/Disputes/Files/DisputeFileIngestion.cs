@@ -41,7 +41,7 @@ public sealed partial class DisputeFileIngestion(
         var (status, done) = await StartAsync(file, name, ct);
         if (status != DisputeFileStatus.Processing)
         {
-            DisputeLog.FileKnown(logger, partner, name);
+            DisputeLog.FileAlreadyProcessed(logger, partner, name);
             return await GetAsync(partner, hash, ct);
         }
 
@@ -56,7 +56,7 @@ public sealed partial class DisputeFileIngestion(
             {
                 if (!await ApplyAsync(file, batch, done, ct))
                 {
-                    DisputeLog.FileTaken(logger, partner, name);
+                    DisputeLog.FileInUse(logger, partner, name);
                     return null;
                 }
 
@@ -144,7 +144,7 @@ public sealed partial class DisputeFileIngestion(
             }
             catch (Exception e) when (attempt < Attempts && (DatabaseErrors.Advise(e) == RetryAdvice.Again || DisputeIngestion.IsOvertaken(e)))
             {
-                DisputeLog.Repeated(logger, attempt, e);
+                DisputeLog.TransactionRetried(logger, attempt, e);
             }
         }
     }
@@ -233,7 +233,8 @@ public sealed partial class DisputeFileIngestion(
             ct);
         await transaction.CommitAsync(ct);
         outbox.Set();
-        DisputeLog.FileDone(logger, file.Partner, summary.Name, summary.Status, summary.Applied, summary.Duplicate, summary.Unmatched, summary.Rejected);
+        DisputeLog.FileProcessed(
+            logger, file.Partner, summary.Name, summary.Status, summary.Applied, summary.Duplicate, summary.Unmatched, summary.Rejected);
     }
 
     private static DisputeFile Read(NpgsqlDataReader row) => new(

@@ -19,7 +19,7 @@ public sealed class DisputePartners
         {
             var dialect = section.Get<DisputeFileDialect>() ?? new DisputeFileDialect();
             if (dialect.Validate() is { Count: > 0 } problems)
-                throw new InvalidOperationException($"Disputes__Partners__{section.Key} cannot be used: {string.Join(' ', problems)}");
+                throw new InvalidOperationException($"Disputes__Partners__{section.Key} is invalid. {string.Join(' ', problems)}");
             _dialects[section.Key] = dialect;
         }
     }

@@ -36,7 +36,7 @@ public sealed class RefundWarnings(
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 // One that cannot be refunded must not keep the others waiting; it is looked at again.
-                DisputeLog.WarningNotRefunded(logger, warning.Dispute, e);
+                DisputeLog.WarningFailed(logger, warning.Dispute, e);
             }
         }
 

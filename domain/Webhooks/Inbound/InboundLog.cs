@@ -4,9 +4,10 @@ namespace Payments.Domain.Webhooks.Inbound;
 
 internal static partial class InboundLog
 {
-    [LoggerMessage(2101, LogLevel.Warning, "A webhook of {Provider} was refused: {Refusal} (more of this kind within ten seconds are only counted)")]
+    [LoggerMessage(2101, LogLevel.Warning,
+        "Refused a webhook of provider {Provider}: {Refusal}. This instance logs the same refusal at most once in 10 seconds.")]
     public static partial void Refused(ILogger logger, string provider, WebhookRefusal refusal);
 
-    [LoggerMessage(2102, LogLevel.Error, "Event {EventId} ({Type}) of {Provider} failed: {Detail}")]
-    public static partial void Failed(ILogger logger, string provider, string eventId, string type, string? detail);
+    [LoggerMessage(2102, LogLevel.Error, "Provider event {EventId} ({EventType}) of provider {Provider} failed: {Detail}")]
+    public static partial void EventFailed(ILogger logger, string provider, string eventId, string eventType, string? detail);
 }

@@ -19,9 +19,17 @@ public sealed class InboundProviders
             var scheme = provider["Scheme"] ?? "standard";
             string[] secrets = [.. new[] { provider["Secret"], provider["PreviousSecret"] }.OfType<string>().Where(secret => secret.Length > 0)];
             if (!byName.TryGetValue(scheme, out var found))
-                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Scheme is '{scheme}'; it must be one of {string.Join(", ", byName.Keys.Order())}.");
+            {
+                var names = string.Join(", ", byName.Keys.Order());
+                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Scheme must be one of {names}, but is '{scheme}'.");
+            }
+
             if (secrets.Length == 0)
-                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Secret is missing: no webhook of '{name}' could be trusted.");
+            {
+                throw new InvalidOperationException(
+                    $"Webhooks__Inbound__{provider.Key}__Secret is missing. Set it to the secret that '{name}' signs its webhooks with.");
+            }
+
             _verifiers[name] = found.Create(secrets);
         }
     }

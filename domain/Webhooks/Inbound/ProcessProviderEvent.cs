@@ -79,7 +79,7 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
         if (result.Outcome == ApplyOutcome.Waiting && WaitAfter(attempt + 1) is null)
             result = new ApplyResult(ApplyOutcome.Failed, $"It waited for three days: {result.Detail}");
         if (result.Outcome == ApplyOutcome.Failed)
-            InboundLog.Failed(_logger, received.Provider, received.EventId, received.Type, result.Detail);
+            InboundLog.EventFailed(_logger, received.Provider, received.EventId, received.Type, result.Detail);
         await _endings.SubmitAsync(new Ending(id, attempt, result, _time.GetUtcNow(), message.TraceParent), ct);
     }
 

@@ -21,7 +21,8 @@ public sealed class StandardWebhooksVerifier : IWebhookVerifier
         if (_secrets.Length + _publicKeys.Length != secrets.Count)
         {
             throw new InvalidOperationException(
-                "A secret of Standard Webhooks is 'whsec_' and the base64 of 24 to 64 bytes, or 'whpk_' and the base64 of a public key of Ed25519 (32 bytes).");
+                "A secret of Standard Webhooks must be 'whsec_' and the base64 of 24 to 64 bytes, "
+                + "or 'whpk_' and the base64 of an Ed25519 public key of 32 bytes.");
         }
     }
 
