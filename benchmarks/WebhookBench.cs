@@ -232,8 +232,8 @@ internal static class WebhookBench
             var id = PrefixedId.New<WebhookEndpointId>(now);
             await using var command = new NpgsqlCommand(
                 """
-                INSERT INTO payments.webhook_endpoints (merchant_id, id, url, event_types, api_version, status, secret, created_at, updated_at)
-                VALUES ($1, $2, $3, ARRAY['*'], $4, 'enabled', $5, $6, $6)
+                INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, secret, created_at, updated_at)
+                VALUES (payments.bucket_of($1), $1, $2, $3, ARRAY['*'], $4, 'enabled', $5, $6, $6)
                 """,
                 connection)
             {

@@ -118,8 +118,9 @@ async function balance(key) {
 async function story() {
     step('A business joins the platform');
     merchant = await post('/v1/merchants', platformKey, { name: 'Story Shop', country: 'DE', payout_delay_days: 0 });
-    const { secret: key } = await post(`/v1/merchants/${merchant.id}/api_keys`, platformKey, { mode: 'test' });
-    const endpoint = await post('/v1/webhook_endpoints', key, { url: `http://127.0.0.1:${listener.address().port}/hooks`, event_types: ['*'] });
+    const { secret: key } = await post(`/v1/merchants/${merchant.id}/api_keys`, platformKey, { mode: 'live' });
+    // The platform registers the endpoint: a live key takes only https addresses.
+    const endpoint = await post('/v1/webhook_endpoints', platformKey, { url: `http://127.0.0.1:${listener.address().port}/hooks`, event_types: ['*'] }, { 'on-behalf-of': merchant.id });
     secret = endpoint.secret;
     tell(`${merchant.id} with an API key and a webhook endpoint`);
 

@@ -39,7 +39,7 @@ try {
             { name: 'Demo Shop', country: 'DE', payout_delay_days: 0 }, `demo-merchant-${state.attempt}`));
         const key = made('API key', await call('POST', `/v1/merchants/${merchant.id}/api_keys`, platformKey,
             { mode: 'test' }, `demo-key-${state.attempt}`));
-        keep({ merchant: merchant.id, key: key.secret });
+        keep({ merchant: key.merchant, key: key.secret });
     }
 } catch (problem) {
     console.error(problem.message);

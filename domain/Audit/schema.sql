@@ -1,7 +1,8 @@
 -- The audit log: what people did through the API. A trigger holds the owner to append-only too.
 
 CREATE TABLE payments.audit_log (
-    id          uuid        PRIMARY KEY,
+    bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
+    id          uuid        NOT NULL,
     actor       text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     action      text        NOT NULL CHECK (action ~ '^[a-z_]+(\.[a-z_]+)+$'),
     object_type text        NOT NULL,
@@ -10,7 +11,8 @@ CREATE TABLE payments.audit_log (
     detail      jsonb       NOT NULL,
     request_id  text,
     trace_id    text,
-    created_at  timestamptz NOT NULL
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (id, bucket)
 );
 
 COMMENT ON TABLE payments.audit_log IS

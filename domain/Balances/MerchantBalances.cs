@@ -27,7 +27,7 @@ public sealed class MerchantBalances(LedgerReads ledger)
     public async Task<BalanceResource> GetAsync(MerchantId merchant, CancellationToken ct)
     {
         var prefix = $"merchant/{merchant}/";
-        var accounts = await ledger.AccountsAsync(prefix, null, Limit, ct);
+        var accounts = await ledger.AccountsAsync(prefix, null, Limit, ct, merchant.Mode);
         var balances = accounts
             .GroupBy(account => account.Currency, StringComparer.Ordinal)
             .OrderBy(group => group.Key, StringComparer.Ordinal)

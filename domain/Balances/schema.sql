@@ -1,6 +1,7 @@
 -- Balance transactions: every change of a merchant's money, as the merchant sees it. Amounts are minor units.
 
 CREATE TABLE payments.balance_transactions (
+    bucket       smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id  uuid        NOT NULL,
     id           uuid        NOT NULL,
     type         text        NOT NULL CHECK (type IN (
@@ -16,7 +17,7 @@ CREATE TABLE payments.balance_transactions (
     released_at  timestamptz,
     batch_id     uuid,
     created_at   timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK (net = amount - fee),
     CONSTRAINT balance_transactions_batch_is_of_released CHECK (batch_id IS NULL OR released_at IS NOT NULL)
 ) WITH (
@@ -31,7 +32,7 @@ COMMENT ON COLUMN payments.balance_transactions.available_on IS 'The business da
 COMMENT ON COLUMN payments.balance_transactions.batch_id IS
     'The batch of the row, NULL before its release. Releasing puts a row into the open batch of merchant and currency; a payout takes the batch as it stands and opens the next.';
 
-CREATE UNIQUE INDEX balance_transactions_by_source ON payments.balance_transactions (merchant_id, source_id, journal_key);
+CREATE UNIQUE INDEX balance_transactions_by_source ON payments.balance_transactions (merchant_id, source_id, journal_key, bucket);
 CREATE INDEX balance_transactions_by_type ON payments.balance_transactions (merchant_id, type, id) WHERE type <> 'charge';
 CREATE INDEX balance_transactions_by_batch ON payments.balance_transactions (merchant_id, batch_id, id) WHERE batch_id IS NOT NULL;
 CREATE INDEX balance_transactions_to_release ON payments.balance_transactions (available_on, merchant_id, currency) WHERE released_at IS NULL;

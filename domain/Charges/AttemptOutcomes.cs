@@ -26,6 +26,9 @@ public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Ans
     /// <summary>The person who found it out; null for what a provider said.</summary>
     public ManualSettlement? Settlement { get; init; }
 
+    /// <summary>The provider that reported the answer by itself; null where this process asked the attempt's own provider.</summary>
+    public string? ReportedBy { get; init; }
+
     /// <summary>The rows as whoever asked the provider has written them; null for whoever would have to read them.</summary>
     internal WrittenIntent? Written { get; init; }
 }
@@ -55,6 +58,9 @@ public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contr
     internal bool Announced { get; init; }
 
     internal Attempt? Attempt { get; init; }
+
+    /// <summary>A provider reported it that the attempt was not made at. Nothing changed.</summary>
+    internal bool IsOfAnotherProvider { get; init; }
 
     /// <summary>What the person who settled the attempt is told.</summary>
     internal StoredResponse? Settlement { get; init; }
@@ -99,18 +105,24 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     /// <param name="next">The try that follows in the same transaction, if this one ended without effect before anyone else recorded it.</param>
     /// <param name="written">The intent, when it was this process that committed it: then nothing has to be read, unless somebody else was faster.</param>
     public Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null, WrittenIntent? written = null) =>
-        RecordAsync(reference, answer, next, null, written, ct);
+        RecordAsync(reference, answer, next, null, written, null, ct);
+
+    /// <summary>Records what a provider reports by itself. It counts only for an attempt that was made at this provider.</summary>
+    public Task<AttemptOutcome> RecordAsync(string reportedBy, AttemptReference reference, PaymentAnswer answer, CancellationToken ct) =>
+        RecordAsync(reference, answer, null, null, null, reportedBy, ct);
 
     /// <summary>Records what a person found out, with the audit of it in the same transaction. Only what settles the attempt changes anything.</summary>
     internal Task<AttemptOutcome> SettleAsync(AttemptReference reference, PaymentAnswer answer, ManualSettlement settlement, CancellationToken ct) =>
-        RecordAsync(reference, answer, null, settlement, null, ct);
+        RecordAsync(reference, answer, null, settlement, null, null, ct);
 
     private async Task<AttemptOutcome> RecordAsync(
-        AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written, CancellationToken ct)
+        AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written, string? reportedBy,
+        CancellationToken ct)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var outcome = await SubmitAsync(new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written }, ct);
+        var submitted = new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written, ReportedBy = reportedBy };
+        var outcome = await SubmitAsync(submitted, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);
         if (outcome.Changed && settlement is not null)

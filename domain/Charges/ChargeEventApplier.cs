@@ -17,7 +17,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
     {
         PaymentReported { Captured: { } captured } reported => ApplyAsync(reported, captured, ct),
         PaymentReported { Told: { } told } reported => ApplyAsync(reported, told, ct),
-        PaymentReported reported => RecordAsync(reported.Reference, reported.Answer, ct),
+        PaymentReported reported => RecordAsync(reported, reported.Answer, ct),
         OperationReported reported => elsewhere.ApplyAsync(reported.Told, reported.Answer, ct),
         RefundedInAll refunded => elsewhere.CheckAsync(refunded, ct),
         _ => throw new ArgumentException("It is not an event of a payment.", nameof(neutral)),
@@ -35,7 +35,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
             answer = answer with { Result = PaymentResult.Authorized };
         }
 
-        var known = await RecordAsync(reported.Reference, answer, ct);
+        var known = await RecordAsync(reported, answer, ct);
         if (known.Outcome is not (ApplyOutcome.Applied or ApplyOutcome.Ignored))
             return known;
         var more = await elsewhere.CaptureAsync(captured, ct);
@@ -47,7 +47,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
         if (await attempts.FindAsync(reported.Reference, ct) is not var (charge, attempt))
             return NotThere(reported.Reference);
         if (attempt.Operation == told.Operation)
-            return await RecordAsync(reported.Reference, reported.Answer, ct);
+            return await RecordAsync(reported, reported.Answer, ct);
         return attempt.Operation is PaymentOperation.Charge
             ? await elsewhere.ApplyAsync(charge, told, reported.Answer, ct)
             : new ApplyResult(
@@ -55,8 +55,8 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
                 $"The event is about a {DbText.Of(told.Operation)}, and the attempt {attempt.Id} that it names is a {DbText.Of(attempt.Operation)}.");
     }
 
-    private async Task<ApplyResult> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct) =>
-        OperationsElsewhere.Result(await outcomes.RecordAsync(reference, answer, ct), reference, answer);
+    private async Task<ApplyResult> RecordAsync(PaymentReported reported, PaymentAnswer answer, CancellationToken ct) =>
+        OperationsElsewhere.Result(await outcomes.RecordAsync(reported.Provider, reported.Reference, answer, ct), reported.Reference, answer);
 
     private static ApplyResult NotThere(AttemptReference reference) => new(ApplyOutcome.Waiting, $"There is no attempt {reference}.");
 }

@@ -98,6 +98,8 @@ public sealed class OperationsElsewhere(
     internal static ApplyResult Result(AttemptOutcome outcome, AttemptReference reference, PaymentAnswer answer) => outcome switch
     {
         { Found: false } => new(ApplyOutcome.Waiting, $"There is no attempt {reference}."),
+        { IsOfAnotherProvider: true, Attempt: { } attempt } => new(
+            ApplyOutcome.Failed, $"The attempt {reference.Attempt} was made at {attempt.Provider}, and another provider reports it."),
         { Contradicts: true } => new(ApplyOutcome.Failed, $"The attempt {reference.Attempt} has ended otherwise."),
         { Changed: true } => new(ApplyOutcome.Applied),
 
@@ -107,7 +109,7 @@ public sealed class OperationsElsewhere(
             new(ApplyOutcome.Waiting,
                 $"The provider holds nothing for the charge {charge.Id} any more, and an operation of ours is under way."),
         _ => new(ApplyOutcome.Ignored,
-            $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } attempt ? $": it is {DbText.Of(attempt.Status)}" : "")}."),
+            $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } settled ? $": it is {DbText.Of(settled.Status)}" : "")}."),
     };
 
     private async Task<ApplyResult> BookAsync(

@@ -95,6 +95,8 @@ internal sealed class OutcomeBatch
     {
         if (!_attempts.TryGetValue(answer.Reference, out var row))
             return new AttemptOutcome(Found: false);
+        if (answer.ReportedBy is { } provider && provider != row.Attempt.Provider)
+            return new AttemptOutcome(Found: true, Response: row.Response) { Attempt = row.Attempt, IsOfAnotherProvider = true };
         var chargeKey = (row.Attempt.Merchant, row.Attempt.Charge);
         var (charge, before) = _charges[chargeKey];
         var plan = answer.Terms.Plans.At(now);

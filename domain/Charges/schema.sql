@@ -1,6 +1,7 @@
 -- Charges and the attempts at providers that they are made of. Amounts are minor units of the charge's currency.
 
 CREATE TABLE payments.charges (
+    bucket               smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id          uuid        NOT NULL,
     id                   uuid        NOT NULL,
     status               text        NOT NULL CHECK (status IN (
@@ -33,7 +34,7 @@ CREATE TABLE payments.charges (
     expires_at           timestamptz,
     first_check_at       timestamptz,
     idempotency_key      text,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK (captured_amount + capturing_amount + canceled_amount <= amount),
     CHECK (refunded_amount + refunding_amount <= captured_amount),
     CONSTRAINT charges_fee_returned CHECK (fee_returned_amount BETWEEN 0 AND fee_amount)
@@ -66,6 +67,7 @@ COMMENT ON INDEX payments.charges_by_provider_reference IS 'Disputes and settlem
 COMMENT ON INDEX payments.charges_first_attempts IS 'The work list of record_first_attempts.';
 
 CREATE TABLE payments.attempts (
+    bucket             smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id        uuid        NOT NULL,
     id                 uuid        NOT NULL,
     charge_id          uuid        NOT NULL,
@@ -85,7 +87,7 @@ CREATE TABLE payments.attempts (
     overdue_at         timestamptz,
     created_at         timestamptz NOT NULL,
     finished_at        timestamptz,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK ((refund_id IS NOT NULL) = (operation = 'refund'))
 ) WITH (
     -- Most rows are written once.
@@ -107,6 +109,7 @@ CREATE INDEX attempts_open ON payments.attempts (next_check_at) WHERE next_check
 COMMENT ON INDEX payments.attempts_open IS 'The work list of the resolver.';
 
 CREATE TABLE payments.attempt_contradictions (
+    bucket             smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id        uuid        NOT NULL,
     attempt_id         uuid        NOT NULL,
     result             text        NOT NULL,
@@ -116,7 +119,7 @@ CREATE TABLE payments.attempt_contradictions (
     first_at           timestamptz NOT NULL,
     last_at            timestamptz NOT NULL,
     acknowledged_at    timestamptz,
-    PRIMARY KEY (merchant_id, attempt_id, result)
+    PRIMARY KEY (merchant_id, attempt_id, result, bucket)
 );
 
 COMMENT ON TABLE payments.attempt_contradictions IS
@@ -160,8 +163,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         WHERE c.merchant_id = b.merchant_id AND c.id = b.id
     ),
     recorded AS (
-        INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
-        SELECT merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount, idempotency_key, first_check_at, created_at FROM begun
+        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount, idempotency_key, first_check_at, created_at FROM begun
         RETURNING 1
     )
     SELECT count(*) FROM recorded

@@ -29,8 +29,8 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
 
     private const string Remember =
         """
-        INSERT INTO payments.dispute_reminders (merchant_id, dispute_id, evidence_due_by, days, reminded_at)
-        SELECT merchant_id, dispute_id, evidence_due_by, $4, $5
+        INSERT INTO payments.dispute_reminders (bucket, merchant_id, dispute_id, evidence_due_by, days, reminded_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, dispute_id, evidence_due_by, $4, $5
         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS t (merchant_id, dispute_id, evidence_due_by)
         ON CONFLICT DO NOTHING
         RETURNING dispute_id

@@ -1,6 +1,7 @@
 -- Disputes: the updates that are known of each, the files they came in, and the answers to them. Amounts are minor units.
 
 CREATE TABLE payments.disputes (
+    bucket                    smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id               uuid        NOT NULL,
     id                        uuid        NOT NULL,
     charge_id                 uuid        NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE payments.disputes (
     version                   integer     NOT NULL CHECK (version > 0),
     created_at                timestamptz NOT NULL,
     updated_at                timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK ((merchant_currency IS NULL) = (merchant_amount IS NULL))
 ) WITH (fillfactor = 80);
 
@@ -46,7 +47,7 @@ COMMENT ON COLUMN payments.disputes.evidence_due_by_default IS 'The provider nam
 COMMENT ON COLUMN payments.disputes.posted_taken IS 'What the ledger has taken from the merchant for the dispute so far. A new journal posts the difference.';
 COMMENT ON COLUMN payments.disputes.journals IS 'How many journals were posted for the dispute. The number is part of the next journal''s external key.';
 
-CREATE UNIQUE INDEX disputes_once ON payments.disputes (merchant_id, provider, provider_dispute_id);
+CREATE UNIQUE INDEX disputes_once ON payments.disputes (merchant_id, provider, provider_dispute_id, bucket);
 CREATE INDEX disputes_by_provider_id ON payments.disputes (provider_dispute_id, provider);
 CREATE INDEX disputes_by_charge ON payments.disputes (merchant_id, charge_id);
 CREATE INDEX disputes_awaiting_response ON payments.disputes (evidence_due_by) WHERE status IN ('needs_response', 'warning_needs_response');
@@ -56,6 +57,7 @@ COMMENT ON INDEX payments.disputes_awaiting_response IS 'The work list of deadli
 COMMENT ON INDEX payments.disputes_open_warnings IS 'The work list of the rule that refunds early warnings.';
 
 CREATE TABLE payments.dispute_updates (
+    bucket              smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id         uuid        NOT NULL,
     dispute_id          uuid        NOT NULL,
     fingerprint         uuid        NOT NULL,
@@ -75,7 +77,7 @@ CREATE TABLE payments.dispute_updates (
     source              text        NOT NULL CHECK (source IN ('webhook', 'file', 'import', 'merchant', 'clock', 'rule')),
     source_reference    text        NOT NULL,
     received_at         timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, dispute_id, fingerprint)
+    PRIMARY KEY (merchant_id, dispute_id, fingerprint, bucket)
 );
 
 COMMENT ON TABLE payments.dispute_updates IS 'Every update of a dispute, with its source.';
@@ -107,17 +109,18 @@ CREATE TABLE payments.unmatched_dispute_updates (
 );
 
 COMMENT ON TABLE payments.unmatched_dispute_updates IS
-    'Updates whose charge is not known yet. A timer looks for the charge with growing pauses and never drops a row. The rows belong to no merchant.';
+    'Platform table. Updates whose charge is not known yet. A timer looks for the charge with growing pauses and never drops a row. The rows belong to no merchant.';
 
 CREATE INDEX unmatched_dispute_updates_to_check ON payments.unmatched_dispute_updates (next_check_at);
 
 CREATE TABLE payments.dispute_reminders (
+    bucket          smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id     uuid        NOT NULL,
     dispute_id      uuid        NOT NULL,
     evidence_due_by timestamptz NOT NULL,
     days            smallint    NOT NULL,
     reminded_at     timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, dispute_id, evidence_due_by, days)
+    PRIMARY KEY (merchant_id, dispute_id, evidence_due_by, days, bucket)
 );
 
 COMMENT ON TABLE payments.dispute_reminders IS
@@ -142,7 +145,7 @@ CREATE TABLE payments.dispute_files (
     CHECK ((finished_at IS NULL) = (status = 'processing'))
 );
 
-COMMENT ON TABLE payments.dispute_files IS 'The files that partners sent, by the SHA-256 of their bytes. A file that comes again is known by its hash.';
+COMMENT ON TABLE payments.dispute_files IS 'Platform table. The files that partners sent, by the SHA-256 of their bytes. A file that comes again is known by its hash.';
 COMMENT ON COLUMN payments.dispute_files.lines_done IS
     'Moves in the transaction of the lines that it counts, so a run that was cut off continues behind the last applied line.';
 COMMENT ON COLUMN payments.dispute_files.arrivals IS 'How often the same bytes arrived.';
@@ -161,22 +164,24 @@ CREATE TABLE payments.dispute_file_rejects (
 );
 
 COMMENT ON TABLE payments.dispute_file_rejects IS
-    'Lines that were not applied. They are written to the partner''s rejects once the file is done. Digits that may be card numbers are masked.';
+    'Platform table. Lines that were not applied. They are written to the partner''s rejects once the file is done. Digits that may be card numbers are masked.';
 
 -- Evidence and answers ------------------------------------------------------------------------------------------------
 
 CREATE TABLE payments.dispute_evidence (
+    bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id uuid        NOT NULL,
     dispute_id  uuid        NOT NULL,
     text        text,
     fields      jsonb       NOT NULL,
     updated_at  timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, dispute_id)
+    PRIMARY KEY (merchant_id, dispute_id, bucket)
 );
 
 COMMENT ON TABLE payments.dispute_evidence IS 'The merchant''s evidence, kept as a draft until it is submitted.';
 
 CREATE TABLE payments.dispute_evidence_files (
+    bucket       smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id  uuid        NOT NULL,
     dispute_id   uuid        NOT NULL,
     hash         bytea       NOT NULL CHECK (length(hash) = 32),
@@ -185,13 +190,14 @@ CREATE TABLE payments.dispute_evidence_files (
     content_type text        NOT NULL,
     size         integer     NOT NULL CHECK (size > 0),
     created_at   timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, dispute_id, hash)
+    PRIMARY KEY (merchant_id, dispute_id, hash, bucket)
 );
 
 COMMENT ON TABLE payments.dispute_evidence_files IS 'The files of the evidence. Their bytes are in blob storage under their SHA-256.';
 COMMENT ON COLUMN payments.dispute_evidence_files.size IS 'Bytes.';
 
 CREATE TABLE payments.dispute_responses (
+    bucket          smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id     uuid        NOT NULL,
     id              uuid        NOT NULL,
     dispute_id      uuid        NOT NULL,
@@ -205,7 +211,7 @@ CREATE TABLE payments.dispute_responses (
     next_check_at   timestamptz,
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK ((status IN ('started', 'unknown')) = (next_check_at IS NOT NULL)),
     CHECK ((status IN ('done', 'refused')) = (finished_at IS NOT NULL))
 );
@@ -213,7 +219,7 @@ CREATE TABLE payments.dispute_responses (
 COMMENT ON TABLE payments.dispute_responses IS 'Answers to the provider: recorded before the answer is sent, and ended once the outcome is known.';
 COMMENT ON COLUMN payments.dispute_responses.evidence IS 'The evidence as it was sent.';
 
-CREATE UNIQUE INDEX dispute_responses_open ON payments.dispute_responses (merchant_id, dispute_id) WHERE status IN ('started', 'unknown');
+CREATE UNIQUE INDEX dispute_responses_open ON payments.dispute_responses (merchant_id, dispute_id, bucket) WHERE status IN ('started', 'unknown');
 CREATE INDEX dispute_responses_by_dispute ON payments.dispute_responses (merchant_id, dispute_id, id);
 CREATE INDEX dispute_responses_to_check ON payments.dispute_responses (next_check_at) WHERE next_check_at IS NOT NULL;
 COMMENT ON INDEX payments.dispute_responses_open IS 'One open answer at a time for a dispute.';
@@ -221,11 +227,12 @@ COMMENT ON INDEX payments.dispute_responses_open IS 'One open answer at a time f
 -- Early warnings ------------------------------------------------------------------------------------------------------
 
 CREATE TABLE payments.dispute_settings (
+    bucket                smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id           uuid        NOT NULL,
     currency              text        NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     refund_warnings_up_to bigint      CHECK (refund_warnings_up_to > 0),
     changed_at            timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, currency)
+    PRIMARY KEY (merchant_id, currency, bucket)
 );
 
 COMMENT ON TABLE payments.dispute_settings IS
@@ -233,6 +240,7 @@ COMMENT ON TABLE payments.dispute_settings IS
 COMMENT ON COLUMN payments.dispute_settings.refund_warnings_up_to IS 'Minor units. NULL refunds nothing.';
 
 CREATE TABLE payments.dispute_refunds (
+    bucket        smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id   uuid        NOT NULL,
     dispute_id    uuid        NOT NULL,
     refund_id     uuid        NOT NULL,
@@ -242,7 +250,7 @@ CREATE TABLE payments.dispute_refunds (
     next_check_at timestamptz,
     created_at    timestamptz NOT NULL,
     finished_at   timestamptz,
-    PRIMARY KEY (merchant_id, dispute_id),
+    PRIMARY KEY (merchant_id, dispute_id, bucket),
     CHECK ((status = 'started') = (next_check_at IS NOT NULL)),
     CHECK ((status = 'started') = (finished_at IS NULL))
 );

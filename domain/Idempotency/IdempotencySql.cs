@@ -5,8 +5,8 @@ internal static class IdempotencySql
     /// <summary>Waits for a transaction that is just taking the same key; takes it only when that one rolls back.</summary>
     public const string Take =
         """
-        INSERT INTO payments.idempotency_keys (merchant_id, key, fingerprint, object_id, created_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, created_at)
+        VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING
         """;
 

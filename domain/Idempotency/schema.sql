@@ -1,6 +1,7 @@
 -- Idempotency keys: a request that is repeated with the same key gets the stored answer of the first one.
 
 CREATE TABLE payments.idempotency_keys (
+    bucket          smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id     uuid        NOT NULL,
     key             text        NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     fingerprint     bytea       NOT NULL CHECK (length(fingerprint) = 32),
@@ -10,7 +11,7 @@ CREATE TABLE payments.idempotency_keys (
     is_sealed       boolean     NOT NULL DEFAULT false,
     created_at      timestamptz NOT NULL,
     completed_at    timestamptz,
-    PRIMARY KEY (merchant_id, key),
+    PRIMARY KEY (merchant_id, key, bucket),
     CHECK ((completed_at IS NULL) = (response_status IS NULL) AND (completed_at IS NULL) = (response_body IS NULL))
 ) WITH (
     -- Completing a key makes its row seven times as long. With room for the answers in the page, completing touches no index.

@@ -1,6 +1,16 @@
 namespace Payments.Domain;
 
-/// <summary>A merchant of the platform: the tenant. Its id leads the key of every row that belongs to it.</summary>
+/// <summary>Whether money is real. A merchant has one account in each mode, and nothing of one can be seen or moved from the other.</summary>
+public enum Mode
+{
+    Live,
+    Test,
+}
+
+/// <summary>
+/// One account of a merchant: the tenant. Its id leads the key of every row that belongs to it. A merchant has a live and a test account, whose
+/// ids differ in one digit: a live id is a UUID of version 7, a test id of version 8 (RFC 9562, section 5.8). So the mode is part of every key.
+/// </summary>
 public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
 {
     public static string Prefix => "mer_";
@@ -9,13 +19,37 @@ public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
     public static MerchantId Platform => new(Guid.Empty);
 
     /// <summary>
-    /// Which of the <see cref="Buckets"/> the merchant falls in. Rows of the ledger and stripes of the platform's accounts follow
-    /// the bucket, so that a journal of one merchant never spans two shards.
+    /// Which of the <see cref="Buckets"/> the account falls in: 0 to 63 live, 64 to 127 test. All rows of a merchant and the platform's accounts
+    /// follow the bucket, so that no journal spans two shards or two modes. The SQL function <c>payments.bucket_of</c> computes the same.
     /// </summary>
-    public short Bucket => (short)(Value.ToByteArray(bigEndian: true)[15] % Buckets);
+    public short Bucket
+    {
+        get
+        {
+            Span<byte> bytes = stackalloc byte[16];
+            Value.TryWriteBytes(bytes, bigEndian: true, out _);
+            return (short)((bytes[15] % LiveBuckets) + (Mode == Mode.Test ? LiveBuckets : 0));
+        }
+    }
 
     /// <summary>How many buckets there are. It is part of stored data: changing it needs a migration.</summary>
-    public const short Buckets = 64;
+    public const short Buckets = 2 * LiveBuckets;
+
+    /// <summary>The first bucket of the test accounts.</summary>
+    public const short LiveBuckets = 64;
+
+    private const int TestVersion = 8;
+
+    public Mode Mode => Value.Version == TestVersion ? Mode.Test : Mode.Live;
+
+    /// <summary>The account of the same merchant in a mode.</summary>
+    public MerchantId In(Mode mode)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        bytes[6] = (byte)((bytes[6] & 0x0F) | (mode == Mode.Test ? TestVersion : 7) << 4);
+        return new(new Guid(bytes, bigEndian: true));
+    }
 
     public static MerchantId From(Guid value) => new(value);
 
@@ -73,6 +107,25 @@ public readonly record struct DisputeId(Guid Value) : IPrefixedId<DisputeId>
 public readonly record struct PayoutId(Guid Value) : IPrefixedId<PayoutId>
 {
     public static string Prefix => "po_";
+
+    /// <summary>Banks name a payout by its id alone, so the id holds its merchant's bucket, in the low bits of its last byte.</summary>
+    public short Bucket
+    {
+        get
+        {
+            Span<byte> bytes = stackalloc byte[16];
+            Value.TryWriteBytes(bytes, bigEndian: true, out _);
+            return (short)(bytes[15] % MerchantId.Buckets);
+        }
+    }
+
+    public static PayoutId New(MerchantId merchant, DateTimeOffset now)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Guid.CreateVersion7(now).TryWriteBytes(bytes, bigEndian: true, out _);
+        bytes[15] = (byte)(bytes[15] - (bytes[15] % MerchantId.Buckets) + merchant.Bucket);
+        return new(new Guid(bytes, bigEndian: true));
+    }
 
     public static PayoutId From(Guid value) => new(value);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dapper;
 using Npgsql;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Ledger;
 
@@ -53,33 +54,35 @@ public sealed record PostedJournal(
 
 /// <summary>
 /// Questions to the ledger. None costs more as history grows: balances are kept, histories are read through indexes a page at a time.
-/// Times are when a transfer was recorded.
+/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the stripes of the
+/// mode that is asked for are read.
 /// </summary>
 public sealed class LedgerReads(NpgsqlDataSource dataSource)
 {
     /// <summary>The balance now; zero for an account that was never used.</summary>
-    public async Task<Money> BalanceAsync(AccountRef account, CancellationToken ct)
+    public async Task<Money> BalanceAsync(AccountRef account, CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        return new Money(await connection.ExecuteScalarAsync<long>(Command(LedgerSql.Balance, account, ct)), account.Currency);
+        return new Money(await connection.ExecuteScalarAsync<long>(Command(LedgerSql.Balance, account, mode, ct)), account.Currency);
     }
 
     /// <summary>The balance with everything recorded at or before the time, UTC.</summary>
-    public async Task<Money> BalanceAtAsync(AccountRef account, DateTimeOffset at, CancellationToken ct)
+    public async Task<Money> BalanceAtAsync(AccountRef account, DateTimeOffset at, CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var balance = await connection.ExecuteScalarAsync<long>(
-            new CommandDefinition(LedgerSql.BalanceAt, new { name = account.Name, currency = account.Currency, at }, cancellationToken: ct));
+            new CommandDefinition(LedgerSql.BalanceAt, new { name = account.Name, currency = account.Currency, at, mode = DbText.Of(mode) }, cancellationToken: ct));
         return new Money(balance, account.Currency);
     }
 
     /// <summary>Accounts whose names begin with the prefix, by name; <paramref name="after"/> is the last account of the page before.</summary>
-    public async Task<IReadOnlyList<AccountBalance>> AccountsAsync(string prefix, AccountRef? after, int limit, CancellationToken ct)
+    public async Task<IReadOnlyList<AccountBalance>> AccountsAsync(
+        string prefix, AccountRef? after, int limit, CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         return (await connection.QueryAsync<AccountBalance>(new CommandDefinition(
             LedgerSql.Accounts,
-            new { prefix, upTo = prefix + '\x7f', afterName = after?.Name ?? "", afterCurrency = after?.Currency.Code ?? "", limit },
+            new { prefix, upTo = prefix + '\x7f', afterName = after?.Name ?? "", afterCurrency = after?.Currency.Code ?? "", limit, mode = DbText.Of(mode) },
             cancellationToken: ct))).AsList();
     }
 
@@ -91,12 +94,12 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     /// <param name="to">Only what was recorded at or before this time.</param>
     /// <exception cref="FormatException">The cursor is none of a statement's.</exception>
     public async Task<StatementPage> StatementAsync(
-        AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct)
+        AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct, Mode mode = Mode.Live)
     {
         var (bucket, version) = startingAfter is null ? ((short)0, long.MaxValue) : ParseCursor(startingAfter);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var stripes = (await connection.QueryAsync<(int Id, short Bucket, long After, long UpTo)>(new CommandDefinition(
-            LedgerSql.Stripes, new { name = account.Name, currency = account.Currency, bucket, from, to }, cancellationToken: ct))).AsList();
+            LedgerSql.Stripes, new { name = account.Name, currency = account.Currency, bucket, from, to, mode = DbText.Of(mode) }, cancellationToken: ct))).AsList();
 
         var lines = new List<StatementLine>();
         foreach (var stripe in stripes)
@@ -115,10 +118,10 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>Every account's balance, merchants' accounts added up by what they are for. Its cost grows with the accounts, not with their history.</summary>
-    public async Task<IReadOnlyList<TrialBalanceLine>> TrialBalanceAsync(CancellationToken ct)
+    public async Task<IReadOnlyList<TrialBalanceLine>> TrialBalanceAsync(CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        return (await connection.QueryAsync<TrialBalanceLine>(new CommandDefinition(LedgerSql.TrialBalance, commandTimeout: 300, cancellationToken: ct))).AsList();
+        return (await connection.QueryAsync<TrialBalanceLine>(new CommandDefinition(LedgerSql.TrialBalance, new { mode = DbText.Of(mode) }, commandTimeout: 300, cancellationToken: ct))).AsList();
     }
 
     /// <summary>The journal that was posted under the external key, or null.</summary>
@@ -143,8 +146,8 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
             : throw new FormatException($"'{cursor}' is no cursor of a statement.");
     }
 
-    private static CommandDefinition Command(string sql, AccountRef account, CancellationToken ct) =>
-        new(sql, new { name = account.Name, currency = account.Currency }, cancellationToken: ct);
+    private static CommandDefinition Command(string sql, AccountRef account, Mode mode, CancellationToken ct) =>
+        new(sql, new { name = account.Name, currency = account.Currency, mode = DbText.Of(mode) }, cancellationToken: ct);
 
     private sealed record JournalHead(
         long JournalId, short Bucket, MerchantId MerchantId, string Kind, string ExternalKey, DateTimeOffset EffectiveAt, DateTimeOffset RecordedAt);

@@ -2,6 +2,9 @@ namespace Payments.Domain.Ledger;
 
 internal static class LedgerSql
 {
+    // Whose the account is says its mode. The platform's accounts have stripes in both.
+    private const string OfMode = "(a.merchant_id IS NOT NULL OR payments.mode_of(a.bucket) = @mode)";
+
     public const string OpenAccounts = "SELECT ledger.open_accounts($1, $2, $3, $4, $5, $6, $7)";
 
     // A function that stands in FROM has its rows buffered; in a select list, fenced so that it is called once, it has not.
@@ -25,17 +28,17 @@ internal static class LedgerSql
         SELECT number, to_journal, sealed_at, encode(hash, 'hex') AS hash FROM ledger.seals WHERE number > @after ORDER BY number LIMIT @limit
         """;
 
-    public const string Balance = """
+    public const string Balance = $"""
         SELECT coalesce(sum(b.balance), 0)::bigint
         FROM ledger.accounts a
         JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.name = @name AND a.currency = @currency
+        WHERE a.name = @name AND a.currency = @currency AND {OfMode}
         """;
 
-    public const string BalanceAt = """
+    public const string BalanceAt = $"""
         SELECT coalesce(sum(ledger.balance_after(a.id, ledger.version_at(a.id, @at))), 0)::bigint
         FROM ledger.accounts a
-        WHERE a.name = @name AND a.currency = @currency
+        WHERE a.name = @name AND a.currency = @currency AND {OfMode}
         """;
 
     public const string Accounts = """
@@ -43,19 +46,20 @@ internal static class LedgerSql
         FROM ledger.accounts a
         JOIN ledger.balances b ON b.account_id = a.id
         WHERE a.name >= @prefix AND a.name <= @upTo AND (a.name, a.currency) > (@afterName, @afterCurrency)
+            AND payments.mode_of(a.bucket) = @mode
         GROUP BY a.name, a.currency
         ORDER BY a.name, a.currency
         LIMIT @limit
         """;
 
     // The versions of each stripe that were recorded within the times asked for.
-    public const string Stripes = """
+    public const string Stripes = $"""
         SELECT a.id, a.bucket,
                CASE WHEN @from::timestamptz IS NULL THEN 0 ELSE ledger.version_at(a.id, @from) END AS after,
                CASE WHEN @to::timestamptz IS NULL THEN b.version ELSE ledger.version_at(a.id, @to) END AS up_to
         FROM ledger.accounts a
         JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.name = @name AND a.currency = @currency AND a.bucket >= @bucket
+        WHERE a.name = @name AND a.currency = @currency AND a.bucket >= @bucket AND {OfMode}
         ORDER BY a.bucket
         """;
 
@@ -92,6 +96,7 @@ internal static class LedgerSql
                    a.currency, b.balance * a.sign AS owed
             FROM ledger.accounts a
             JOIN ledger.balances b ON b.account_id = a.id
+            WHERE payments.mode_of(a.bucket) = @mode
         ) x
         GROUP BY x.account, x.currency
         ORDER BY x.currency, x.account

@@ -7,14 +7,16 @@
 -- Accounts and balances -----------------------------------------------------------------------------------------------
 
 CREATE TABLE ledger.accounts (
-    id          integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    bucket      smallint    NOT NULL CHECK (bucket BETWEEN 0 AND 63),
+    id          integer     GENERATED ALWAYS AS IDENTITY,
+    bucket      smallint    NOT NULL CHECK (bucket BETWEEN 0 AND 127),
     sign        smallint    NOT NULL CHECK (sign IN (1, -1)),
     min_balance bigint,
     opened_at   timestamptz NOT NULL,
     merchant_id uuid,
     currency    text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    name        text        COLLATE "C" NOT NULL CHECK (name ~ '^[a-z0-9_]+(/[a-z0-9_]+)*$')
+    name        text        COLLATE "C" NOT NULL CHECK (name ~ '^[a-z0-9_]+(/[a-z0-9_]+)*$'),
+    PRIMARY KEY (id, bucket),
+    CHECK (merchant_id IS NULL OR bucket = payments.bucket_of(merchant_id))
 );
 
 COMMENT ON TABLE ledger.accounts IS
@@ -31,11 +33,12 @@ CREATE TABLE ledger.balances (
     version     bigint      NOT NULL DEFAULT 0,
     recorded_at timestamptz NOT NULL,
     min_balance bigint,
-    account_id  integer     PRIMARY KEY,
+    account_id  integer     NOT NULL,
     bucket      smallint    NOT NULL,
     sign        smallint    NOT NULL,
     closed      boolean     NOT NULL DEFAULT false,
-    currency    text        COLLATE "C" NOT NULL
+    currency    text        COLLATE "C" NOT NULL,
+    PRIMARY KEY (account_id, bucket)
 ) WITH (
     -- With room in each page, an update stays in its page and touches no index.
     fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05);
@@ -526,7 +529,7 @@ CREATE TABLE ledger.seals (
     CHECK (to_journal >= after_journal AND to_account >= after_account)
 );
 
-COMMENT ON TABLE ledger.seals IS 'One link of the chain. It covers the journals above after_journal up to to_journal, and likewise the accounts.';
+COMMENT ON TABLE ledger.seals IS 'Node table. One link of the chain. It covers the journals above after_journal up to to_journal, and likewise the accounts.';
 COMMENT ON COLUMN ledger.seals.digests IS 'The first eight bytes of each transfer''s own hash, in order. Where the link does not match, they tell which row was changed.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.seals
@@ -540,7 +543,7 @@ CREATE TABLE ledger.seal_mark (
 );
 
 COMMENT ON TABLE ledger.seal_mark IS
-    'How far the next sealing may go: up to these ids, once every transaction that was running when they were noted has ended. One row.';
+    'Node table. How far the next sealing may go: up to these ids, once every transaction that was running when they were noted has ended. One row.';
 
 -- The bytes that are hashed: each column with its length, in the binary form, which no setting of a session changes. The functions are STABLE and not
 -- IMMUTABLE, as record_send is: otherwise the planner cannot inline them, and a call per row costs six times as much.

@@ -4,12 +4,6 @@ using Payments.Domain.Audit;
 
 namespace Payments.Domain.Merchants;
 
-public enum ApiKeyMode
-{
-    Test,
-    Live,
-}
-
 /// <summary>What a key of a merchant may do.</summary>
 public enum ApiKeyScope
 {
@@ -20,20 +14,20 @@ public enum ApiKeyScope
 /// <summary>Who sent a request: the platform itself, or one merchant through one of its keys.</summary>
 /// <param name="Merchant">Null for the platform.</param>
 /// <param name="Operator">The name of the platform key; null for a merchant's.</param>
-public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, ApiKeyMode Mode, bool CanWrite, string? Operator = null)
+public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, bool CanWrite, string? Operator = null)
 {
     public bool IsPlatform => Merchant is null;
 
-    public static Caller Platform(string name, bool canWrite = true) => new(null, null, ApiKeyMode.Live, canWrite, name);
+    public static Caller Platform(string name, bool canWrite = true) => new(null, null, canWrite, name);
 
     /// <summary>Who this is, as the audit log keeps it.</summary>
     public Actor ActorOf(string? requestId = null) => Key is { } key ? new Actor(key.ToString(), requestId) : Actor.Platform(Operator!, requestId);
 }
 
-/// <summary>A key of a merchant as it is stored: everything but the key.</summary>
+/// <summary>A key of a merchant's account as it is stored: everything but the key. The account's mode is the key's.</summary>
 /// <param name="Hint">The prefix and the last four characters, by which people tell keys apart.</param>
 public sealed record ApiKey(
-    ApiKeyId Id, MerchantId Merchant, ApiKeyMode Mode, IReadOnlyList<ApiKeyScope> Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt);
+    ApiKeyId Id, MerchantId Merchant, IReadOnlyList<ApiKeyScope> Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt);
 
 /// <summary>The text of a key: <c>sk_test_</c> or <c>sk_live_</c> and 43 characters that hold 256 random bits.</summary>
 public static class ApiKeySecret
@@ -41,12 +35,12 @@ public static class ApiKeySecret
     public const string TestPrefix = "sk_test_";
     public const string LivePrefix = "sk_live_";
 
-    public static string Generate(ApiKeyMode mode)
+    public static string Generate(Mode mode)
     {
         var prefix = mode switch
         {
-            ApiKeyMode.Test => TestPrefix,
-            ApiKeyMode.Live => LivePrefix,
+            Mode.Test => TestPrefix,
+            Mode.Live => LivePrefix,
         };
         var random = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
         return prefix + random;

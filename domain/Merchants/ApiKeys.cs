@@ -43,16 +43,21 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         var key = await FindAsync(hash, ct);
         return key is null || key.RevokedAt is not null || key.ExpiresAt <= time.GetUtcNow()
             ? null
-            : new Caller(key.Merchant, key.Id, key.Mode, key.Scopes.Contains(ApiKeyScope.Write));
+            : new Caller(key.Merchant, key.Id, key.Scopes.Contains(ApiKeyScope.Write));
     }
 
     /// <summary>
-    /// Issues a key. Its secret is in the answer and in its repeats, which are kept encrypted; of the key itself only a hash is stored.
+    /// Issues a key for the merchant's account of the mode that the request names. Its secret is in the answer and in its repeats, which are kept
+    /// encrypted; of the key itself only a hash is stored.
     /// </summary>
+    /// <param name="merchant">Either account. The live one can be given keys of both modes, the test one of its own.</param>
     public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, Actor actor, CancellationToken ct)
     {
-        if (!DbText.TryParse<ApiKeyMode>(input.Mode ?? "test", out var mode))
+        if (!DbText.TryParse<Mode>(input.Mode ?? "test", out var mode))
             return Refusal.Invalid("mode", "`mode` must be test or live.");
+        if (mode == Mode.Live && merchant.Mode == Mode.Test)
+            return Refusal.Invalid("mode", $"`mode` must be test: {merchant} is a test account. Name the live account for a live key.");
+        var account = merchant.In(mode);
         var scopes = new List<ApiKeyScope>();
         foreach (var text in input.Scopes ?? ["read", "write"])
         {
@@ -70,7 +75,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         return await idempotency.RunAsync(request, async (connection, transaction) =>
         {
             var secret = ApiKeySecret.Generate(mode);
-            var key = new ApiKey(PrefixedId.New<ApiKeyId>(now), merchant, mode, scopes, ApiKeySecret.Hint(secret), now, input.ExpiresAt?.ToUniversalTime(), null);
+            var key = new ApiKey(PrefixedId.New<ApiKeyId>(now), account, scopes, ApiKeySecret.Hint(secret), now, input.ExpiresAt?.ToUniversalTime(), null);
             try
             {
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -78,8 +83,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
                     new
                     {
                         id = key.Id.Value,
-                        merchant = merchant.Value,
-                        mode = DbText.Of(mode),
+                        merchant = account.Value,
                         scopes = scopes.Select(DbText.Of).ToArray(),
                         hash = ApiKeySecret.Hash(secret),
                         hint = key.Hint,
@@ -95,32 +99,36 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
             }
 
             var detail = AuditEntry.Details(("mode", DbText.Of(mode)), ("scopes", scopes.Select(DbText.Of)), ("hint", key.Hint), ("expires_at", key.ExpiresAt));
-            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.created", "api_key", key.Id.ToString(), merchant, detail), now, ct);
+            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.created", "api_key", key.Id.ToString(), account, detail), now, ct);
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource)) { HoldsSecret = true };
         }, ct);
     }
 
+    /// <summary>The keys of an account; of a live one also those of the merchant's test account.</summary>
     public async Task<IReadOnlyList<ApiKey>> ListAsync(MerchantId merchant, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        var rows = await connection.QueryAsync<ApiKeyRow>(new CommandDefinition(MerchantSql.ListKeys, new { merchant = merchant.Value }, cancellationToken: ct));
+        var rows = await connection.QueryAsync<ApiKeyRow>(new CommandDefinition(MerchantSql.ListKeys, new { accounts = Accounts(merchant) }, cancellationToken: ct));
         return [.. rows.Select(row => row.ToKey())];
     }
 
-    /// <summary>Revokes a key; revoking it again changes nothing.</summary>
+    /// <summary>Revokes a key of the account, or of the test account of a live one; revoking it again changes nothing.</summary>
     public async Task<ApiKey?> RevokeAsync(MerchantId merchant, ApiKeyId id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var row = await connection.QuerySingleOrDefaultAsync<ApiKeyRow>(
-            new CommandDefinition(MerchantSql.RevokeKey, new { merchant = merchant.Value, id = id.Value, now }, transaction, cancellationToken: ct));
+            new CommandDefinition(MerchantSql.RevokeKey, new { accounts = Accounts(merchant), id = id.Value, now }, transaction, cancellationToken: ct));
         if (row is not null)
-            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.revoked", "api_key", id.ToString(), merchant, AuditEntry.Details(("hint", row.Hint))), now, ct);
+            await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "api_key.revoked", "api_key", id.ToString(), new MerchantId(row.MerchantId), AuditEntry.Details(("hint", row.Hint))), now, ct);
         await transaction.CommitAsync(ct);
         _keys.Clear();
         return row?.ToKey();
     }
+
+    private static Guid[] Accounts(MerchantId merchant) =>
+        merchant.Mode == Mode.Live ? [merchant.Value, merchant.In(Mode.Test).Value] : [merchant.Value];
 
     private async ValueTask<ApiKey?> FindAsync(byte[] hash, CancellationToken ct)
     {
@@ -144,9 +152,9 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     private sealed record ApiKeyRow(
-        Guid Id, Guid MerchantId, string Mode, string Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
+        Guid Id, Guid MerchantId, string Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
     {
         public ApiKey ToKey() => new(
-            new ApiKeyId(Id), new MerchantId(MerchantId), DbText.Parse<ApiKeyMode>(Mode), [.. Scopes.Split(' ').Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt, ExpiresAt, RevokedAt);
+            new ApiKeyId(Id), new MerchantId(MerchantId), [.. Scopes.Split(' ').Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt, ExpiresAt, RevokedAt);
     }
 }

@@ -14,7 +14,7 @@ public enum MerchantStatus
     Closed,
 }
 
-/// <summary>A business that takes payments through the platform.</summary>
+/// <summary>One account, live or test, of a business that takes payments through the platform.</summary>
 /// <param name="Country">ISO 3166-1 alpha-2.</param>
 /// <param name="FeePlan">The plan that was in force when the merchant was read.</param>
 /// <param name="PayoutDelayDays">Days between a capture and the day its funds can be paid out.</param>

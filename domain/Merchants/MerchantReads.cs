@@ -62,12 +62,12 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
         }
     }
 
-    /// <summary>Newest first.</summary>
-    public async Task<IReadOnlyList<Merchant>> ListAsync(int limit, MerchantId? startingAfter, CancellationToken ct)
+    /// <summary>The accounts of a mode, newest first.</summary>
+    public async Task<IReadOnlyList<Merchant>> ListAsync(Mode mode, int limit, MerchantId? startingAfter, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var rows = await connection.QueryAsync<MerchantRow>(
-            new CommandDefinition(MerchantSql.List, new { after = startingAfter?.Value, limit }, cancellationToken: ct));
+            new CommandDefinition(MerchantSql.List, new { mode = DbText.Of(mode), after = startingAfter?.Value, limit }, cancellationToken: ct));
         var now = time.GetUtcNow();
         return [.. rows.Select(row => row.ToMerchant(now))];
     }

@@ -6,8 +6,9 @@ internal static class MerchantSql
 {
     public const string Insert =
         """
-        INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
-        VALUES (@id, @name, @country, @status, @feePlan::jsonb, @payoutDelayDays, @metadata::jsonb, @now, @now)
+        INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+        SELECT payments.bucket_of(a.id), a.id, @name, @country, @status, @feePlan::jsonb, @payoutDelayDays, @metadata::jsonb, @now, @now
+        FROM unnest(@accounts) AS a (id)
         """;
 
     public const string Get =
@@ -24,29 +25,29 @@ internal static class MerchantSql
         SELECT m.id, m.name, m.country, m.status, m.fee_plan::text, m.payout_delay_days, m.metadata::text, m.created_at, m.updated_at,
             {PricingSql.LaterVersions} AS later_plans
         FROM payments.merchants m
-        WHERE @after::uuid IS NULL OR m.id < @after
+        WHERE m.mode = @mode AND (@after::uuid IS NULL OR m.id < @after)
         ORDER BY m.id DESC
         LIMIT @limit
         """;
 
     public const string InsertKey =
         """
-        INSERT INTO payments.api_keys (id, merchant_id, mode, scopes, hash, hint, created_at, expires_at)
-        VALUES (@id, @merchant, @mode, @scopes, @hash, @hint, @now, @expiresAt)
+        INSERT INTO payments.api_keys (bucket, id, merchant_id, scopes, hash, hint, created_at, expires_at)
+        VALUES (payments.bucket_of(@merchant), @id, @merchant, @scopes, @hash, @hint, @now, @expiresAt)
         """;
 
     public const string FindKey =
         """
-        SELECT id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
+        SELECT id, merchant_id, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         FROM payments.api_keys
         WHERE hash = @hash
         """;
 
     public const string ListKeys =
         """
-        SELECT id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
+        SELECT id, merchant_id, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         FROM payments.api_keys
-        WHERE merchant_id = @merchant
+        WHERE merchant_id = ANY(@accounts)
         ORDER BY id DESC
         """;
 
@@ -55,7 +56,7 @@ internal static class MerchantSql
         """
         UPDATE payments.api_keys
         SET revoked_at = coalesce(revoked_at, @now)
-        WHERE merchant_id = @merchant AND id = @id
-        RETURNING id, merchant_id, mode, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
+        WHERE merchant_id = ANY(@accounts) AND id = @id
+        RETURNING id, merchant_id, array_to_string(scopes, ' ') AS scopes, hint, created_at, expires_at, revoked_at
         """;
 }

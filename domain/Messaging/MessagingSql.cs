@@ -13,8 +13,8 @@ internal static class MessagingSql
                     unnest($6::text[]) AS data, unnest($7::timestamptz[]) AS created_at, unnest($8::text[]) AS trace_parent, generate_subscripts($1::uuid[], 1) AS ord
             ) AS t
         ), appended AS (
-            INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id,
+            INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.id, i.type, i.object_type, i.object_id,
                 i.nth + COALESCE((SELECT e.sequence FROM payments.events e
                     WHERE e.merchant_id = i.merchant_id AND e.object_id = i.object_id ORDER BY e.sequence DESC LIMIT 1), 0),
                 i.data::jsonb, i.created_at
@@ -37,8 +37,8 @@ internal static class MessagingSql
             SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS type, unnest($4::text[]) AS object_type, unnest($5::uuid[]) AS object_id,
                 unnest($6::text[]) AS data, unnest($7::timestamptz[]) AS created_at, unnest($8::text[]) AS trace_parent
         ), appended AS (
-            INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb, i.created_at
+            INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb, i.created_at
             FROM input i
         )
         INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)

@@ -39,19 +39,19 @@ internal static class StateSql
     public const string PayoutRuns =
         """
         SELECT currency, amount, payouts, refused FROM (
-            SELECT DISTINCT ON (currency) currency, amount, payouts, refused FROM payments.payout_runs WHERE date > $1::date - 7 ORDER BY currency, date DESC) AS newest
+            SELECT DISTINCT ON (currency) currency, amount, payouts, refused FROM payments.payout_runs WHERE mode = 'live' AND date > $1::date - 7 ORDER BY currency, date DESC) AS newest
         """;
 
     public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted'";
 
     public const string UnmatchedBankItems = "SELECT reason, count(*) FROM payments.unmatched_bank_items WHERE acknowledged_at IS NULL GROUP BY reason";
 
-    /// <summary>What processors owe and have not settled, and what nobody has explained: each account over its stripes.</summary>
+    /// <summary>What processors owe and have not settled, and what nobody has explained: each account over its live stripes.</summary>
     public const string Unreconciled =
         """
         SELECT a.name, a.currency, sum(b.balance)::bigint
         FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.name = 'platform/suspense' OR (a.name > 'processor/' AND a.name < 'processor0')
+        WHERE payments.mode_of(a.bucket) = 'live' AND (a.name = 'platform/suspense' OR (a.name > 'processor/' AND a.name < 'processor0'))
         GROUP BY a.name, a.currency
         """;
 

@@ -12,7 +12,7 @@ public sealed class ApplyPayoutNews(
 
     public async Task<ApplyResult> ApplyAsync(INeutralEvent neutral, CancellationToken ct)
     {
-        var word = ((PayoutNews)neutral).Word;
+        var word = ((PayoutNews)neutral).Word with { Rail = PayoutRail.Sandbox };
         var effect = await RecordAsync(word, ct);
         signal.Set();
         return effect switch
@@ -23,6 +23,7 @@ public sealed class ApplyPayoutNews(
             PayoutWordEffect.HeldStill => new ApplyResult(ApplyOutcome.Ignored, $"{word.Payout} is held already."),
             PayoutWordEffect.Contradicts => await AskAsync(word, ct),
             PayoutWordEffect.UnknownPayout => new ApplyResult(ApplyOutcome.Waiting, $"There is no {word.Payout}."),
+            PayoutWordEffect.OtherRail => new ApplyResult(ApplyOutcome.Failed, $"{word.Payout} did not go to the sandbox bank."),
             PayoutWordEffect.AmountDiffers => new ApplyResult(ApplyOutcome.Failed, $"{word.Payout} is not of {word.Amount}."),
         };
     }

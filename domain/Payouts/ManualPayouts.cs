@@ -108,7 +108,7 @@ public sealed class ManualPayouts
         // By the bank's API it goes at once, on any day. Where there are only files, it waits for those of the next run, a business day
         // later.
         var today = Availability.DueDate(now, currency);
-        var rail = _options.RailOf(currency, method);
+        var rail = _options.RailOf(currency, merchant.Mode, method);
         var arrival = method == PayoutMethod.Instant ? today
             : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), rail == PayoutRail.File ? 2 : 1);
         var terms = new PayoutTerms(null, currency, rail, method, today, arrival);

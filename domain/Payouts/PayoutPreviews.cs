@@ -22,7 +22,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, ct);
-        var begun = await BegunRunsAsync(connection, currency, date ?? Availability.DueDate(now, currency), merchant, ct);
+        var begun = await BegunRunsAsync(connection, currency, merchant.Mode, date ?? Availability.DueDate(now, currency), merchant, ct);
         if (date is { } asked && begun.Any(run => run.Date == asked && !run.Ahead))
         {
             return Refusal.Invalid("date", $"The run of {asked:yyyy-MM-dd} has already decided about this merchant.");
@@ -48,15 +48,15 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
 
     /// <summary>What the next run of the currency would pay altogether, and how many merchants it would leave unpaid for which reason. It
     /// reads every merchant of the currency.</summary>
-    public async Task<PayoutRunPreviewResource> PreviewRunAsync(Currency currency, CancellationToken ct)
+    public async Task<PayoutRunPreviewResource> PreviewRunAsync(Currency currency, CancellationToken ct, Mode mode = Mode.Live)
     {
-        var (moment, run) = await NextRunAsync(currency, ct);
+        var (moment, run) = await NextRunAsync(currency, mode, ct);
         var (considered, payouts, amount, reserved, carriedOver) = (0L, 0L, 0L, 0L, 0L);
         var unpaid = new SortedDictionary<PayoutRefusal, (long Merchants, long Available)>();
         var cursor = Guid.Empty;
         while (true)
         {
-            var chunk = await FindNextAsync(currency, moment, run, cursor, Chunk, ct);
+            var chunk = await FindNextAsync(currency, mode, moment, run, cursor, Chunk, ct);
             foreach (var found in chunk)
             {
                 var decision = PayoutRules.Decide(found.Candidate.Position, moment.Date, moment.At);
@@ -86,12 +86,12 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
 
     /// <summary>What the next run of the currency would decide about each merchant, in the order in which it walks them.</summary>
     public async Task<IReadOnlyList<PayoutPreviewResource>> ListAsync(Currency currency, int limit, MerchantId? startingAfter,
-        CancellationToken ct)
+        CancellationToken ct, Mode mode = Mode.Live)
     {
-        var (moment, run) = await NextRunAsync(currency, ct);
+        var (moment, run) = await NextRunAsync(currency, mode, ct);
         return
         [
-            .. (await FindNextAsync(currency, moment, run, startingAfter?.Value ?? Guid.Empty, limit, ct))
+            .. (await FindNextAsync(currency, mode, moment, run, startingAfter?.Value ?? Guid.Empty, limit, ct))
                 .Select(found => Resource(found, moment, PayoutRules.Decide(found.Candidate.Position, moment.Date, moment.At),
                     later: null)),
         ];
@@ -105,15 +105,15 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
             : PayoutRunClock.NextFrom(begun.Any(run => run.Date == today) ? today.AddDays(1) : today, now, currency, options.RunAt);
     }
 
-    private async Task<(PayoutRunMoment Moment, Guid? Run)> NextRunAsync(Currency currency, CancellationToken ct)
+    private async Task<(PayoutRunMoment Moment, Guid? Run)> NextRunAsync(Currency currency, Mode mode, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        var begun = await BegunRunsAsync(connection, currency, Availability.DueDate(now, currency), null, ct);
+        var begun = await BegunRunsAsync(connection, currency, mode, Availability.DueDate(now, currency), null, ct);
         return (Next(begun, now, currency), begun.FirstOrDefault(run => run.Ahead)?.Id);
     }
 
-    private static async Task<List<BegunRun>> BegunRunsAsync(NpgsqlConnection connection, Currency currency, DateOnly date,
+    private static async Task<List<BegunRun>> BegunRunsAsync(NpgsqlConnection connection, Currency currency, Mode mode, DateOnly date,
         MerchantId? merchant, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.BegunRuns, connection)
@@ -123,6 +123,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
                 new() { Value = currency.Code },
                 new() { Value = date },
                 new() { Value = (object?)merchant?.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
+                new() { Value = DbText.Of(mode) },
             },
         };
         var runs = new List<BegunRun>();
@@ -147,7 +148,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return await reader.ReadAsync(ct) ? Found.Read(reader, currency, options) : null;
     }
 
-    private async Task<List<Found>> FindNextAsync(Currency currency, PayoutRunMoment moment, Guid? run, Guid cursor, int limit,
+    private async Task<List<Found>> FindNextAsync(Currency currency, Mode mode, PayoutRunMoment moment, Guid? run, Guid cursor, int limit,
         CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(PayoutSql.ForecastNext);
@@ -156,6 +157,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         command.Parameters.Add(new() { Value = Availability.DueDate(moment.At, currency) });
         command.Parameters.Add(new() { Value = limit });
         command.Parameters.Add(new() { Value = (object?)run ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
+        command.Parameters.Add(new() { Value = DbText.Of(mode) });
         var found = new List<Found>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))

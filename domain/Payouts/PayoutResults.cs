@@ -14,6 +14,9 @@ public sealed record PayoutWord(MerchantId Merchant, PayoutId Payout, PayoutStat
 {
     /// <summary>The bank waits for somebody before it goes on; <see cref="Code"/> says why.</summary>
     public bool Held { get; init; }
+
+    /// <summary>The rail whose bank says it: it speaks only for payouts that went this way. Null: for any.</summary>
+    public PayoutRail? Rail { get; init; }
 }
 
 public enum PayoutWordEffect
@@ -24,6 +27,9 @@ public enum PayoutWordEffect
     NothingNew,
 
     UnknownPayout,
+
+    /// <summary>The payout went to another bank than the one that speaks of it. Nothing changed.</summary>
+    OtherRail,
 
     /// <summary>The payout is of another amount. Nothing changed; somebody has to look.</summary>
     AmountDiffers,
@@ -69,6 +75,8 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
             return PayoutWordEffect.UnknownPayout;
         }
 
+        if (word.Rail is { } rail && rail != payout.Rail)
+            return PayoutWordEffect.OtherRail;
         if (word.Amount is { } said && said != payout.Amount)
         {
             PayoutLog.AmountDiffers(logger, payout.Id, payout.Merchant, said, payout.Amount);

@@ -15,12 +15,13 @@ public enum PayoutRunStatus
     Submitted,
 }
 
-/// <summary>One night of one currency. There is one for each date, whoever starts it and however often.</summary>
+/// <summary>One night of one currency, live or test. There is one for each date, however often it is started.</summary>
 /// <param name="Considered">Merchants that were looked at.</param>
 /// <param name="Amount">Minor units of all its payouts together.</param>
 /// <param name="Refused">Merchants whose payout the ledger refused.</param>
 public sealed record PayoutRun(
     PayoutRunId Id,
+    Mode Mode,
     DateOnly Date,
     Currency Currency,
     PayoutRail Rail,
@@ -37,6 +38,7 @@ public sealed record PayoutRun(
 {
     internal static PayoutRun Read(NpgsqlDataReader row) => new(
         new PayoutRunId(row.GetGuid(0)),
+        DbText.Parse<Mode>(row.GetString(14)),
         row.GetFieldValue<DateOnly>(1),
         Currency.Of(row.GetString(2)),
         DbText.Parse<PayoutRail>(row.GetString(3)),
@@ -53,7 +55,8 @@ public sealed record PayoutRun(
 }
 
 /// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>
-public sealed record StartPayoutRunRequest(string? Currency, string? Date);
+/// <param name="Mode">Whose accounts are paid: live, where it is left out, or test.</param>
+public sealed record StartPayoutRunRequest(string? Currency, string? Date, string? Mode);
 
 /// <summary>A run as it will look at merchants: for which date, and at which instant. Everything due by then is released before it
 /// looks.</summary>

@@ -116,7 +116,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             return new Refusal(RefusalCode.Forbidden, "Only a platform key may verify a bank account.", "verified");
         }
 
-        if (!Details(request, currency).TryGet(out var details, out var refusal))
+        if (!Details(request, currency, merchant.Mode).TryGet(out var details, out var refusal))
         {
             return refusal;
         }
@@ -345,7 +345,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         return await reader.ReadAsync(ct) ? PayoutSettings.Read(reader) : null;
     }
 
-    private Result<BankAccountDetails> Details(BankAccountRequest request, Currency currency)
+    private Result<BankAccountDetails> Details(BankAccountRequest request, Currency currency, Mode mode)
     {
         BankAccountDetails? details;
         BankAccountProblem? problem;
@@ -368,7 +368,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         {
             if (BankAccountDetails.TryCreateIban(request.HolderName, request.Iban, request.Bic, out details, out problem))
             {
-                return PayoutRails.Reaches(options.RailOf(currency), PayoutMethod.Standard, currency, details.Country)
+                return PayoutRails.Reaches(options.RailOf(currency, mode), PayoutMethod.Standard, currency, details.Country)
                     ? details with { Address = address }
                     : Refusal.Invalid("iban", $"`iban` must be an account in the SEPA area. SEPA does not reach {details.Country}.");
             }

@@ -22,9 +22,9 @@ internal static class PayoutSettingsSql
     public const string Ensure =
         """
         INSERT INTO payments.payout_settings
-            (merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, created_at, updated_at)
-        VALUES ($1, $2, 'daily', 1, 0, 0, 0, $3, $3)
-        ON CONFLICT (merchant_id, currency) DO NOTHING
+            (bucket, merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, created_at, updated_at)
+        VALUES (payments.bucket_of($1), $1, $2, 'daily', 1, 0, 0, 0, $3, $3)
+        ON CONFLICT (merchant_id, currency, bucket) DO NOTHING
         """;
 
     public const string Lock = $"{Select} WHERE s.merchant_id = $1 AND s.currency = $2 FOR UPDATE OF s";
@@ -44,9 +44,9 @@ internal static class PayoutSettingsSql
     public const string InsertAccount =
         """
         INSERT INTO payments.bank_accounts
-            (merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status,
+            (bucket, merchant_id, id, currency, kind, holder_name, iban, bic, routing_number, account_number, account_type, status,
              verified_at, usable_from, created_at, updated_at, holder_address, payee_result, payee_checked_at, payee_suggested_name, instant_reachable)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13, $14, $15, $16, $17, $18)
+        VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13, $14, $15, $16, $17, $18)
         """;
 
     // Verifying an account whose holder the bank was asked about accepts what it answered.
@@ -84,9 +84,9 @@ internal static class PayoutSettingsSql
     public const string InsertCorrection =
         """
         INSERT INTO payments.bank_accounts
-            (merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
+            (bucket, merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
             created_at, updated_at, corrects, correction_code, holder_address)
-        SELECT merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8, holder_address
+        SELECT payments.bucket_of(merchant_id), merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8, holder_address
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
         """;
 

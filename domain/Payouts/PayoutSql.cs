@@ -10,28 +10,28 @@ internal static class PayoutSql
 
     public const string StartRun =
         """
-        INSERT INTO payments.payout_runs (id, date, currency, rail, status, execution_date, started_by, started_at)
-        VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7)
-        ON CONFLICT (date, currency) DO NOTHING
+        INSERT INTO payments.payout_runs (id, mode, date, currency, rail, status, execution_date, started_by, started_at)
+        VALUES ($1, $8, $2, $3, $4, 'creating', $5, $6, $7)
+        ON CONFLICT (date, currency, mode) DO NOTHING
         """;
 
     public const string GetRun =
-        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs WHERE date = $1 AND currency = $2";
+        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at, mode FROM payments.payout_runs WHERE date = $1 AND currency = $2 AND mode = $3";
 
     public const string ListRuns =
-        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at FROM payments.payout_runs ORDER BY date DESC, currency LIMIT $1";
+        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at, mode FROM payments.payout_runs WHERE mode = $2 ORDER BY date DESC, currency LIMIT $1";
 
     public const string Currencies =
-        "SELECT c FROM unnest($1) AS c WHERE EXISTS (SELECT FROM payments.payout_settings WHERE currency = c)";
+        "SELECT c FROM unnest($1) AS c WHERE EXISTS (SELECT FROM payments.payout_settings WHERE currency = c AND mode = $2)";
 
     public const string OpenRuns =
-        "SELECT date, currency FROM payments.payout_runs WHERE status <> 'submitted' ORDER BY started_at";
+        "SELECT date, currency, mode FROM payments.payout_runs WHERE status <> 'submitted' ORDER BY started_at";
 
     // Ranges of about as many merchants each. The last has no end, so that whoever joins meanwhile is in it.
     public const string OpenLanes =
         """
         WITH parts AS (
-            SELECT merchant_id, ntile($2) OVER (ORDER BY merchant_id) AS lane FROM payments.payout_settings WHERE currency = $3
+            SELECT merchant_id, ntile($2) OVER (ORDER BY merchant_id) AS lane FROM payments.payout_settings WHERE currency = $3 AND mode = $4
         ), ends AS (
             SELECT DISTINCT ON (lane) lane, merchant_id AS last_merchant FROM parts ORDER BY lane, merchant_id DESC
         ), lanes AS (
@@ -50,7 +50,7 @@ internal static class PayoutSql
     // Whoever holds the row works; another instance finds nothing and leaves.
     public const string LockLane =
         """
-        SELECT r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at, r.created_at, r.submitted_at, l.cursor, l.last_merchant
+        SELECT r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at, r.created_at, r.submitted_at, r.mode, l.cursor, l.last_merchant
         FROM payments.payout_run_lanes l
         JOIN payments.payout_runs r ON r.id = l.run_id
         WHERE l.run_id = $1 AND l.lane = $2 AND NOT l.done
@@ -97,7 +97,7 @@ internal static class PayoutSql
     public const string LockNext =
         $"""
         SELECT s.merchant_id, 0::bigint, 0::bigint, {Terms}
-        WHERE s.currency = $1 AND s.merchant_id > $2 AND s.merchant_id <= $4
+        WHERE s.currency = $1 AND s.mode = $5 AND s.merchant_id > $2 AND s.merchant_id <= $4
         ORDER BY s.merchant_id
         LIMIT $3
         FOR NO KEY UPDATE OF s
@@ -149,7 +149,7 @@ internal static class PayoutSql
         $"""
         WITH page AS (
             SELECT s.merchant_id, s.batch_id FROM payments.payout_settings s
-            WHERE s.currency = $1 AND s.merchant_id > $2 AND ($5::uuid IS NULL OR EXISTS (
+            WHERE s.currency = $1 AND s.mode = $6 AND s.merchant_id > $2 AND ($5::uuid IS NULL OR EXISTS (
                 SELECT FROM payments.payout_run_lanes l
                 WHERE l.run_id = $5 AND NOT l.done AND l.cursor < s.merchant_id AND l.last_merchant >= s.merchant_id))
             ORDER BY s.merchant_id
@@ -165,7 +165,7 @@ internal static class PayoutSql
         SELECT r.id, r.date, r.status = 'creating' AND ($3::uuid IS NULL OR EXISTS (
             SELECT FROM payments.payout_run_lanes l WHERE l.run_id = r.id AND NOT l.done AND l.cursor < $3 AND l.last_merchant >= $3))
         FROM payments.payout_runs r
-        WHERE r.currency = $1 AND (r.status = 'creating' OR r.date = $2)
+        WHERE r.currency = $1 AND r.mode = $4 AND (r.status = 'creating' OR r.date = $2)
         ORDER BY r.started_at
         """;
 
@@ -228,7 +228,7 @@ internal static class PayoutSql
         ORDER BY merchant_id, id FOR UPDATE
         """;
 
-    public const string FindByIds = "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE id = ANY($1)";
+    public const string FindByIds = "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE (id, bucket) IN (SELECT * FROM unnest($1, $2))";
 
     public const string FindByTraces = "SELECT merchant_id, id, trace FROM payments.payouts WHERE trace = ANY($1) ORDER BY id";
 

@@ -76,11 +76,13 @@ public sealed class PayoutsOptions
     /// configured.</summary>
     internal bool HasBankApi { get; set; } = true;
 
-    public PayoutRail RailOf(Currency currency) => Rails.TryGetValue(currency.Code, out var rail) ? rail : PayoutRail.Sandbox;
+    /// <summary>A bank file moves real money, so payouts of test accounts always go to the sandbox bank.</summary>
+    public PayoutRail RailOf(Currency currency, Mode mode) =>
+        mode == Mode.Live && Rails.TryGetValue(currency.Code, out var rail) ? rail : PayoutRail.Sandbox;
 
     /// <summary>Instant payouts go by the bank's API, whichever way the others of the currency go.</summary>
-    public PayoutRail RailOf(Currency currency, PayoutMethod method) =>
-        method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency);
+    public PayoutRail RailOf(Currency currency, Mode mode, PayoutMethod method) =>
+        method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency, mode);
 
     /// <exception cref="InvalidOperationException">A currency goes to the bank by file and the settings that its files need are missing or
     /// wrong. The message names each.</exception>
@@ -99,7 +101,7 @@ public sealed class PayoutsOptions
             }
         }
 
-        var (euro, dollar) = (RailOf(Currency.Eur) == PayoutRail.File, RailOf(Currency.Usd) == PayoutRail.File);
+        var (euro, dollar) = (RailOf(Currency.Eur, Mode.Live) == PayoutRail.File, RailOf(Currency.Usd, Mode.Live) == PayoutRail.File);
         Require(euro || dollar, !string.IsNullOrWhiteSpace(OriginatorName), "Payouts__OriginatorName is missing.");
         Require(euro, Iban.TryParse(OriginatorIban, out var iban) && SepaArea.Contains(iban[..2]),
             "Payouts__OriginatorIban must be an IBAN in the SEPA area.");

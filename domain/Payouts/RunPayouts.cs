@@ -9,7 +9,7 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Pays merchants, one run for each date and currency. Its merchants are divided into lanes, walked side by side in chunks, each a transaction that
+/// Pays merchants, one run for each date, currency and mode. Its merchants are divided into lanes, walked side by side in chunks, each a transaction that
 /// also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues behind the last ones. Two
 /// instances never work on one lane at a time.
 /// </summary>
@@ -49,20 +49,21 @@ public sealed class RunPayouts
     {
         await _release.RunAsync(ct);
         var due = (await OpenRunsAsync(ct)).ToList();
-        foreach (var currency in await CurrenciesAsync(ct))
+        foreach (var mode in Modes())
         {
-            if (PayoutRunClock.DueDate(_time.GetUtcNow(), currency, _options.RunAt) is { } date)
+            foreach (var currency in await CurrenciesAsync(mode, ct))
             {
-                due.Add((date, currency));
+                if (PayoutRunClock.DueDate(_time.GetUtcNow(), currency, _options.RunAt) is { } date)
+                    due.Add((date, currency, mode));
             }
         }
 
         var failures = new List<Exception>();
-        foreach (var (date, currency) in due.Distinct())
+        foreach (var (date, currency, mode) in due.Distinct())
         {
             try
             {
-                await RunReleasedAsync(date, currency, Timer, ct);
+                await RunReleasedAsync(date, currency, mode, Timer, ct);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
@@ -83,19 +84,25 @@ public sealed class RunPayouts
     /// complete changes nothing.
     /// </summary>
     /// <param name="startedBy">Who asked for it; kept with the run.</param>
-    public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
+    /// <param name="mode">Whose accounts are paid.</param>
+    public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct, Mode mode = Mode.Live)
     {
         await _release.RunAsync(ct);
-        return await RunReleasedAsync(date, currency, startedBy, ct);
+        return await RunReleasedAsync(date, currency, mode, startedBy, ct);
     }
 
-    private async Task<PayoutRun> RunReleasedAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
+    /// <summary>Test payouts go to the sandbox bank alone: where there is none, there are no test runs.</summary>
+    public bool HasBankFor(Mode mode) => mode == Mode.Live || _options.HasBankApi;
+
+    private IEnumerable<Mode> Modes() => Enum.GetValues<Mode>().Where(HasBankFor);
+
+    private async Task<PayoutRun> RunReleasedAsync(DateOnly date, Currency currency, Mode mode, string startedBy, CancellationToken ct)
     {
-        var run = await StartAsync(date, currency, startedBy, ct);
+        var run = await StartAsync(date, currency, startedBy, ct, mode);
         if (run.Status == PayoutRunStatus.Creating)
         {
             await Task.WhenAll((await OpenLanesAsync(run.Id, ct)).Select(lane => CreateLaneAsync(run.Id, lane, ct)));
-            run = await GetAsync(date, currency, ct) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
+            run = await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
         }
 
         if (run.Status == PayoutRunStatus.Created)
@@ -108,7 +115,7 @@ public sealed class RunPayouts
             await EndAsync(run.Id, ct);
         }
 
-        run = await GetAsync(date, currency, ct) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
+        run = await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
         PayoutLog.RunEnded(_logger, run.Date, run.Currency.Code, run.Status, run.Considered, run.Payouts, run.Amount, run.Refused);
         return run;
     }
@@ -116,19 +123,21 @@ public sealed class RunPayouts
     /// <summary>The date in the zone of the currency's payment system.</summary>
     public DateOnly Today(Currency currency) => Availability.DueDate(_time.GetUtcNow(), currency);
 
-    public async Task<PayoutRun?> GetAsync(DateOnly date, Currency currency, CancellationToken ct)
+    public async Task<PayoutRun?> GetAsync(DateOnly date, Currency currency, CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var command = _dataSource.CreateCommand(PayoutSql.GetRun);
         command.Parameters.Add(new() { Value = date });
         command.Parameters.Add(new() { Value = currency.Code });
+        command.Parameters.Add(new() { Value = DbText.Of(mode) });
         await using var reader = await command.ExecuteReaderAsync(ct);
         return await reader.ReadAsync(ct) ? PayoutRun.Read(reader) : null;
     }
 
-    public async Task<IReadOnlyList<PayoutRun>> ListAsync(int limit, CancellationToken ct)
+    public async Task<IReadOnlyList<PayoutRun>> ListAsync(int limit, CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var command = _dataSource.CreateCommand(PayoutSql.ListRuns);
         command.Parameters.Add(new() { Value = limit });
+        command.Parameters.Add(new() { Value = DbText.Of(mode) });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var runs = new List<PayoutRun>();
         while (await reader.ReadAsync(ct))
@@ -234,7 +243,7 @@ public sealed class RunPayouts
         await batch.ExecuteNonQueryAsync(ct);
     }
 
-    internal async Task<PayoutRun> StartAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct)
+    internal async Task<PayoutRun> StartAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct, Mode mode = Mode.Live)
     {
         var now = _time.GetUtcNow();
         var id = Guid.CreateVersion7(now);
@@ -247,35 +256,36 @@ public sealed class RunPayouts
                 new() { Value = id },
                 new() { Value = date },
                 new() { Value = currency.Code },
-                new() { Value = DbText.Of(_options.RailOf(currency)) },
+                new() { Value = DbText.Of(_options.RailOf(currency, mode)) },
                 new() { Value = PayoutRunClock.ExecutionDate(now, currency) },
                 new() { Value = startedBy },
                 new() { Value = now },
+                new() { Value = DbText.Of(mode) },
             },
         };
         if (await start.ExecuteNonQueryAsync(ct) == 1)
         {
             await using var lanes = new NpgsqlCommand(PayoutSql.OpenLanes, connection, transaction)
             {
-                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code } },
+                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code }, new() { Value = DbText.Of(mode) } },
             };
             await lanes.ExecuteNonQueryAsync(ct);
             if (startedBy != Timer)
             {
-                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, $$"""{"date":"{{date:yyyy-MM-dd}}","currency":"{{currency.Code}}"}""");
+                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, $$"""{"date":"{{date:yyyy-MM-dd}}","currency":"{{currency.Code}}","mode":"{{DbText.Of(mode)}}"}""");
                 await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
             }
         }
 
         await transaction.CommitAsync(ct);
-        return await GetAsync(date, currency, ct) ?? throw new InvalidOperationException($"The run of {date:O} {currency} was not kept.");
+        return await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} was not kept.");
     }
 
     private static async Task<(PayoutRun Run, Guid Cursor, Guid End)?> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId id, int lane, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.LockLane, connection, transaction) { Parameters = { new() { Value = id.Value }, new() { Value = lane } } };
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? (PayoutRun.Read(reader), reader.GetGuid(14), reader.GetGuid(15)) : null;
+        return await reader.ReadAsync(ct) ? (PayoutRun.Read(reader), reader.GetGuid(15), reader.GetGuid(16)) : null;
     }
 
     private async Task<List<PayoutCandidate>> LockNextAsync(
@@ -283,7 +293,7 @@ public sealed class RunPayouts
     {
         await using var command = new NpgsqlCommand(PayoutSql.LockNext, connection, transaction)
         {
-            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize }, new() { Value = end } },
+            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize }, new() { Value = end }, new() { Value = DbText.Of(run.Mode) } },
         };
         await using var reader = await command.ExecuteReaderAsync(ct);
         var candidates = new List<PayoutCandidate>(_options.ChunkSize);
@@ -329,23 +339,24 @@ public sealed class RunPayouts
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private async Task<IReadOnlyList<(DateOnly Date, Currency Currency)>> OpenRunsAsync(CancellationToken ct)
+    private async Task<IReadOnlyList<(DateOnly Date, Currency Currency, Mode Mode)>> OpenRunsAsync(CancellationToken ct)
     {
         await using var command = _dataSource.CreateCommand(PayoutSql.OpenRuns);
         await using var reader = await command.ExecuteReaderAsync(ct);
-        var runs = new List<(DateOnly, Currency)>();
+        var runs = new List<(DateOnly, Currency, Mode)>();
         while (await reader.ReadAsync(ct))
         {
-            runs.Add((reader.GetFieldValue<DateOnly>(0), Currency.Of(reader.GetString(1))));
+            runs.Add((reader.GetFieldValue<DateOnly>(0), Currency.Of(reader.GetString(1)), DbText.Parse<Mode>(reader.GetString(2))));
         }
 
         return runs;
     }
 
-    private async Task<IReadOnlyList<Currency>> CurrenciesAsync(CancellationToken ct)
+    private async Task<IReadOnlyList<Currency>> CurrenciesAsync(Mode mode, CancellationToken ct)
     {
         await using var command = _dataSource.CreateCommand(PayoutSql.Currencies);
         command.Parameters.Add(new() { Value = Currency.All.Select(c => c.Code).ToArray() });
+        command.Parameters.Add(new() { Value = DbText.Of(mode) });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var currencies = new List<Currency>();
         while (await reader.ReadAsync(ct))

@@ -3,6 +3,7 @@
 -- Settings ------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE payments.bank_accounts (
+    bucket               smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id          uuid        NOT NULL,
     id                   uuid        NOT NULL,
     currency             text        NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
@@ -27,7 +28,7 @@ CREATE TABLE payments.bank_accounts (
     instant_reachable    boolean,
     created_at           timestamptz NOT NULL,
     updated_at           timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK ((kind = 'iban') = (iban IS NOT NULL)),
     CHECK ((kind = 'us') = (routing_number IS NOT NULL AND account_number IS NOT NULL AND account_type IS NOT NULL)),
     CHECK ((status = 'errored') = (failure_code IS NOT NULL)),
@@ -47,7 +48,9 @@ COMMENT ON COLUMN payments.bank_accounts.payee_accepted_at IS 'When an operator 
 COMMENT ON COLUMN payments.bank_accounts.instant_reachable IS 'Whether instant payments reach the account. NULL: not known before the bank gets one.';
 
 CREATE TABLE payments.payout_settings (
+    bucket               smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id          uuid        NOT NULL,
+    mode                 text        NOT NULL GENERATED ALWAYS AS (payments.mode_of(bucket)) STORED,
     currency             text        NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     interval             text        NOT NULL CHECK (interval IN ('daily', 'weekly', 'monthly', 'manual')),
     weekday              text        CHECK (weekday IN ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')),
@@ -64,7 +67,7 @@ CREATE TABLE payments.payout_settings (
     batch_id             uuid        NOT NULL DEFAULT gen_random_uuid(),
     created_at           timestamptz NOT NULL,
     updated_at           timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, currency),
+    PRIMARY KEY (merchant_id, currency, bucket),
     CHECK ((interval = 'weekly') = (weekday IS NOT NULL)),
     CHECK ((interval = 'monthly') = (month_day IS NOT NULL)),
     CHECK ((interval IN ('weekly', 'monthly')) = (next_on IS NOT NULL))
@@ -77,13 +80,14 @@ COMMENT ON COLUMN payments.payout_settings.next_on IS 'The next date of a weekly
 COMMENT ON COLUMN payments.payout_settings.delay_days IS 'Overrides the merchant''s payout delay, in business days of the currency.';
 COMMENT ON COLUMN payments.payout_settings.batch_id IS 'The open batch: released balance transactions go into it, and the next payout takes it.';
 
-CREATE UNIQUE INDEX payout_settings_by_currency ON payments.payout_settings (currency, merchant_id);
-COMMENT ON INDEX payments.payout_settings_by_currency IS 'A run walks the settings of its currency in this order.';
+CREATE UNIQUE INDEX payout_settings_by_currency ON payments.payout_settings (currency, mode, merchant_id, bucket);
+COMMENT ON INDEX payments.payout_settings_by_currency IS 'A run walks the settings of its currency and mode in this order.';
 
 -- Runs ----------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE payments.payout_runs (
     id             uuid        PRIMARY KEY,
+    mode           text        NOT NULL CHECK (mode IN ('live', 'test')),
     date           date        NOT NULL,
     currency       text        NOT NULL,
     rail           text        NOT NULL CHECK (rail IN ('sandbox', 'file')),
@@ -97,10 +101,12 @@ CREATE TABLE payments.payout_runs (
     started_at     timestamptz NOT NULL,
     created_at     timestamptz,
     submitted_at   timestamptz,
-    UNIQUE (date, currency)
+    UNIQUE (date, currency, mode),
+    -- A bank file moves real money.
+    CHECK (mode = 'live' OR rail = 'sandbox')
 );
 
-COMMENT ON TABLE payments.payout_runs IS 'One night of one currency.';
+COMMENT ON TABLE payments.payout_runs IS 'Platform table. One night of one currency and one mode.';
 COMMENT ON COLUMN payments.payout_runs.refused IS 'Merchants whose payout the ledger refused. An operator has to look.';
 
 CREATE INDEX payout_runs_open ON payments.payout_runs (started_at) WHERE status <> 'submitted';
@@ -114,11 +120,12 @@ CREATE TABLE payments.payout_run_lanes (
     PRIMARY KEY (run_id, lane)
 );
 
-COMMENT ON TABLE payments.payout_run_lanes IS 'A run''s merchants in ranges that do not overlap, walked side by side.';
+COMMENT ON TABLE payments.payout_run_lanes IS 'Platform table. A run''s merchants in ranges that do not overlap, walked side by side.';
 COMMENT ON COLUMN payments.payout_run_lanes.cursor IS
     'The last merchant of the lane that was looked at. It moves in the transaction that pays the merchants before it, so a run that was cut off continues here.';
 
 CREATE TABLE payments.payouts (
+    bucket                smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id           uuid        NOT NULL,
     id                    uuid        NOT NULL,
     run_id                uuid,
@@ -142,8 +149,10 @@ CREATE TABLE payments.payouts (
     submission_started_at timestamptz,
     created_at            timestamptz NOT NULL,
     updated_at            timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id),
-    CHECK ((status IN ('failed', 'returned')) = (failure_code IS NOT NULL))
+    PRIMARY KEY (merchant_id, id, bucket),
+    CHECK ((status IN ('failed', 'returned')) = (failure_code IS NOT NULL)),
+    -- A bank file moves real money.
+    CHECK (payments.mode_of(bucket) = 'live' OR rail = 'sandbox')
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE payments.payouts IS 'Money on its way to a merchant''s bank account.';
@@ -155,15 +164,15 @@ COMMENT ON COLUMN payments.payouts.hold_code IS 'Why the bank does not continue 
 COMMENT ON COLUMN payments.payouts.valid_until IS 'Until when the bank may take an instant payout; the request said so. NULL for standard payouts.';
 COMMENT ON COLUMN payments.payouts.submission_started_at IS 'Set before the bank is called. From then on the payout cannot be canceled.';
 
-CREATE UNIQUE INDEX payouts_of_run ON payments.payouts (run_id, merchant_id, entry) WHERE run_id IS NOT NULL;
-CREATE UNIQUE INDEX payouts_by_batch ON payments.payouts (merchant_id, batch_id);
-CREATE UNIQUE INDEX payouts_by_id ON payments.payouts (id);
+CREATE UNIQUE INDEX payouts_of_run ON payments.payouts (run_id, merchant_id, entry, bucket) WHERE run_id IS NOT NULL;
+CREATE UNIQUE INDEX payouts_by_batch ON payments.payouts (merchant_id, batch_id, bucket);
+CREATE UNIQUE INDEX payouts_by_id ON payments.payouts (id, bucket);
 CREATE INDEX payouts_by_trace ON payments.payouts (trace) WHERE trace IS NOT NULL;
 CREATE INDEX payouts_open ON payments.payouts (created_at) WHERE status = 'pending' AND rail = 'sandbox';
 CREATE INDEX payouts_for_next_run ON payments.payouts (currency) WHERE run_id IS NULL AND rail = 'file' AND status = 'pending';
 COMMENT ON INDEX payments.payouts_of_run IS 'A run pays no merchant twice. A run''s files are written in this order.';
 COMMENT ON INDEX payments.payouts_by_batch IS 'No batch is paid twice, and a balance transaction finds its payout.';
-COMMENT ON INDEX payments.payouts_by_id IS 'Bank files have room for a payout''s id, not for its merchant''s.';
+COMMENT ON INDEX payments.payouts_by_id IS 'Bank files have room for a payout''s id, not for its merchant''s. The id holds the bucket.';
 COMMENT ON INDEX payments.payouts_open IS 'The work list of the sweeper.';
 COMMENT ON INDEX payments.payouts_for_next_run IS 'The payouts that the next run takes along.';
 
@@ -194,8 +203,8 @@ BEGIN
     END IF;
 
     INSERT INTO payments.payouts
-        (merchant_id, id, run_id, batch_id, date, status, currency, amount, bank_account_id, rail, method, trace, arrival_date, created_at, updated_at)
-    SELECT t.merchant_id, t.id, p_run, t.batch_id, p_date, 'pending', p_currency, t.amount, t.bank_account_id, p_rail, p_method, t.trace, p_arrival_date, p_now, p_now
+        (bucket, merchant_id, id, run_id, batch_id, date, status, currency, amount, bank_account_id, rail, method, trace, arrival_date, created_at, updated_at)
+    SELECT payments.bucket_of(t.merchant_id), t.merchant_id, t.id, p_run, t.batch_id, p_date, 'pending', p_currency, t.amount, t.bank_account_id, p_rail, p_method, t.trace, p_arrival_date, p_now, p_now
     FROM unnest(p_merchant, p_id, p_amount, p_bank_account, p_trace, p_batch, statuses) AS t (merchant_id, id, amount, bank_account_id, trace, batch_id, status)
     WHERE t.status = 'posted';
     GET DIAGNOSTICS made = ROW_COUNT;
@@ -219,7 +228,7 @@ CREATE TABLE payments.payout_traces (
     last integer NOT NULL
 );
 
-COMMENT ON TABLE payments.payout_traces IS 'The last NACHA running number that was given out.';
+COMMENT ON TABLE payments.payout_traces IS 'Platform table. The last NACHA running number that was given out.';
 
 INSERT INTO payments.payout_traces (rail, last) VALUES ('file', 0);
 
@@ -247,7 +256,7 @@ CREATE TABLE payments.payout_files (
 );
 
 COMMENT ON TABLE payments.payout_files IS
-    'One file of a run: the payouts of the merchants from first to last, in their order, without the canceled ones. All that its bytes depend on is fixed when '
+    'Platform table. One file of a run: the payouts of the merchants from first to last, in their order, without the canceled ones. All that its bytes depend on is fixed when '
     'the file is planned, so writing it again yields the same file.';
 COMMENT ON COLUMN payments.payout_files.modifier IS 'Tells NACHA files of one day apart (A to Z, 0 to 9), over all runs whose files bear that day. NULL in other formats.';
 
@@ -263,7 +272,7 @@ CREATE TABLE payments.bank_reports (
     received_at timestamptz NOT NULL
 );
 
-COMMENT ON TABLE payments.bank_reports IS 'The files that banks sent, by the SHA-256 of their bytes. Each is applied once, whatever its name.';
+COMMENT ON TABLE payments.bank_reports IS 'Platform table. The files that banks sent, by the SHA-256 of their bytes. Each is applied once, whatever its name.';
 
 CREATE TABLE payments.unmatched_bank_items (
     id                  uuid        PRIMARY KEY,
@@ -294,7 +303,7 @@ CREATE TABLE payments.unmatched_bank_items (
 );
 
 COMMENT ON TABLE payments.unmatched_bank_items IS
-    'Items of bank files that could not be applied to a payout, file or account, and bank files that were rejected. A row stays open until an operator acknowledges '
+    'Platform table. Items of bank files that could not be applied to a payout, file or account, and bank files that were rejected. A row stays open until an operator acknowledges '
     'it, or the hold that it reports ends.';
 COMMENT ON COLUMN payments.unmatched_bank_items.position IS '0: the file as a whole was rejected. Otherwise the number of the item in its file.';
 COMMENT ON COLUMN payments.unmatched_bank_items.said IS 'The result that the bank reported.';

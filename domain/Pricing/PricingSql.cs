@@ -14,8 +14,8 @@ internal static class PricingSql
 
     public const string Insert =
         """
-        INSERT INTO payments.fee_plans (merchant_id, version, effective_from, plan, created_at, created_by)
-        VALUES ($1, $2, $3, $4::jsonb, $5, $6)
+        INSERT INTO payments.fee_plans (bucket, merchant_id, version, effective_from, plan, created_at, created_by)
+        VALUES (payments.bucket_of($1), $1, $2, $3, $4::jsonb, $5, $6)
         """;
 
     /// <summary>
@@ -23,21 +23,21 @@ internal static class PricingSql
     /// </summary>
     public const string LockVolumes =
         """
-        INSERT INTO payments.monthly_volumes AS v (merchant_id, currency, month, captured, captures)
-        SELECT merchant_id, currency, month, 0, 0
+        INSERT INTO payments.monthly_volumes AS v (bucket, merchant_id, currency, month, captured, captures)
+        SELECT payments.bucket_of(merchant_id), merchant_id, currency, month, 0, 0
         FROM unnest($1::uuid[], $2::text[], $3::date[]) AS t (merchant_id, currency, month)
         ORDER BY merchant_id, currency, month
-        ON CONFLICT (merchant_id, currency, month) DO UPDATE SET captured = v.captured
+        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured
         RETURNING merchant_id, currency, month, captured
         """;
 
     public const string AddVolumes =
         """
-        INSERT INTO payments.monthly_volumes AS v (merchant_id, currency, month, captured, captures)
-        SELECT merchant_id, currency, month, captured, captures
+        INSERT INTO payments.monthly_volumes AS v (bucket, merchant_id, currency, month, captured, captures)
+        SELECT payments.bucket_of(merchant_id), merchant_id, currency, month, captured, captures
         FROM unnest($1::uuid[], $2::text[], $3::date[], $4::bigint[], $5::bigint[]) AS t (merchant_id, currency, month, captured, captures)
         ORDER BY merchant_id, currency, month
-        ON CONFLICT (merchant_id, currency, month) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures
+        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures
         """;
 
     public const string Volume = "SELECT captured FROM payments.monthly_volumes WHERE merchant_id = $1 AND currency = $2 AND month = $3";

@@ -1,14 +1,16 @@
 -- Fee plans and the volumes that their tiers read.
 
 CREATE TABLE payments.fee_plans (
-    merchant_id    uuid        NOT NULL REFERENCES payments.merchants (id),
+    bucket         smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
+    merchant_id    uuid        NOT NULL,
     version        integer     NOT NULL CHECK (version > 1),
     effective_from timestamptz NOT NULL,
     plan           jsonb       NOT NULL,
     created_at     timestamptz NOT NULL,
     created_by     text        NOT NULL,
-    PRIMARY KEY (merchant_id, version),
-    CHECK (effective_from > created_at)
+    PRIMARY KEY (merchant_id, version, bucket),
+    CHECK (effective_from > created_at),
+    FOREIGN KEY (merchant_id, bucket) REFERENCES payments.merchants (id, bucket)
 );
 
 COMMENT ON TABLE payments.fee_plans IS
@@ -18,12 +20,13 @@ COMMENT ON TABLE payments.fee_plans IS
 REVOKE UPDATE, DELETE, TRUNCATE ON payments.fee_plans FROM payments_app;
 
 CREATE TABLE payments.monthly_volumes (
+    bucket      smallint NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id uuid   NOT NULL,
     currency    text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     month       date   NOT NULL CHECK (extract(day FROM month) = 1),
     captured    bigint NOT NULL CHECK (captured >= 0),
     captures    bigint NOT NULL CHECK (captures >= 0),
-    PRIMARY KEY (merchant_id, currency, month)
+    PRIMARY KEY (merchant_id, currency, month, bucket)
 ) WITH (fillfactor = 40, autovacuum_vacuum_threshold = 500);
 
 COMMENT ON TABLE payments.monthly_volumes IS

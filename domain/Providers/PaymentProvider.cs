@@ -153,11 +153,17 @@ public interface IPaymentProvider
 public sealed class PaymentProviders
 {
     private readonly Dictionary<string, IPaymentProvider> _byName;
+    private readonly IReadOnlyDictionary<string, Mode> _modes;
+    private readonly Dictionary<Mode, string> _defaults = [];
 
-    /// <param name="defaultName">Takes the charges of merchants without routing rules; null: the first.</param>
-    /// <exception cref="InvalidOperationException">Two providers have one name, or there is none of the default's.</exception>
-    public PaymentProviders(IEnumerable<IPaymentProvider> providers, string? defaultName = null)
+    /// <param name="defaultName">Takes the live charges of merchants without routing rules; null: the first.</param>
+    /// <param name="testDefaultName">Likewise for test charges; null: the same.</param>
+    /// <param name="modes">The mode of each provider that takes payments of one mode only.</param>
+    /// <exception cref="InvalidOperationException">Two providers have one name, or a default is not there or takes payments of the other mode.</exception>
+    public PaymentProviders(
+        IEnumerable<IPaymentProvider> providers, string? defaultName = null, string? testDefaultName = null, IReadOnlyDictionary<string, Mode>? modes = null)
     {
+        _modes = modes ?? new Dictionary<string, Mode>();
         _byName = new(StringComparer.Ordinal);
         foreach (var provider in providers)
         {
@@ -166,20 +172,29 @@ public sealed class PaymentProviders
             defaultName ??= provider.Name;
         }
 
-        if (defaultName is null || !_byName.ContainsKey(defaultName))
-        {
-            var names = string.Join(", ", _byName.Keys.Order(StringComparer.Ordinal));
-            throw new InvalidOperationException($"Providers__Default must be one of {names}, but is '{defaultName}'.");
-        }
-
-        DefaultName = defaultName;
+        SetDefault(Mode.Live, "Providers__Default", defaultName);
+        SetDefault(Mode.Test, "Providers__TestDefault", testDefaultName ?? defaultName);
     }
 
-    public string DefaultName { get; }
+    /// <summary>Takes the charges of a mode that no routing rule sends elsewhere.</summary>
+    public string DefaultOf(Mode mode) => _defaults[mode];
 
-    public IEnumerable<string> Names => _byName.Keys;
+    /// <summary>The providers that take payments of the mode, in the order of their names.</summary>
+    public IEnumerable<string> NamesOf(Mode mode) => _byName.Keys.Where(name => Serves(name, mode)).Order(StringComparer.Ordinal);
 
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    /// <summary>Whether the provider is configured and takes payments of the mode.</summary>
+    public bool Serves(string name, Mode mode) => _byName.ContainsKey(name) && (!_modes.TryGetValue(name, out var only) || only == mode);
+
+    private void SetDefault(Mode mode, string setting, string? name)
+    {
+        if (name is null || !Serves(name, mode))
+        {
+            var payments = mode == Mode.Live ? "live payments" : "test payments";
+            throw new InvalidOperationException($"{setting} must be a provider of {payments} ({string.Join(", ", NamesOf(mode))}), but is '{name}'.");
+        }
+
+        _defaults[mode] = name;
+    }
 
     /// <summary>
     /// Why a statement descriptor cannot be used: a charge may go to any of the providers, so that every one has to take it. Null where

@@ -3,8 +3,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers;
 
 /// <summary>A provider tells, by itself, how an attempt of ours stands.</summary>
+/// <param name="Provider">The provider that reported it. It speaks only for attempts that were made at it.</param>
 /// <param name="Reference">Our reference that the event carries.</param>
-public sealed record PaymentReported(AttemptReference Reference, PaymentAnswer Answer) : INeutralEvent
+public sealed record PaymentReported(string Provider, AttemptReference Reference, PaymentAnswer Answer) : INeutralEvent
 {
     /// <summary>
     /// What the event is about, where it may be another operation than the one whose reference it carries: what somebody makes in a

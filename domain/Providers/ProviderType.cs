@@ -16,6 +16,12 @@ namespace Payments.Domain.Providers;
 public sealed record ProviderType(
     string Name, IReadOnlyList<CredentialField> Credentials, Uri? DefaultAddress, Func<ProviderSetup, IPaymentProvider> Create, Func<string, INeutralEventMapper> Events)
 {
+    /// <summary>It moves no money, so that one provider of this kind may take live and test payments.</summary>
+    public bool MovesNoMoney { get; init; }
+
+    /// <summary>The mode that credentials say themselves, as Stripe's keys do; null where they do not.</summary>
+    public Func<IReadOnlyDictionary<string, string>, Mode?> ModeOf { get; init; } = _ => null;
+
     /// <summary>Takes answers to disputes; null where they are given elsewhere.</summary>
     public Func<ProviderSetup, IServiceProvider, IDisputeProvider>? Disputes { get; init; }
 }

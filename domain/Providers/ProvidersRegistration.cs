@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Payments.Domain.Database;
 using Payments.Domain.Providers.Adyen;
 using Payments.Domain.Providers.Credentials;
 using Payments.Domain.Providers.Http;
@@ -19,8 +20,9 @@ public static partial class ProvidersRegistration
     private static readonly ProviderType[] Types = [SandboxType.Type, StripeType.Type, AdyenType.Type];
 
     /// <summary>
-    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes the charges of merchants
-    /// without routing rules.
+    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes the live charges of
+    /// merchants without routing rules, <c>Providers:TestDefault</c> their test charges. <c>Providers:NAME:Mode</c> is live or test: a provider takes
+    /// payments of one mode, by default that of the platform's key where the key says it, else live. The sandbox, which moves no money, takes both where nothing is set.
     /// </summary>
     /// <exception cref="InvalidOperationException">A setting is missing or wrong; the text says which.</exception>
     public static IServiceCollection AddProviders(this IServiceCollection services, IConfiguration configuration)
@@ -43,10 +45,29 @@ public static partial class ProvidersRegistration
         }
 
         services.AddSingleton(provider => new PaymentProviders(
-            provider.GetServices<IPaymentProvider>(), root["Default"] is { Length: > 0 } name ? name.ToLowerInvariant() : SandboxProvider.ProviderName));
+            provider.GetServices<IPaymentProvider>(), DefaultOf(root, "Default"), DefaultOf(root, "TestDefault"),
+            configured.Where(one => one.Mode is not null).ToDictionary(one => one.Name, one => one.Mode!.Value, StringComparer.Ordinal)));
         services.AddSingleton<RoutingRules>();
         services.AddSingleton<DisputeOwners>();
         return services;
+    }
+
+    private static string DefaultOf(IConfigurationSection root, string setting) =>
+        root[setting] is { Length: > 0 } name ? name.ToLowerInvariant() : SandboxProvider.ProviderName;
+
+    private static Mode? ModeOf(IConfigurationSection section, ProviderType type, ProviderSecrets? platform)
+    {
+        var ofKey = platform is null ? null : type.ModeOf(platform.Values);
+        Mode? mode = section["Mode"] switch
+        {
+            null or "" => ofKey ?? (type.MovesNoMoney ? null : Mode.Live),
+            "live" => Mode.Live,
+            "test" => Mode.Test,
+            var other => throw new InvalidOperationException($"Providers__{section.Key}__Mode must be live or test, but is '{other}'."),
+        };
+        return ofKey is null || ofKey == mode
+            ? mode
+            : throw new InvalidOperationException($"Providers__{section.Key}__Mode must be {DbText.Of(ofKey.Value)}: the provider's key is a {DbText.Of(ofKey.Value)} key.");
     }
 
     private static ConfiguredProvider Read(string name, IConfigurationSection section)
@@ -72,7 +93,8 @@ public static partial class ProvidersRegistration
             .Where(field => !string.IsNullOrEmpty(field.Value))
             .ToDictionary(field => field.Name, field => field.Value!, StringComparer.Ordinal);
         var complete = type.Credentials.All(field => !field.IsRequired || values.ContainsKey(field.Name));
-        return new ConfiguredProvider(name, type, address, section, complete ? new ProviderSecrets(values) : null);
+        var platform = complete ? new ProviderSecrets(values) : null;
+        return new ConfiguredProvider(name, type, address, section, ModeOf(section, type, platform), platform);
     }
 
     private static void AddHttp(IServiceCollection services, ConfiguredProvider configured)

@@ -1,13 +1,15 @@
 -- What a merchant set up for providers: credentials of its own, and routing rules.
 
 CREATE TABLE payments.provider_credentials (
-    merchant_id uuid        NOT NULL REFERENCES payments.merchants (id),
+    bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
+    merchant_id uuid        NOT NULL,
     provider    text        NOT NULL CHECK (provider ~ '^[a-z0-9_]{1,32}$'),
     sealed      bytea       NOT NULL,
     shown       jsonb       NOT NULL,
     created_at  timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, provider)
+    PRIMARY KEY (merchant_id, provider, bucket),
+    FOREIGN KEY (merchant_id, bucket) REFERENCES payments.merchants (id, bucket)
 );
 
 COMMENT ON TABLE payments.provider_credentials IS 'A merchant''s credentials at a provider. A merchant without them uses the account of the platform.';
@@ -15,9 +17,12 @@ COMMENT ON COLUMN payments.provider_credentials.sealed IS 'Encrypted by the appl
 COMMENT ON COLUMN payments.provider_credentials.shown IS 'What the API may show of them.';
 
 CREATE TABLE payments.routing (
-    merchant_id uuid        PRIMARY KEY REFERENCES payments.merchants (id),
+    bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
+    merchant_id uuid        NOT NULL,
     rules       jsonb       NOT NULL,
-    updated_at  timestamptz NOT NULL
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (merchant_id, bucket),
+    FOREIGN KEY (merchant_id, bucket) REFERENCES payments.merchants (id, bucket)
 );
 
 COMMENT ON TABLE payments.routing IS

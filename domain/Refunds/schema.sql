@@ -1,6 +1,7 @@
 -- Refunds. Amounts are minor units of the charge's currency.
 
 CREATE TABLE payments.refunds (
+    bucket              smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id         uuid        NOT NULL,
     id                  uuid        NOT NULL,
     charge_id           uuid        NOT NULL,
@@ -15,7 +16,7 @@ CREATE TABLE payments.refunds (
     metadata            jsonb       NOT NULL,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id)
+    PRIMARY KEY (merchant_id, id, bucket)
 ) WITH (
     fillfactor = 90,
     autovacuum_vacuum_threshold = 200000, autovacuum_vacuum_insert_threshold = 1000000,

@@ -18,7 +18,7 @@ CREATE TABLE payments.provider_events (
 ) WITH (fillfactor = 80);
 
 COMMENT ON TABLE payments.provider_events IS
-    'The events that partners sent. An event is stored before it is acknowledged, and is unique by the partner''s own id for ever.';
+    'Platform table. The events that partners sent. An event is stored before it is acknowledged, and is unique by the partner''s own id for ever.';
 COMMENT ON COLUMN payments.provider_events.payload IS 'Of events that were still open when the week of their payload was dropped.';
 
 CREATE INDEX provider_events_open ON payments.provider_events (status, received_at) WHERE status IN ('received', 'waiting', 'failed');
@@ -33,14 +33,15 @@ CREATE TABLE payments.provider_event_payloads (
     PRIMARY KEY (received_at, id)
 ) PARTITION BY RANGE (received_at);
 
-COMMENT ON TABLE payments.provider_event_payloads IS 'The raw bytes of provider events, as they were verified. One partition per week.';
+COMMENT ON TABLE payments.provider_event_payloads IS 'Platform table. The raw bytes of provider events, as they were verified. One partition per week.';
 
 CREATE TABLE payments.provider_event_payloads_default PARTITION OF payments.provider_event_payloads DEFAULT;
-COMMENT ON TABLE payments.provider_event_payloads_default IS 'Takes what no week''s partition takes, so that an insert never fails for want of one.';
+COMMENT ON TABLE payments.provider_event_payloads_default IS 'Platform table. Takes what no week''s partition takes, so that an insert never fails for want of one.';
 
 -- Outbound ------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE payments.webhook_endpoints (
+    bucket                     smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id                uuid        NOT NULL,
     id                         uuid        NOT NULL,
     url                        text        NOT NULL CHECK (length(url) <= 2048),
@@ -55,7 +56,7 @@ CREATE TABLE payments.webhook_endpoints (
     previous_secret_expires_at timestamptz,
     created_at                 timestamptz NOT NULL,
     updated_at                 timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, id),
+    PRIMARY KEY (merchant_id, id, bucket),
     CHECK ((status = 'disabled') = (disabled_reason IS NOT NULL)),
     CHECK ((previous_secret IS NULL) = (previous_secret_expires_at IS NULL))
 );
@@ -67,6 +68,7 @@ COMMENT ON COLUMN payments.webhook_endpoints.previous_secret IS
     'Signs beside the new secret until previous_secret_expires_at, so that the merchant can change over without losing a delivery.';
 
 CREATE TABLE payments.webhook_deliveries (
+    bucket          smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id     uuid        NOT NULL,
     id              uuid        NOT NULL,
     endpoint_id     uuid        NOT NULL,
@@ -77,8 +79,8 @@ CREATE TABLE payments.webhook_deliveries (
     trace_parent    text,
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
-    PRIMARY KEY (merchant_id, id),
-    UNIQUE (merchant_id, event_id, endpoint_id),
+    PRIMARY KEY (merchant_id, id, bucket),
+    UNIQUE (merchant_id, event_id, endpoint_id, bucket),
     CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL)),
     CHECK ((status = 'pending') = (finished_at IS NULL))
 ) WITH (fillfactor = 80);
@@ -91,6 +93,7 @@ CREATE INDEX webhook_deliveries_by_endpoint ON payments.webhook_deliveries (merc
 CREATE INDEX webhook_deliveries_by_age ON payments.webhook_deliveries USING brin (created_at);
 
 CREATE TABLE payments.webhook_attempts (
+    bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
     merchant_id uuid        NOT NULL,
     delivery_id uuid        NOT NULL,
     id          uuid        NOT NULL,
@@ -99,7 +102,7 @@ CREATE TABLE payments.webhook_attempts (
     latency_ms  integer     NOT NULL,
     response    text,
     created_at  timestamptz NOT NULL,
-    PRIMARY KEY (merchant_id, delivery_id, id, created_at)
+    PRIMARY KEY (merchant_id, delivery_id, id, created_at, bucket)
 ) PARTITION BY RANGE (created_at);
 
 COMMENT ON TABLE payments.webhook_attempts IS
@@ -109,14 +112,16 @@ CREATE TABLE payments.webhook_attempts_default PARTITION OF payments.webhook_att
 COMMENT ON TABLE payments.webhook_attempts_default IS 'Takes what no week''s partition takes, so that an insert never fails for want of one.';
 
 CREATE TABLE payments.webhook_lanes (
-    endpoint_id   uuid        PRIMARY KEY,
+    bucket        smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
+    endpoint_id   uuid        NOT NULL,
     merchant_id   uuid        NOT NULL,
     due_at        timestamptz,
     lease         uuid,
     leased_until  timestamptz,
     woken         bigint      NOT NULL DEFAULT 0,
     failures      integer     NOT NULL DEFAULT 0,
-    failing_since timestamptz
+    failing_since timestamptz,
+    PRIMARY KEY (endpoint_id, bucket)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 COMMENT ON TABLE payments.webhook_lanes IS
@@ -157,7 +162,7 @@ BEGIN
         week := this_week + make_interval(days => 7 * i);
         child := kept || '_' || to_char(week AT TIME ZONE 'UTC', 'YYYYMMDD');
         CONTINUE WHEN to_regclass('payments.' || child) IS NOT NULL;
-        EXECUTE format('CREATE TABLE payments.%I (LIKE payments.%I INCLUDING DEFAULTS)', child, kept);
+        EXECUTE format('CREATE TABLE payments.%I (LIKE payments.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child, kept);
         EXECUTE format('LOCK TABLE payments.%I IN ACCESS EXCLUSIVE MODE', kept || '_default');
         EXECUTE format(
             'WITH moved AS (DELETE FROM payments.%I WHERE %I >= $1 AND %I < $2 RETURNING *) INSERT INTO payments.%I SELECT * FROM moved',

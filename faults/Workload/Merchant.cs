@@ -1,7 +1,7 @@
 namespace Payments.Faults;
 
 /// <summary>A merchant of the run and what its client knows of its own objects.</summary>
-internal sealed record Merchant(string Id, string Key)
+internal sealed record Merchant(string Id, string Key, bool IsLive)
 {
     public Bag<ChargeOfRun> Charges { get; } = new();
 

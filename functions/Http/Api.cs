@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
+using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
 
 namespace Payments.Functions.Http;
@@ -100,6 +101,15 @@ internal static class Api
             ? limit
             : Refusal.Invalid("limit", $"`limit` must be a whole number from 1 to {MaximumLimit}.");
     }
+
+    /// <summary>Reads <c>mode</c>: live where the query does not say.</summary>
+    public static Result<Mode> Mode(HttpRequest request) => Mode(request.Query["mode"]);
+
+    /// <inheritdoc cref="Mode(HttpRequest)"/>
+    public static Result<Mode> Mode(string? text) =>
+        text is null ? Domain.Mode.Live
+        : DbText.TryParse<Mode>(text, out var mode) ? mode
+        : Refusal.Invalid("mode", "`mode` must be live or test.");
 
     /// <summary>Reads a point in time from the query, null when it is not given.</summary>
     public static Result<(DateTimeOffset? At, bool)> Time(HttpRequest request, string param)

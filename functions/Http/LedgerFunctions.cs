@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
+using Payments.Domain.Database;
 using Payments.Domain.Ledger;
 
 namespace Payments.Functions.Http;
@@ -43,7 +44,8 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        if (!Api.Limit(request).TryGet(out var limit, out var refusal))
+        var prefix = request.Query["prefix"].ToString();
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal) || !Api.Mode((string?)request.Query["mode"] ?? ModeOf(prefix)).TryGet(out var mode, out refusal))
             return Problems.Of(refusal);
         AccountRef? after = null;
         if (request.Query.TryGetValue("starting_after", out var cursor))
@@ -52,7 +54,7 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
                 return Problems.Of(refusal with { Param = "starting_after" });
         }
 
-        var rows = await ledger.AccountsAsync(request.Query["prefix"].ToString(), after, limit + 1, ct);
+        var rows = await ledger.AccountsAsync(prefix, after, limit + 1, ct, mode);
         return Api.List(rows, limit, row => new LedgerAccountResource("ledger_account", row.Name, row.Currency, row.Balance, row.Version), LedgerJson.Default.LedgerAccountResource);
     }
 
@@ -63,14 +65,15 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         if (!Api.Limit(request).TryGet(out var limit, out var refusal) || !Account($"{request.Query["account"]} {request.Query["currency"]}").TryGet(out var account, out refusal)
-            || !Api.Time(request, "from").TryGet(out var from, out refusal) || !Api.Time(request, "to").TryGet(out var to, out refusal))
+            || !Api.Time(request, "from").TryGet(out var from, out refusal) || !Api.Time(request, "to").TryGet(out var to, out refusal)
+            || !Api.Mode(request).TryGet(out var mode, out refusal))
         {
             return Problems.Of(refusal);
         }
 
         try
         {
-            var page = await ledger.StatementAsync(account, request.Query.TryGetValue("starting_after", out var cursor) ? cursor.ToString() : null, limit, from.At, to.At, ct);
+            var page = await ledger.StatementAsync(account, request.Query.TryGetValue("starting_after", out var cursor) ? cursor.ToString() : null, limit, from.At, to.At, ct, mode);
             var lines = page.Lines.Select(line => new StatementLineResource(
                 "statement_line", line.JournalId, line.Kind, line.Code, line.ExternalKey, line.Other, line.Change, line.Balance, line.Version, line.EffectiveAt, line.RecordedAt, line.Cursor));
             return Api.List([.. lines], page.HasMore, line => line, LedgerJson.Default.StatementLineResource);
@@ -88,7 +91,9 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        var rows = await ledger.TrialBalanceAsync(ct);
+        if (!Api.Mode(request).TryGet(out var mode, out var refusal))
+            return Problems.Of(refusal);
+        var rows = await ledger.TrialBalanceAsync(ct, mode);
         var balanced = rows.GroupBy(row => row.Currency, StringComparer.Ordinal).All(group => group.Sum(row => row.Debit) == group.Sum(row => row.Credit));
         return Api.Json(
             new TrialBalanceResource("trial_balance", balanced, [.. rows.Select(row => new TrialBalanceRow(row.Account, row.Currency, row.Accounts, row.Debit, row.Credit))]),
@@ -128,6 +133,10 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
         var rows = await sealing.ListAsync(after, limit + 1, ct);
         return Api.List(rows, limit, row => new SealResource("ledger_seal", row.Number, row.ToJournal, row.Hash, row.SealedAt), LedgerJson.Default.SealResource);
     }
+
+    /// <summary>The mode of the account that a prefix such as <c>merchant/mer_.../</c> names; null where it names none.</summary>
+    private static string? ModeOf(string prefix) =>
+        prefix.Split('/') is ["merchant", var id, ..] && PrefixedId.TryParse<MerchantId>(id, out var merchant) ? DbText.Of(merchant.Mode) : null;
 
     /// <summary>Reads an account as it is written: its name, a space, its currency.</summary>
     private static Result<AccountRef> Account(string? text)

@@ -26,7 +26,9 @@ public sealed class MerchantFunctions(CreateMerchant create, MerchantReads reads
             return Problems.Of(forbidden);
         if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal))
             return Problems.Of(refusal);
-        var rows = await reads.ListAsync(page.Limit + 1, page.StartingAfter, ct);
+        if (!Api.Mode(request).TryGet(out var mode, out refusal))
+            return Problems.Of(refusal);
+        var rows = await reads.ListAsync(mode, page.Limit + 1, page.StartingAfter, ct);
         return Api.List(rows, page.Limit, MerchantResource.Of, MerchantJson.Default.MerchantResource);
     }
 

@@ -25,6 +25,10 @@ public sealed class PayoutRunFunctions(
             return Problems.Of(refusal);
         if (!Currency.TryParse(body.Value.Currency, out var currency))
             return Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
+        if (!Api.Mode(body.Value.Mode).TryGet(out var mode, out refusal))
+            return Problems.Of(refusal);
+        if (!runs.HasBankFor(mode))
+            return Problems.Of(Refusal.Invalid("mode", "There is no sandbox bank for test payouts. Set Payouts__BankAddress."));
         var date = runs.Today(currency);
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
             return Problems.Of(Refusal.Invalid("date", "`date` must be in the format YYYY-MM-DD."));
@@ -32,7 +36,7 @@ public sealed class PayoutRunFunctions(
         // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
         if (date > runs.Today(currency))
             return Problems.Of(Refusal.Invalid("date", $"`date` {date:yyyy-MM-dd} is in the future in the time zone of {currency}."));
-        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct)), PayoutJson.Default.PayoutRunResource);
+        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct, mode)), PayoutJson.Default.PayoutRunResource);
     }
 
     /// <summary>What the next run of a currency would pay altogether.</summary>
@@ -45,8 +49,10 @@ public sealed class PayoutRunFunctions(
     {
         if (context.RequirePlatform() is { } refusal)
             return Problems.Of(refusal);
+        if (!Api.Mode(request).TryGet(out var mode, out refusal))
+            return Problems.Of(refusal);
         return Currency.TryParse(request.Query["currency"], out var currency)
-            ? Api.Json(await previews.PreviewRunAsync(currency, ct), PayoutJson.Default.PayoutRunPreviewResource)
+            ? Api.Json(await previews.PreviewRunAsync(currency, ct, mode), PayoutJson.Default.PayoutRunPreviewResource)
             : Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
     }
 
@@ -58,10 +64,10 @@ public sealed class PayoutRunFunctions(
     {
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
-        if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal))
+        if (!Api.Page<MerchantId>(request).TryGet(out var page, out var refusal) || !Api.Mode(request).TryGet(out var mode, out refusal))
             return Problems.Of(refusal);
         return Currency.TryParse(request.Query["currency"], out var currency)
-            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct), page.Limit, preview => preview,
+            ? Api.List(await previews.ListAsync(currency, page.Limit + 1, page.StartingAfter, ct, mode), page.Limit, preview => preview,
                 PayoutJson.Default.PayoutPreviewResource)
             : Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
     }
@@ -70,9 +76,11 @@ public sealed class PayoutRunFunctions(
     public async Task<IResult> ListAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs")] HttpRequest request, FunctionContext context, CancellationToken ct)
     {
-        if (context.RequirePlatform() is { } refusal)
+        if (context.RequirePlatform() is { } forbidden)
+            return Problems.Of(forbidden);
+        if (!Api.Mode(request).TryGet(out var mode, out var refusal))
             return Problems.Of(refusal);
-        return Api.List(await runs.ListAsync(Api.MaximumLimit, ct), int.MaxValue, PayoutRunResource.Of, PayoutJson.Default.PayoutRunResource);
+        return Api.List(await runs.ListAsync(Api.MaximumLimit, ct, mode), int.MaxValue, PayoutRunResource.Of, PayoutJson.Default.PayoutRunResource);
     }
 
     [Function("ListPayoutFiles")]

@@ -5,7 +5,6 @@ using Microsoft.Azure.Functions.Worker;
 using Payments.Domain;
 using Payments.Domain.Database;
 using Payments.Domain.Idempotency;
-using Payments.Domain.Merchants;
 using Payments.Domain.Webhooks.Outbound;
 
 namespace Payments.Functions.Http;
@@ -68,7 +67,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             if (!Signature(input.Signature).TryGet(out var signature, out var refusal))
                 return refusal;
             var made = await endpoints.CreateAsync(
-                connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, signature.Value ?? EndpointSignature.Hmac, IsLive(context), context.Actor(), ct);
+                connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, signature.Value ?? EndpointSignature.Hmac, IsLiveKey(context), context.Actor(), ct);
             return Answer(made, StatusCodes.Status201Created);
         }, ct), ct);
 
@@ -109,7 +108,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             status = wanted;
         }
 
-        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, IsLive(context), context.Actor(), ct);
+        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, IsLiveKey(context), context.Actor(), ct);
         return Api.Stored(Answer(changed, StatusCodes.Status200OK));
     }
 
@@ -199,8 +198,8 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
     }
 
-    // What the platform does for a merchant may be of either mode: the setting alone decides then.
-    private static bool IsLive(FunctionContext context) => context.Caller() is { IsPlatform: false, Mode: ApiKeyMode.Live };
+    // What the platform does for a merchant is decided by the setting alone, so that a laptop's endpoints can belong to live accounts.
+    private static bool IsLiveKey(FunctionContext context) => context.Caller().Merchant is { Mode: Mode.Live };
 
     private static Result<(EndpointSignature? Value, bool)> Signature(string? text)
     {

@@ -35,7 +35,7 @@ public sealed class LedgerApiTests(RunningApp app)
         var merchant = await app.CreateMerchantAsync();
         await merchant.ChargeAsync();
 
-        var trial = await app.GetAsync("/v1/ledger/trial_balance", app.PlatformKey);
+        var trial = await app.GetAsync("/v1/ledger/trial_balance?mode=test", app.PlatformKey);
 
         Assert.True(trial.Json["balanced"]!.GetValue<bool>(), trial.Body);
         Assert.NotEmpty(trial.Json["rows"]!.AsArray());

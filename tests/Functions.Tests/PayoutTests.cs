@@ -73,7 +73,7 @@ public sealed class PayoutTests(RunningApp app)
     [Fact]
     public async Task Preview_BeforeABankAccountExists_ShowsTheBalance()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         await merchant.ChargeAsync(10_000);
         var preview = await merchant.GetAsync("/v1/payouts/preview?currency=EUR");
         Assert.Equal(("no_bank_account", 9_680L, 0L, 9_680L),
@@ -139,7 +139,7 @@ public sealed class PayoutTests(RunningApp app)
     [Fact]
     public async Task SetBankAccount_Address_IsShownAndHasATown()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var address = new { street_name = "Rue du Rhône", building_number = "1", post_code = "1204", town_name = "Genève", country = "CH" };
         var body = new { type = "iban", holder_name = "Test Händler", iban = "CH9300762011623852957", address };
         var set = await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", body);
@@ -191,7 +191,7 @@ public sealed class PayoutTests(RunningApp app)
     [Fact]
     public async Task Run_ByFile_WritesTheFileOnceAndTakesTheBanksReturns()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var number = Random.Shared.Next(10_000_000, 99_999_999).ToString(CultureInfo.InvariantCulture);
         var account = new { type = "us", holder_name = "Test Traders", routing_number = "021000021", account_number = number, verified = true };
         Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD/bank_account", account)).Status);
@@ -236,7 +236,7 @@ public sealed class PayoutTests(RunningApp app)
     [Fact]
     public async Task CancelPayout_WaitingForAFile_GivesTheMoneyBackAndIsAudited()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var account = new { type = "us", holder_name = "Test Traders", routing_number = "021000021", account_number = "87654321", verified = true };
         Assert.Equal(200, (await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/USD/bank_account", account)).Status);
         var changed = await PlatformAsync(
@@ -279,7 +279,7 @@ public sealed class PayoutTests(RunningApp app)
     [InlineData("us", null, "type")]
     public async Task SetBankAccount_BadDetails_NamesTheParameter(string type, string? iban, string param)
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var refused = await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", merchant.Key, new { type, holder_name = "A", iban });
         Assert.Equal((400, "parameter_invalid", param), (refused.Status, refused.Code, refused.Param));
     }
@@ -287,7 +287,7 @@ public sealed class PayoutTests(RunningApp app)
     [Fact]
     public async Task Settings_OfTheMerchantsOwnKey_CannotVerifyHoldOrRun()
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var verified = await app.SendAsync(
             HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", merchant.Key, new { type = "iban", holder_name = "A", iban = "DE89370400440532013000", verified = true });
         Assert.Equal((403, "forbidden"), (verified.Status, verified.Code));
@@ -321,7 +321,7 @@ public sealed class PayoutTests(RunningApp app)
         Assert.Equal(("unknown", "failed"), (item["file"]!.GetValue<string>(), item["said"]!.GetValue<string>()));
         Assert.Equal(id, (await app.GetAsync($"/v1/unmatched_bank_items/{id}", app.PlatformKey)).Text("id"));
 
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         Assert.Equal(403, (await merchant.GetAsync("/v1/unmatched_bank_items")).Status);
         Assert.Equal(400, (await app.PostAsync($"/v1/unmatched_bank_items/{id}/acknowledge", app.PlatformKey, new { reason = "short" })).Status);
         var reason = new { reason = "A payout of the test environment." };
@@ -335,7 +335,7 @@ public sealed class PayoutTests(RunningApp app)
 
     private async Task<TestMerchant> PaidMerchantAsync(string iban)
     {
-        var merchant = await app.CreateMerchantAsync();
+        var merchant = await app.CreateMerchantAsync(mode: "live");
         var account = await PlatformAsync(merchant, HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", new { type = "iban", holder_name = "Test Händler", iban, verified = true });
         Assert.Equal(200, account.Status);
         return merchant;

@@ -127,7 +127,8 @@ public sealed class RunningApp : IAsyncLifetime
 
     /// <summary>A merchant of the test's own, with a key: no test sees another's.</summary>
     /// <param name="feePlan">Its fee plan as the API takes it; null takes the platform's standard.</param>
-    public async Task<TestMerchant> CreateMerchantAsync(int payoutDelayDays = 0, object? feePlan = null)
+    /// <param name="mode">The mode of the key; the account's id is the one of this mode.</param>
+    public async Task<TestMerchant> CreateMerchantAsync(int payoutDelayDays = 0, object? feePlan = null, string mode = "test")
     {
         object merchantWith = feePlan is null
             ? new { name = "Test " + NewKey(), country = "DE", payout_delay_days = payoutDelayDays }
@@ -135,9 +136,9 @@ public sealed class RunningApp : IAsyncLifetime
         var merchant = await PostAsync("/v1/merchants", PlatformKey, merchantWith);
         Assert.Equal(201, merchant.Status);
         var id = merchant.Text("id");
-        var key = await PostAsync($"/v1/merchants/{id}/api_keys", PlatformKey, new { mode = "test" });
+        var key = await PostAsync($"/v1/merchants/{id}/api_keys", PlatformKey, new { mode });
         Assert.Equal(201, key.Status);
-        return new TestMerchant(this, id, key.Text("secret"));
+        return new TestMerchant(this, key.Text("merchant"), key.Text("secret")) { LiveId = id };
     }
 
     /// <summary>Asks the acquirer: its control API, or what it really did.</summary>
@@ -241,8 +242,12 @@ public sealed record Answer(int Status, string Body, IReadOnlyDictionary<string,
 }
 
 /// <summary>A merchant with its key.</summary>
+/// <param name="Id">The account that the key is of.</param>
 public sealed record TestMerchant(RunningApp App, string Id, string Key)
 {
+    /// <summary>The merchant's live account, which an operator names to issue keys of either mode.</summary>
+    public required string LiveId { get; init; }
+
     public Task<Answer> GetAsync(string path) => App.GetAsync(path, Key);
 
     public Task<Answer> PostAsync(string path, object body, string? idempotencyKey = null) => App.PostAsync(path, Key, body, idempotencyKey);

@@ -110,7 +110,7 @@ public sealed class WebhookEndpointTests(RunningApp app)
     public async Task Endpoint_OfALiveKey_MustBeHttpsEvenOnThisMachine()
     {
         var merchant = await app.CreateMerchantAsync();
-        var live = await app.PostAsync($"/v1/merchants/{merchant.Id}/api_keys", app.PlatformKey, new { mode = "live" });
+        var live = await app.PostAsync($"/v1/merchants/{merchant.LiveId}/api_keys", app.PlatformKey, new { mode = "live" });
         var answer = await app.PostAsync("/v1/webhook_endpoints", live.Text("secret"), new { url = "http://127.0.0.1:9/hooks" });
         Assert.Equal((400, "url"), (answer.Status, answer.Param));
     }

@@ -12,9 +12,9 @@ internal static class EvidenceSql
     /// <summary>A field that is given replaces the one of its name, null takes it away, and the others stay. No row when there would be too many.</summary>
     public const string SaveDraft =
         """
-        INSERT INTO payments.dispute_evidence (merchant_id, dispute_id, text, fields, updated_at)
-        VALUES ($1, $2, $3, jsonb_strip_nulls($4::jsonb), $5)
-        ON CONFLICT (merchant_id, dispute_id) DO UPDATE
+        INSERT INTO payments.dispute_evidence (bucket, merchant_id, dispute_id, text, fields, updated_at)
+        VALUES (payments.bucket_of($1), $1, $2, $3, jsonb_strip_nulls($4::jsonb), $5)
+        ON CONFLICT (merchant_id, dispute_id, bucket) DO UPDATE
         SET text = coalesce(EXCLUDED.text, payments.dispute_evidence.text), fields = jsonb_strip_nulls(payments.dispute_evidence.fields || $4::jsonb), updated_at = EXCLUDED.updated_at
         WHERE (SELECT count(*) FROM jsonb_object_keys(jsonb_strip_nulls(payments.dispute_evidence.fields || $4::jsonb))) <= $6
         """;
@@ -29,8 +29,8 @@ internal static class EvidenceSql
 
     public const string AddFile =
         """
-        INSERT INTO payments.dispute_evidence_files (merchant_id, dispute_id, hash, purpose, name, content_type, size, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO payments.dispute_evidence_files (bucket, merchant_id, dispute_id, hash, purpose, name, content_type, size, created_at)
+        VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT DO NOTHING
         """;
 
@@ -46,9 +46,9 @@ internal static class EvidenceSql
 
     public const string StartResponse =
         """
-        INSERT INTO payments.dispute_responses (merchant_id, id, dispute_id, stage, kind, status, evidence, idempotency_key, checks, next_check_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, 'started', $6::jsonb, $7, 0, $8, $9)
-        ON CONFLICT (merchant_id, dispute_id) WHERE status IN ('started', 'unknown') DO NOTHING
+        INSERT INTO payments.dispute_responses (bucket, merchant_id, id, dispute_id, stage, kind, status, evidence, idempotency_key, checks, next_check_at, created_at)
+        VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5, 'started', $6::jsonb, $7, 0, $8, $9)
+        ON CONFLICT (merchant_id, dispute_id, bucket) WHERE status IN ('started', 'unknown') DO NOTHING
         """;
 
     public const string EndResponse =

@@ -8,9 +8,9 @@ internal static class WarningSql
     /// <summary>No row when there is no such merchant. What does not change keeps its time: the rule holds from when it was made.</summary>
     public const string ChangeSettings =
         """
-        INSERT INTO payments.dispute_settings AS s (merchant_id, currency, refund_warnings_up_to, changed_at)
-        SELECT m.id, $2, $3, $4 FROM payments.merchants m WHERE m.id = $1
-        ON CONFLICT (merchant_id, currency) DO UPDATE
+        INSERT INTO payments.dispute_settings AS s (bucket, merchant_id, currency, refund_warnings_up_to, changed_at)
+        SELECT payments.bucket_of(m.id), m.id, $2, $3, $4 FROM payments.merchants m WHERE m.id = $1
+        ON CONFLICT (merchant_id, currency, bucket) DO UPDATE
         SET refund_warnings_up_to = EXCLUDED.refund_warnings_up_to,
             changed_at = CASE WHEN s.refund_warnings_up_to IS DISTINCT FROM EXCLUDED.refund_warnings_up_to THEN EXCLUDED.changed_at ELSE s.changed_at END
         RETURNING currency, refund_warnings_up_to, changed_at
@@ -35,8 +35,8 @@ internal static class WarningSql
     /// <summary>Who is second takes nothing.</summary>
     public const string Take =
         """
-        INSERT INTO payments.dispute_refunds (merchant_id, dispute_id, refund_id, status, attempts, next_check_at, created_at)
-        SELECT merchant_id, dispute_id, refund_id, 'started', 1, $4, $4
+        INSERT INTO payments.dispute_refunds (bucket, merchant_id, dispute_id, refund_id, status, attempts, next_check_at, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, dispute_id, refund_id, 'started', 1, $4, $4
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (merchant_id, dispute_id, refund_id)
         ON CONFLICT DO NOTHING
         """;

@@ -26,11 +26,11 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
                 return NotOurs(id);
             case "AUTHORISATION":
                 var data = payload.Object("additionalData");
-                return new PaymentReported(reference, happened
+                return new PaymentReported(Provider, reference, happened
                     ? new PaymentAnswer(capturesItself ? PaymentResult.Succeeded : PaymentResult.Authorized, id, Card: AdyenAnswers.Card(data))
                     : AdyenAnswers.Refused(data.Text("refusalReasonCode"), payload.Text("reason"), id));
             case "EXPIRE" when happened && isOurs:
-                return new PaymentReported(reference, new PaymentAnswer(PaymentResult.Expired, id));
+                return new PaymentReported(Provider, reference, new PaymentAnswer(PaymentResult.Expired, id));
             case "EXPIRE":
                 return isOurs ? new EventIgnored("It did not expire: success is false.") : NotOurs(id);
             case "CAPTURE":
@@ -69,7 +69,7 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
             // A cancel gives back all that is left, whatever amount is named.
             var amount = operation is PaymentOperation.Cancel ? null : Amount(payload);
             var told = new ReportedOperation(provider, operation, payload.Text("originalReference"), amount) { TakesBack = takesBack };
-            return isOurs ? new PaymentReported(reference, answer) { Told = told } : new OperationReported(told, answer);
+            return isOurs ? new PaymentReported(Provider, reference, answer) { Told = told } : new OperationReported(told, answer);
         }
     }
 

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
 using Payments.Domain.Audit;
+using Payments.Domain.Database;
 using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Providers.Credentials;
@@ -36,7 +37,10 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         if (_cache.TryGetValue((merchant, provider), out var cached) && time.GetElapsedTime(cached.ReadAt) < CacheLifetime)
             return cached.Secrets;
         var readAt = time.GetTimestamp();
-        var found = await ReadAsync(merchant, provider, ct) ?? _providers.GetValueOrDefault(provider)?.Platform;
+        var configured = _providers.GetValueOrDefault(provider);
+
+        // The last gate before a provider is called: a test payment never reaches a provider of live payments, nor the other way round.
+        var found = configured is null || configured.Serves(merchant.Mode) ? await ReadAsync(merchant, provider, ct) ?? configured?.Platform : null;
         if (_cache.Count >= CacheCapacity)
             _cache.Clear();
         _cache[(merchant, provider)] = (found, readAt);
@@ -57,7 +61,7 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
                 row.GetFieldValue<DateTimeOffset>(1), row.GetFieldValue<DateTimeOffset>(2));
         }
 
-        return configured.Platform is { } platform
+        return configured.Serves(merchant.Mode) && configured.Platform is { } platform
             ? Resource(merchant, configured, "platform", Shown(configured.Type, platform.Values), null, null)
             : new Refusal(RefusalCode.NotFound, $"Neither {merchant} nor the platform has credentials for {provider}.");
     }
@@ -68,8 +72,12 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
     {
         if (!_providers.TryGetValue(provider, out var configured))
             return NoProvider(provider);
+        if (!configured.Serves(merchant.Mode))
+            return Refusal.Invalid("provider", $"{provider} takes {DbText.Of(configured.Mode!.Value)} payments, and {merchant} is a {DbText.Of(merchant.Mode)} account.");
         if (!Validate(configured.Type, request.Credentials).TryGet(out var values, out var refusal))
             return refusal;
+        if (configured.Type.ModeOf(values) is { } ofKey && ofKey != merchant.Mode)
+            return Refusal.Invalid("credentials", $"The key is a {DbText.Of(ofKey)} key of {provider}, and {merchant} is a {DbText.Of(merchant.Mode)} account.");
         var now = time.GetUtcNow();
         var shown = Shown(configured.Type, values);
         await using var connection = await dataSource.OpenConnectionAsync(ct);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
 using Payments.Domain.Audit;
+using Payments.Domain.Database;
 
 namespace Payments.Domain.Providers.Routing;
 
@@ -49,19 +50,19 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         // The second half of a version 7 id is random.
         Span<byte> bytes = stackalloc byte[16];
         charge.Value.TryWriteBytes(bytes, bigEndian: true, out _);
-        return Route.Plan(cached.Rules, facts, providers.DefaultName, name => providers.Contains(name) && takes(name), BitConverter.ToUInt64(bytes[8..]));
+        return Route.Plan(cached.Rules, facts, providers.DefaultOf(merchant.Mode), name => providers.Serves(name, merchant.Mode) && takes(name), BitConverter.ToUInt64(bytes[8..]));
     }
 
     public async Task<RoutingResource> GetAsync(MerchantId merchant, CancellationToken ct)
     {
         var (rules, updated) = await ReadAsync(merchant, ct);
-        return new RoutingResource("routing", merchant.ToString(), providers.DefaultName, rules, updated);
+        return new RoutingResource("routing", merchant.ToString(), providers.DefaultOf(merchant.Mode), rules, updated);
     }
 
     /// <summary>Replaces all rules of a merchant. Stating the same again changes nothing but the time.</summary>
     public async Task<Result<RoutingResource>> PutAsync(MerchantId merchant, RoutingRequest request, Actor actor, CancellationToken ct)
     {
-        if (Validate(request.Rules) is { } refusal)
+        if (Validate(request.Rules, merchant.Mode) is { } refusal)
             return refusal;
         var now = time.GetUtcNow();
         var rules = JsonSerializer.Serialize(request.Rules!, RoutingJson.Default.IReadOnlyListRoutingRuleResource);
@@ -83,10 +84,10 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "routing.set", "routing", merchant.ToString(), merchant, $$"""{"rules":{{rules}}}"""), now, ct);
         await transaction.CommitAsync(ct);
         _cache.TryRemove(merchant, out _);
-        return new RoutingResource("routing", merchant.ToString(), providers.DefaultName, request.Rules!, now);
+        return new RoutingResource("routing", merchant.ToString(), providers.DefaultOf(merchant.Mode), request.Rules!, now);
     }
 
-    private Refusal? Validate(IReadOnlyList<RoutingRuleResource>? rules)
+    private Refusal? Validate(IReadOnlyList<RoutingRuleResource>? rules, Mode mode)
     {
         if (rules is null)
             return Refusal.Invalid("rules", "`rules` is required. Send an empty list to send every charge to the default provider.");
@@ -94,14 +95,14 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
             return Refusal.Invalid("rules", $"`rules` must hold at most {MaximumRules} rules.");
         for (var i = 0; i < rules.Count; i++)
         {
-            if (Validate(rules[i], $"rules[{i}]") is { } refusal)
+            if (Validate(rules[i], $"rules[{i}]", mode) is { } refusal)
                 return refusal;
         }
 
         return null;
     }
 
-    private Refusal? Validate(RoutingRuleResource? rule, string at)
+    private Refusal? Validate(RoutingRuleResource? rule, string at, Mode mode)
     {
         if (rule is null)
             return Refusal.Invalid(at, "A rule must be an object.");
@@ -124,8 +125,8 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         for (var i = 0; i < rule.Providers.Count; i++)
         {
             var target = rule.Providers[i];
-            if (target?.Provider is not { } name || !providers.Contains(name))
-                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {string.Join(", ", providers.Names.Order(StringComparer.Ordinal))}.");
+            if (target?.Provider is not { } name || !providers.Serves(name, mode))
+                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {string.Join(", ", providers.NamesOf(mode))}, which take {DbText.Of(mode)} payments.");
             if (target.Weight is < 0 or > 1_000_000)
                 return Refusal.Invalid($"{at}.providers[{i}].weight", "`weight` must be from 0 to 1000000. 0 means after the others.");
         }
@@ -160,9 +161,9 @@ internal static class RoutingSql
 
     public const string Put =
         """
-        INSERT INTO payments.routing (merchant_id, rules, updated_at)
-        VALUES ($1, $2::jsonb, $3)
-        ON CONFLICT (merchant_id) DO UPDATE SET rules = excluded.rules, updated_at = excluded.updated_at
+        INSERT INTO payments.routing (bucket, merchant_id, rules, updated_at)
+        VALUES (payments.bucket_of($1), $1, $2::jsonb, $3)
+        ON CONFLICT (merchant_id, bucket) DO UPDATE SET rules = excluded.rules, updated_at = excluded.updated_at
         """;
 }
 

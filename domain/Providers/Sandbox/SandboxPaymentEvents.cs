@@ -29,7 +29,7 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
         };
     }
 
-    private static INeutralEvent OfPayment(string type, JsonElement data)
+    private INeutralEvent OfPayment(string type, JsonElement data)
     {
         var payment = Read(data, SandboxJson.Default.SandboxPayment)
             ?? throw new FormatException("The data is not what the acquirer documents.");
@@ -43,7 +43,7 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
             answer = answer with { Result = PaymentResult.Expired };
         return answer.Result is PaymentResult.Unknown
             ? throw new FormatException($"The status '{payment.Status}' says nothing of the payment {payment.Id}.")
-            : new PaymentReported(reference, answer);
+            : new PaymentReported(Provider, reference, answer);
     }
 
     private INeutralEvent OfOperation(JsonElement data)
@@ -65,7 +65,7 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
         if (kind is not { } known)
             throw new FormatException($"'{operation.Object}' is no operation of the acquirer.");
         var told = new ReportedOperation(provider, known, data.Text("payment_id"), Amount(data));
-        return isOurs ? new PaymentReported(reference, answer) { Told = told } : new OperationReported(told, answer);
+        return isOurs ? new PaymentReported(Provider, reference, answer) { Told = told } : new OperationReported(told, answer);
     }
 
     private static Money? Amount(JsonElement data) =>

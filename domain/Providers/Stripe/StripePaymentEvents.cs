@@ -52,13 +52,13 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
         if (type is not "payment_intent.canceled" && AttemptReference.TryParse(metadata.Text(StripeAnswers.LatestCapture), out var capture)
             && StripeAnswers.OfCapture(intent, capture) is { Result: not PaymentResult.Unknown } told)
         {
-            return new PaymentReported(capture, told) { Captured = captured };
+            return new PaymentReported(Provider, capture, told) { Captured = captured };
         }
 
         var answer = StripeAnswers.OfIntent(intent);
         return answer.Result is PaymentResult.Unknown
             ? new EventIgnored($"The payment {intent.Text("id")} is {intent.Text("status")}: nothing has become of it yet.")
-            : new PaymentReported(charge, answer) { Captured = captured };
+            : new PaymentReported(Provider, charge, answer) { Captured = captured };
     }
 
     /// <summary>
@@ -76,7 +76,7 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
             throw new FormatException($"The status '{refund.Text("status")}' says nothing of the refund {refund.Text("id")}.");
         Money? amount = refund.Number("amount") is { } units ? Amount(refund, units) : null;
         var told = new ReportedOperation(provider, PaymentOperation.Refund, refund.Text("payment_intent"), amount);
-        return Reference(refund, out var reference) ? new PaymentReported(reference, answer) { Told = told }
+        return Reference(refund, out var reference) ? new PaymentReported(Provider, reference, answer) { Told = told }
             : told.Payment is null && refund.Text("charge") is { } charge ? NoPayment(charge)
             : new OperationReported(told, answer);
     }

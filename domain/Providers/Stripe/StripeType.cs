@@ -18,7 +18,14 @@ public static class StripeType
         name => new StripePaymentEvents(name))
     {
         Disputes = CreateDisputes,
+        ModeOf = credentials => ModeOf(credentials[StripeClient.SecretKey.Name]),
     };
+
+    // Secret and restricted keys: https://docs.stripe.com/keys.
+    private static Mode? ModeOf(string key) =>
+        key.StartsWith("sk_test_", StringComparison.Ordinal) || key.StartsWith("rk_test_", StringComparison.Ordinal) ? Mode.Test
+        : key.StartsWith("sk_live_", StringComparison.Ordinal) || key.StartsWith("rk_live_", StringComparison.Ordinal) ? Mode.Live
+        : null;
 
     private static StripeDisputeProvider CreateDisputes(ProviderSetup setup, IServiceProvider services)
     {

@@ -7,8 +7,8 @@ internal static class OutboundSql
 
     public const string CreateEndpoint =
         """
-        INSERT INTO payments.webhook_endpoints (merchant_id, id, url, description, event_types, api_version, status, secret, public_key, created_at, updated_at)
-        SELECT $1, $2, $3, $4, $5, $6, 'enabled', $7, $10, $8, $8
+        INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, description, event_types, api_version, status, secret, public_key, created_at, updated_at)
+        SELECT payments.bucket_of($1), $1, $2, $3, $4, $5, $6, 'enabled', $7, $10, $8, $8
         WHERE (SELECT count(*) FROM payments.webhook_endpoints WHERE merchant_id = $1) < $9
         """;
 
@@ -67,25 +67,25 @@ internal static class OutboundSql
     public const string FanOut =
         """
         WITH created AS (
-            INSERT INTO payments.webhook_deliveries (merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at, trace_parent)
-            SELECT i.merchant_id, (left(i.stem::text, 18) || substr(gen_random_uuid()::text, 19))::uuid, w.id, i.event_id, 'pending', $4, $4, i.trace_parent
+            INSERT INTO payments.webhook_deliveries (bucket, merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at, trace_parent)
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, (left(i.stem::text, 18) || substr(gen_random_uuid()::text, 19))::uuid, w.id, i.event_id, 'pending', $4, $4, i.trace_parent
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $5::text[]) AS i (merchant_id, event_id, stem, trace_parent)
             JOIN payments.events e ON e.merchant_id = i.merchant_id AND e.id = i.event_id
             JOIN payments.webhook_endpoints w ON w.merchant_id = i.merchant_id AND w.status = 'enabled'
                 AND w.event_types && ARRAY['*', e.type, split_part(e.type, '.', 1) || '.*']
             ORDER BY i.merchant_id, i.event_id, w.id
-            ON CONFLICT (merchant_id, event_id, endpoint_id) DO NOTHING
+            ON CONFLICT (merchant_id, event_id, endpoint_id, bucket) DO NOTHING
             RETURNING endpoint_id, merchant_id
         )
-        INSERT INTO payments.webhook_lanes AS l (endpoint_id, merchant_id, due_at, woken)
-        SELECT DISTINCT endpoint_id, merchant_id, $4::timestamptz, 1 FROM created ORDER BY endpoint_id
+        INSERT INTO payments.webhook_lanes AS l (bucket, endpoint_id, merchant_id, due_at, woken)
+        SELECT DISTINCT payments.bucket_of(merchant_id), endpoint_id, merchant_id, $4::timestamptz, 1 FROM created ORDER BY endpoint_id
         """ + WakeOnConflict;
 
     // New work does not cut the pause of an endpoint in trouble short.
     private const string WakeOnConflict =
         """
 
-        ON CONFLICT (endpoint_id) DO UPDATE SET
+        ON CONFLICT (endpoint_id, bucket) DO UPDATE SET
             woken = l.woken + 1,
             due_at = CASE WHEN l.failures >= 3 THEN COALESCE(l.due_at, EXCLUDED.due_at) ELSE LEAST(l.due_at, EXCLUDED.due_at) END
         """;
@@ -126,8 +126,9 @@ internal static class OutboundSql
 
     public const string LogAttempts =
         """
-        INSERT INTO payments.webhook_attempts (merchant_id, delivery_id, id, outcome, status_code, latency_ms, response, created_at)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::integer[], $7::text[], $8::timestamptz[])
+        INSERT INTO payments.webhook_attempts (bucket, merchant_id, delivery_id, id, outcome, status_code, latency_ms, response, created_at)
+        SELECT payments.bucket_of(t.merchant_id), t.*
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::integer[], $7::text[], $8::timestamptz[]) AS t (merchant_id)
         """;
 
     public const string FinishAttempts =
@@ -187,9 +188,9 @@ internal static class OutboundSql
                     AND (d.status <> 'pending' OR d.next_attempt_at > $7)))
             RETURNING d.endpoint_id, d.merchant_id
         ), woken AS (
-            INSERT INTO payments.webhook_lanes AS l (endpoint_id, merchant_id, due_at, woken)
-            SELECT DISTINCT endpoint_id, merchant_id, $7::timestamptz, 1 FROM resent ORDER BY endpoint_id
-            ON CONFLICT (endpoint_id) DO UPDATE SET woken = l.woken + 1, due_at = LEAST(l.due_at, EXCLUDED.due_at)
+            INSERT INTO payments.webhook_lanes AS l (bucket, endpoint_id, merchant_id, due_at, woken)
+            SELECT DISTINCT payments.bucket_of(merchant_id), endpoint_id, merchant_id, $7::timestamptz, 1 FROM resent ORDER BY endpoint_id
+            ON CONFLICT (endpoint_id, bucket) DO UPDATE SET woken = l.woken + 1, due_at = LEAST(l.due_at, EXCLUDED.due_at)
         )
         SELECT count(*) FROM resent
         """;
@@ -198,19 +199,19 @@ internal static class OutboundSql
     public const string SendTest =
         """
         WITH happened AS (
-            INSERT INTO payments.events (merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT w.merchant_id, $3, 'webhook_endpoint.test', 'webhook_endpoint', w.id,
+            INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
+            SELECT payments.bucket_of(w.merchant_id), w.merchant_id, $3, 'webhook_endpoint.test', 'webhook_endpoint', w.id,
                 1 + COALESCE((SELECT e.sequence FROM payments.events e WHERE e.merchant_id = $1 AND e.object_id = $2 ORDER BY e.sequence DESC LIMIT 1), 0),
                 $5::jsonb, $6
             FROM payments.webhook_endpoints w WHERE w.merchant_id = $1 AND w.id = $2 AND w.status = 'enabled'
             RETURNING merchant_id, id, object_id
         ), created AS (
-            INSERT INTO payments.webhook_deliveries (merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at)
-            SELECT merchant_id, $4, object_id, id, 'pending', $6, $6 FROM happened
+            INSERT INTO payments.webhook_deliveries (bucket, merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at)
+            SELECT payments.bucket_of(merchant_id), merchant_id, $4, object_id, id, 'pending', $6, $6 FROM happened
         )
-        INSERT INTO payments.webhook_lanes AS l (endpoint_id, merchant_id, due_at, woken)
-        SELECT object_id, merchant_id, $6::timestamptz, 1 FROM happened
-        ON CONFLICT (endpoint_id) DO UPDATE SET woken = l.woken + 1, due_at = LEAST(l.due_at, EXCLUDED.due_at)
+        INSERT INTO payments.webhook_lanes AS l (bucket, endpoint_id, merchant_id, due_at, woken)
+        SELECT payments.bucket_of(merchant_id), object_id, merchant_id, $6::timestamptz, 1 FROM happened
+        ON CONFLICT (endpoint_id, bucket) DO UPDATE SET woken = l.woken + 1, due_at = LEAST(l.due_at, EXCLUDED.due_at)
         """;
 
     public const string KeepWeeks = "SELECT payments.keep_weeks('webhook_attempts', $1, $2)";

@@ -33,11 +33,37 @@ public sealed class PrefixedIdTests
     }
 
     [Fact]
-    public void Bucket_ManyMerchants_FillEveryBucket()
+    public void Bucket_ManyMerchants_FillEveryLiveBucket()
     {
         var buckets = Enumerable.Range(0, 5_000).Select(_ => PrefixedId.New<MerchantId>(Now).Bucket).GroupBy(bucket => bucket).ToArray();
 
-        Assert.Equal(MerchantId.Buckets, buckets.Length);
-        Assert.All(buckets, bucket => Assert.InRange(bucket.Key, 0, MerchantId.Buckets - 1));
+        Assert.Equal(MerchantId.LiveBuckets, buckets.Length);
+        Assert.All(buckets, bucket => Assert.InRange(bucket.Key, 0, MerchantId.LiveBuckets - 1));
+    }
+
+    [Fact]
+    public void In_EitherMode_IsTheOtherAccountOfTheSameMerchant()
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            var live = PrefixedId.New<MerchantId>(Now);
+            var test = live.In(Mode.Test);
+
+            Assert.Equal((Mode.Live, Mode.Test), (live.Mode, test.Mode));
+            Assert.Equal(live, test.In(Mode.Live));
+            Assert.Equal((live, test), (live.In(Mode.Live), test.In(Mode.Test)));
+            Assert.Equal(live.Bucket + MerchantId.LiveBuckets, test.Bucket);
+        }
+    }
+
+    [Fact]
+    public void New_PayoutOfAMerchant_HoldsItsBucket()
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            var merchant = PrefixedId.New<MerchantId>(Now).In(i % 2 == 0 ? Mode.Live : Mode.Test);
+
+            Assert.Equal(merchant.Bucket, PayoutId.New(merchant, Now).Bucket);
+        }
     }
 }

@@ -75,8 +75,22 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
             ApplyOutcome.Failed,
             (await ApplyAsync(
                 world,
-                new PaymentReported(First(charge), answer) { Told = told with { Provider = "stripe", Amount = new Money(400, Currency.Eur) } })).Outcome);
+                new PaymentReported("stripe", First(charge), answer) { Told = told with { Provider = "stripe", Amount = new Money(400, Currency.Eur) } })).Outcome);
         Assert.Empty(await RefundsAsync(world, charge));
+    }
+
+    /// <summary>The reference is in every request to a provider, so another provider, or one of test payments, could name it.</summary>
+    [Theory]
+    [InlineData("stripe", ApplyOutcome.Failed, ChargeStatus.Authorized)]
+    [InlineData("sandbox", ApplyOutcome.Applied, ChargeStatus.Canceled)]
+    public async Task Report_NamingOurReference_CountsForItsOwnProviderAlone(string provider, ApplyOutcome expected, ChargeStatus status)
+    {
+        await using var world = new ChargeWorld(database);
+        var charge = await world.ChargeAsync(await world.MerchantAsync(), capture: false);
+
+        var result = await ApplyAsync(world, new PaymentReported(provider, First(charge), new PaymentAnswer(PaymentResult.Canceled, charge.ProviderReference)));
+
+        Assert.Equal((expected, status), (result.Outcome, (await world.ReadAsync(charge.Merchant, charge.Id)).Status));
     }
 
     [Theory]

@@ -135,7 +135,7 @@ public sealed class LedgerPostingTests(TestDatabase database) : IClassFixture<Te
     [Fact]
     public async Task PostAsync_AccountOfAMerchantInAnotherBucket_IsRefused()
     {
-        var other = TestMerchants.InBucket((_merchant.Bucket + 1) % MerchantId.Buckets);
+        var other = TestMerchants.InBucket((_merchant.Bucket + 1) % MerchantId.LiveBuckets);
         await PostAsync(new Journal(other, Key("o"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));
 
         var result = await PostAsync(new Journal(_merchant, Key("x"), "test", Now, [Move(Clearing, ChartOfAccounts.MerchantPending(other, Currency.Eur), 10)]));

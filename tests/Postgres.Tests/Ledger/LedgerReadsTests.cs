@@ -19,7 +19,7 @@ public sealed class LedgerReadsTests(TestDatabase database) : IClassFixture<Test
     [Fact]
     public async Task BalanceAsync_PlatformAccount_AddsItsStripes()
     {
-        var other = TestMerchants.InBucket((_merchant.Bucket + 7) % MerchantId.Buckets);
+        var other = TestMerchants.InBucket((_merchant.Bucket + 7) % MerchantId.LiveBuckets);
         await database.App.PostAsync(Now, Charge(_merchant, "a", 100), Charge(other, "b", 30));
 
         Assert.Equal(new Money(130, Currency.Eur), await Reads.BalanceAsync(Clearing, CancellationToken.None));
@@ -88,7 +88,7 @@ public sealed class LedgerReadsTests(TestDatabase database) : IClassFixture<Test
     [Fact]
     public async Task StatementAsync_StripedAccount_GoesThroughEveryStripe()
     {
-        var other = TestMerchants.InBucket((_merchant.Bucket + 9) % MerchantId.Buckets);
+        var other = TestMerchants.InBucket((_merchant.Bucket + 9) % MerchantId.LiveBuckets);
         for (var i = 1; i <= 5; i++)
             await database.App.PostAsync(Now, Charge(_merchant, $"{i}", 1), Charge(other, $"{i}", 1));
 
@@ -170,11 +170,11 @@ public sealed class LedgerReadsTests(TestDatabase database) : IClassFixture<Test
         var (name, currency, bucket) = (Pending.Name, Pending.Currency, _merchant.Bucket);
         Assert.True(pages > 1_000);
 
-        await TouchesAsync(20, LedgerSql.Balance, new { name, currency });
-        await TouchesAsync(400, LedgerSql.BalanceAt, new { name, currency, at = Now.AddSeconds(Journals / 3) });
+        await TouchesAsync(20, LedgerSql.Balance, new { name, currency, mode = "live" });
+        await TouchesAsync(400, LedgerSql.BalanceAt, new { name, currency, at = Now.AddSeconds(Journals / 3), mode = "live" });
         await TouchesAsync(400, LedgerSql.Statement, new { account, bucket, after = 0L, before = (long)(Journals / 2), limit = 51 });
         await TouchesAsync(20, LedgerSql.JournalByKey, new { externalKey = Charge(_merchant, "n30000", 1).ExternalKey });
-        await TouchesAsync(20, LedgerSql.Accounts, new { prefix = name, upTo = name + '\x7f', afterName = "", afterCurrency = "", limit = 10 });
+        await TouchesAsync(20, LedgerSql.Accounts, new { prefix = name, upTo = name + '\x7f', afterName = "", afterCurrency = "", limit = 10, mode = "live" });
 
         async Task TouchesAsync(int atMost, string sql, object parameters)
         {

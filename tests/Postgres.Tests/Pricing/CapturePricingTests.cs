@@ -213,7 +213,7 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         var world = await DisputeWorld.CreateAsync(database.App, """{"rules":[],"disputes":{"rules":[{"chargeback":1500}],"refunded_when_won":true}}""");
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
-            """INSERT INTO payments.fee_plans VALUES (@merchant, 2, @from, '{"rules":[],"disputes":{"rules":[{"chargeback":700}],"refunded_when_won":true}}', @made, 'test')""",
+            """INSERT INTO payments.fee_plans VALUES (payments.bucket_of(@merchant), @merchant, 2, @from, '{"rules":[],"disputes":{"rules":[{"chargeback":700}],"refunded_when_won":true}}', @made, 'test')""",
             new { merchant = world.Merchant, from = world.Clock.Now.AddHours(-1), made = world.Clock.Now.AddHours(-2) });
         var charge = await world.ChargeAsync("pay_versions");
 
@@ -251,8 +251,8 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
-            VALUES (@id, 'A shop', 'DE', 'active', @plan::jsonb, 2, '{}', @now, @now)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@id), @id, 'A shop', 'DE', 'active', @plan::jsonb, 2, '{}', @now, @now)
             """,
             new { id, plan = System.Text.Json.JsonSerializer.Serialize(plan, PricingJson.Default.FeePlan), now = Start });
         return id;
@@ -265,10 +265,10 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.charges (merchant_id, id, status, currency, amount, capture_method, payment_token, provider, metadata, created_at, updated_at)
-            VALUES (@merchant, @charge, 'pending', 'EUR', @amount, 'automatic', 'tok_visa', 'sandbox', '{}', @now, @now);
-            INSERT INTO payments.attempts (merchant_id, id, charge_id, operation, status, provider, amount, created_at)
-            VALUES (@merchant, @attempt, @charge, 'charge', 'started', 'sandbox', @amount, @now)
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider, metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @charge, 'pending', 'EUR', @amount, 'automatic', 'tok_visa', 'sandbox', '{}', @now, @now);
+            INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, created_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @attempt, @charge, 'charge', 'started', 'sandbox', @amount, @now)
             """,
             new { merchant, charge, attempt, amount, now = _clock.Now });
         return new AttemptReference(merchant, attempt);
@@ -282,10 +282,10 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         await connection.ExecuteAsync(
             """
             UPDATE payments.charges SET refunding_amount = refunding_amount + @amount WHERE merchant_id = @merchant AND id = @charge;
-            INSERT INTO payments.refunds (merchant_id, id, charge_id, status, currency, amount, metadata, created_at, updated_at)
-            VALUES (@merchant, @refund, @charge, 'pending', 'EUR', @amount, '{}', @now, @now);
-            INSERT INTO payments.attempts (merchant_id, id, charge_id, refund_id, operation, status, provider, amount, created_at)
-            VALUES (@merchant, @attempt, @charge, @refund, 'refund', 'started', 'sandbox', @amount, @now)
+            INSERT INTO payments.refunds (bucket, merchant_id, id, charge_id, status, currency, amount, metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @refund, @charge, 'pending', 'EUR', @amount, '{}', @now, @now);
+            INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, refund_id, operation, status, provider, amount, created_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @attempt, @charge, @refund, 'refund', 'started', 'sandbox', @amount, @now)
             """,
             new { merchant, charge, refund, attempt, amount, now = _clock.Now });
         return new AttemptReference(merchant, attempt);

@@ -88,6 +88,35 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
         Assert.Null(await Credentials(Box("old")).FindAsync(merchant, "stripe", default));
     }
 
+    [Fact]
+    public async Task Find_ForTheOtherMode_IsNothing()
+    {
+        var live = await MerchantAsync();
+        var platform = new ProviderSecrets(new Dictionary<string, string> { ["secret_key"] = "sk_live_of_the_platform" });
+        var (ofLive, ofTest, ofBoth) = (Credentials(Box("old"), platform, Mode.Live), Credentials(Box("old"), platform, Mode.Test), Credentials(Box("old"), platform));
+
+        Assert.NotNull(await ofLive.FindAsync(live, "stripe", default));
+        Assert.Null(await ofLive.FindAsync(live.In(Mode.Test), "stripe", default));
+        Assert.Null(await ofTest.FindAsync(live, "stripe", default));
+        Assert.NotNull(await ofTest.FindAsync(live.In(Mode.Test), "stripe", default));
+        Assert.NotNull(await ofBoth.FindAsync(live, "stripe", default));
+        Assert.NotNull(await ofBoth.FindAsync(live.In(Mode.Test), "stripe", default));
+    }
+
+    [Theory]
+    [InlineData(Mode.Live, "sk_test_51Hexample4242", "credentials")]
+    [InlineData(Mode.Test, "rk_live_51Hexample4242", "credentials")]
+    [InlineData(Mode.Test, "sk_test_51Hexample4242", "provider")]
+    public async Task Put_OfTheOtherMode_IsRefused(Mode account, string key, string param)
+    {
+        var credentials = Credentials(Box("old"), mode: param == "provider" ? Mode.Live : null);
+        var request = new ProviderCredentialsRequest(new Dictionary<string, string?> { ["secret_key"] = key });
+
+        var answer = await credentials.PutAsync((await MerchantAsync()).In(account), "stripe", request, Operator, default);
+
+        Assert.Equal(param, answer.Match(_ => null, refusal => refusal.Param));
+    }
+
     private static SecretBox Box(string active, params string[] others) =>
         new(others.Append(active).ToDictionary(name => name, name => SHA256.HashData(Encoding.UTF8.GetBytes(name))), active);
 
@@ -97,8 +126,8 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
         return (await credentials.PutAsync(merchant, "stripe", request, Operator, default)).Match(set => set, refusal => throw new InvalidOperationException(refusal.Detail));
     }
 
-    private ProviderCredentials Credentials(SecretBox box, ProviderSecrets? platform = null) => new(
-        database.App, box, [new ConfiguredProvider("stripe", StripeType.Type, new Uri("https://api.stripe.com/"), new ConfigurationBuilder().Build().GetSection("Providers:Stripe"), platform)], _time);
+    private ProviderCredentials Credentials(SecretBox box, ProviderSecrets? platform = null, Mode? mode = null) => new(
+        database.App, box, [new ConfiguredProvider("stripe", StripeType.Type, new Uri("https://api.stripe.com/"), new ConfigurationBuilder().Build().GetSection("Providers:Stripe"), mode, platform)], _time);
 
     private async Task<MerchantId> MerchantAsync()
     {
@@ -106,8 +135,8 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
-            VALUES (@id, 'A shop', 'DE', 'active', '{"rules":[]}', 2, '{}', @now, @now)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@id), @id, 'A shop', 'DE', 'active', '{"rules":[]}', 2, '{}', @now, @now)
             """,
             new { id = id.Value, now = Start });
         return id;
