@@ -321,20 +321,28 @@ internal static class ChargesBench
             LATERAL (SELECT now() - make_interval(secs => (current_setting('fill.ago')::bigint * 0.001)) + make_interval(secs => k * 0.001) AS at) t
         WHERE a.bucket % 2 = current_setting('fill.half')::int;
         ANALYZE fill;
-        INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, response_status, response_body, created_at, completed_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, md5(id::text), sha256(uuid_send(id)), id, 201, convert_to(format('{"id":"ch_%s","object":"charge","status":"captured"}', id), 'UTF8'), at, at FROM fill;
-        INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, fee_amount, fee_details, payment_token, provider, provider_reference,
+        INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, response_status, response_body,
+            created_at, completed_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, md5(id::text), sha256(uuid_send(id)), id, 201,
+            convert_to(format('{"id":"ch_%s","object":"charge","status":"captured"}', id), 'UTF8'), at, at FROM fill;
+        INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
+            captured_amount, fee_amount, fee_details, payment_token, provider, provider_reference,
             card, description, metadata, created_at, updated_at)
         SELECT payments.bucket_of(merchant_id), merchant_id, id, 'captured', 'EUR', 1050, 'automatic', 1050, 1050, 60,
             '[{"amount":1050,"fee":60,"plan_version":1,"rule":{},"parts":[{"type":"percentage","amount":30,"basis_points":290,"of":1050},{"type":"fixed","amount":30}]}]',
             'tok_visa', 'sandbox', 'pay_' || replace(id::text, '-', ''), '{"brand":"visa","last4":"4242","country":"US"}', 'Order 1', '{}', at, at
         FROM fill;
-        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, idempotency_key, created_at, finished_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, id, 'charge', 'succeeded', 'sandbox', 1050, 'pay_' || replace(id::text, '-', ''), md5(id::text), at, at FROM fill;
-        INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, 'charge', 'ch_' || replace(id::text, '-', ''), 'capture:att_' || replace(id::text, '-', ''), 'EUR', 1050, 60, 990, (at + interval '30 days')::date, at FROM fill;
+        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, provider_reference,
+            idempotency_key, created_at, finished_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, id, 'charge', 'succeeded', 'sandbox', 1050, 'pay_' || replace(id::text,
+            '-', ''), md5(id::text), at, at FROM fill;
+        INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net,
+            available_on, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, 'charge', 'ch_' || replace(id::text, '-', ''),
+            'capture:att_' || replace(id::text, '-', ''), 'EUR', 1050, 60, 990, (at + interval '30 days')::date, at FROM fill;
         INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, 'charge.captured', 'charge', id, 1, jsonb_build_object('id', 'ch_' || replace(id::text, '-', ''), 'object', 'charge', 'status', 'captured'), at FROM fill;
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, 'charge.captured', 'charge', id, 1, jsonb_build_object('id',
+            'ch_' || replace(id::text, '-', ''), 'object', 'charge', 'status', 'captured'), at FROM fill;
         -- Whoever else posts waits: the versions below follow on what stands now.
         SELECT count(*) FROM (SELECT account_id FROM ledger.balances WHERE account_id IN (SELECT unnest(ARRAY[pending, clearing, fees]) FROM payments.fill_accounts WHERE bucket % 2 = current_setting('fill.half')::int) ORDER BY account_id FOR UPDATE) l;
         SELECT pg_current_xact_id();
@@ -365,8 +373,10 @@ internal static class ChargesBench
             WHERE a.bucket % 2 = current_setting('fill.half')::int) t
         WHERE b.account_id = t.account_id;
         INSERT INTO payments.monthly_volumes AS v (bucket, merchant_id, currency, month, captured, captures)
-        SELECT payments.bucket_of(merchant_id), merchant_id, 'EUR', date_trunc('month', at AT TIME ZONE 'UTC')::date, sum(1050), count(*) FROM fill GROUP BY 1, 2, 3
-        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures;
+        SELECT payments.bucket_of(merchant_id), merchant_id, 'EUR', date_trunc('month', at AT TIME ZONE 'UTC')::date, sum(1050),
+            count(*) FROM fill GROUP BY 1, 2, 3, 4
+        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured + EXCLUDED.captured,
+            captures = v.captures + EXCLUDED.captures;
         COMMIT;
         """;
 

@@ -163,7 +163,8 @@ internal static class DisputesFileBench
         var merchants = Enumerable.Range(0, 100).Select(_ => PrefixedId.New<MerchantId>(TimeProvider.System.GetUtcNow()).Value).ToArray();
         await using var command = new NpgsqlCommand(
             """
-            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at,
+                updated_at)
             SELECT payments.bucket_of(id), id, 'A shop', 'DE', 'active', '{"rules":[]}', 2, '{}', $2, $2 FROM unnest($1::uuid[]) AS t (id)
             """,
             connection);
@@ -172,9 +173,11 @@ internal static class DisputesFileBench
         await command.ExecuteNonQueryAsync();
         await using var charges = new NpgsqlCommand(
             """
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, payment_token, provider,
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
+                captured_amount, payment_token, provider,
                 provider_reference, metadata, created_at, updated_at)
-            SELECT payments.bucket_of(($1::uuid[])[1 + i % 100]), ($1::uuid[])[1 + i % 100], gen_random_uuid(), 'captured', 'EUR', 10000, 'automatic', 10000, 10000, 'tok', 'bench',
+            SELECT payments.bucket_of(($1::uuid[])[1 + i % 100]), ($1::uuid[])[1 + i % 100], gen_random_uuid(), 'captured', 'EUR', 10000,
+                'automatic', 10000, 10000, 'tok', 'bench',
                    'pay_' || $2 || lpad(i::text, 8, '0'), '{}', $3, $3
             FROM generate_series(0, $4 - 1) AS i
             """,

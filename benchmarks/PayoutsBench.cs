@@ -111,12 +111,17 @@ internal static class PayoutsBench
         FROM generate_series(1, {merchants}) AS n ORDER BY id;
         INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
         SELECT payments.bucket_of(id), id, 'Merchant ' || n, 'DE', 'active', '{"{}"}', 2, '{"{}"}', '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.bank_accounts (bucket, merchant_id, id, currency, kind, holder_name, iban, status, verified_at, usable_from, created_at, updated_at)
-        SELECT payments.bucket_of(id), id, account, 'EUR', 'iban', 'Händler & Söhne ' || n, 'DE89370400440532013000', 'active', '2029-01-01', '2020-01-01', '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.payout_settings (bucket, merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days, reserve_fixed, bank_account_id, batch_id, created_at, updated_at)
+        INSERT INTO payments.bank_accounts (bucket, merchant_id, id, currency, kind, holder_name, iban, status, verified_at, usable_from,
+            created_at, updated_at)
+        SELECT payments.bucket_of(id), id, account, 'EUR', 'iban', 'Händler & Söhne ' || n, 'DE89370400440532013000', 'active',
+            '2029-01-01', '2020-01-01', '2029-01-01', '2029-01-01' FROM fresh;
+        INSERT INTO payments.payout_settings (bucket, merchant_id, currency, interval, minimum, reserve_basis_points, reserve_days,
+            reserve_fixed, bank_account_id, batch_id, created_at, updated_at)
         SELECT payments.bucket_of(id), id, 'EUR', 'daily', 1, 0, 0, 0, account, batch, '2029-01-01', '2029-01-01' FROM fresh;
-        INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id, created_at)
-        SELECT payments.bucket_of(id), id, gen_random_uuid(), 'charge', 'ch_bench', 'bench/' || id || '/' || c, 'EUR', 1000 + n % 5000, 0, 1000 + n % 5000, '{date:yyyy-MM-dd}', '2029-01-01', batch, '2029-01-01'
+        INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net,
+            available_on, released_at, batch_id, created_at)
+        SELECT payments.bucket_of(id), id, gen_random_uuid(), 'charge', 'ch_bench', 'bench/' || id || '/' || c, 'EUR', 1000 + n % 5000, 0,
+            1000 + n % 5000, '{date:yyyy-MM-dd}', '2029-01-01', batch, '2029-01-01'
         FROM fresh CROSS JOIN generate_series(1, 2) AS c;
         WITH opened AS (
             INSERT INTO ledger.accounts (bucket, name, currency, merchant_id, sign, min_balance, opened_at)

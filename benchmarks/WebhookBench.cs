@@ -232,7 +232,8 @@ internal static class WebhookBench
             var id = PrefixedId.New<WebhookEndpointId>(now);
             await using var command = new NpgsqlCommand(
                 """
-                INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, secret, created_at, updated_at)
+                INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, secret, created_at,
+                    updated_at)
                 VALUES (payments.bucket_of($1), $1, $2, $3, ARRAY['*'], $4, 'enabled', $5, $6, $6)
                 """,
                 connection)

@@ -4,7 +4,8 @@ internal static class AuditSql
 {
     public const string Append =
         """
-        INSERT INTO payments.audit_log (bucket, id, actor, action, object_type, object_id, merchant_id, detail, request_id, trace_id, created_at)
+        INSERT INTO payments.audit_log (bucket, id, actor, action, object_type, object_id, merchant_id, detail, request_id, trace_id,
+            created_at)
         SELECT payments.bucket_of(merchant_id), id, actor, action, object_type, object_id, merchant_id, detail::jsonb, request_id, $9, $10
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[])
             AS t (id, actor, action, object_type, object_id, merchant_id, detail, request_id)

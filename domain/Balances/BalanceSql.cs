@@ -5,8 +5,10 @@ internal static class BalanceSql
     public const string Append =
         """
         INSERT INTO payments.balance_transactions
-            (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, type, source_id, journal_key, currency, amount, fee, amount - fee, available_on, released_at, batch_id, created_at
+            (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id,
+                created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, type, source_id, journal_key, currency, amount, fee, amount - fee,
+            available_on, released_at, batch_id, created_at
         FROM (
             SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::text[]) AS type, unnest($4::text[]) AS source_id, unnest($5::text[]) AS journal_key,
                 unnest($6::text[]) AS currency, unnest($7::bigint[]) AS amount, unnest($8::bigint[]) AS fee, unnest($9::date[]) AS available_on, unnest($10::timestamptz[]) AS released_at,

@@ -116,12 +116,14 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         RecordAsync(reference, answer, null, settlement, null, null, ct);
 
     private async Task<AttemptOutcome> RecordAsync(
-        AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written, string? reportedBy,
+        AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written,
+            string? reportedBy,
         CancellationToken ct)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var submitted = new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement, Written = written, ReportedBy = reportedBy };
+        var submitted = new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement,
+            Written = written, ReportedBy = reportedBy };
         var outcome = await SubmitAsync(submitted, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);

@@ -45,7 +45,8 @@ internal static class AttemptSql
     /// <summary>Remembers a contradiction; told again it is counted, and an acknowledged one stays so.</summary>
     public const string Contradict =
         """
-        INSERT INTO payments.attempt_contradictions AS k (bucket, merchant_id, attempt_id, result, provider_reference, detail, times, first_at, last_at)
+        INSERT INTO payments.attempt_contradictions AS k (bucket, merchant_id, attempt_id, result, provider_reference, detail, times,
+            first_at, last_at)
         SELECT payments.bucket_of(merchant_id), merchant_id, attempt_id, result, provider_reference, detail, 1, $6, $6
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS t (merchant_id, attempt_id, result, provider_reference, detail)
         ORDER BY merchant_id, attempt_id, result
@@ -55,7 +56,8 @@ internal static class AttemptSql
     /// <summary>Takes a key and completes it at once, in the transaction of what it stands for.</summary>
     public const string KeepAnswers =
         """
-        INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, response_status, response_body, created_at, completed_at)
+        INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, response_status, response_body,
+            created_at, completed_at)
         SELECT payments.bucket_of(merchant_id), merchant_id, key, fingerprint, object_id, status, body, $7, $7
         FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::smallint[], $6::bytea[]) AS t (merchant_id, key, fingerprint, object_id, status, body)
         """;

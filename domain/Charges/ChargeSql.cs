@@ -34,14 +34,17 @@ internal static class ChargeSql
         ),
         taken AS (
             INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, created_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, key, fingerprint, charge_id, created_at FROM input ORDER BY merchant_id, key
+            SELECT payments.bucket_of(merchant_id), merchant_id, key, fingerprint, charge_id, created_at FROM input ORDER BY merchant_id,
+                key
             ON CONFLICT DO NOTHING
             RETURNING merchant_id, object_id
         ),
         recorded AS (
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider, customer, description, statement_descriptor, metadata, created_at, updated_at,
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider,
+                customer, description, statement_descriptor, metadata, created_at, updated_at,
                 first_check_at, idempotency_key)
-            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.charge_id, 'pending', i.currency, i.amount, i.capture_method, i.payment_token, i.provider, i.customer, i.description, i.statement_descriptor,
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.charge_id, 'pending', i.currency, i.amount, i.capture_method,
+                i.payment_token, i.provider, i.customer, i.description, i.statement_descriptor,
                    i.metadata::jsonb, i.created_at, i.created_at, i.first_check_at, i.key
             FROM input i JOIN taken t ON t.object_id = i.charge_id AND t.merchant_id = i.merchant_id
             RETURNING merchant_id, id, currency
@@ -94,16 +97,20 @@ internal static class ChargeSql
             FROM begun b
             WHERE c.merchant_id = b.merchant_id AND c.id = b.id
         )
-        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount, idempotency_key, first_check_at, created_at FROM begun
+        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key,
+            next_check_at, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount,
+            idempotency_key, first_check_at, created_at FROM begun
         """;
 
     /// <summary>The first row of attempts that had none, with what was learned of them, by the process that began them.</summary>
     public const string InsertFirstAttempts =
         """
         INSERT INTO payments.attempts
-            (bucket, merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, decline_code, idempotency_key, checks, next_check_at, created_at, finished_at)
-        SELECT payments.bucket_of(unnest($1::uuid[])), unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), 'charge', unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),
+            (bucket, merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, decline_code, idempotency_key,
+                checks, next_check_at, created_at, finished_at)
+        SELECT payments.bucket_of(unnest($1::uuid[])), unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), 'charge',
+            unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),
             unnest($9::text[]), unnest($10::integer[]), unnest($11::timestamptz[]), unnest($12::timestamptz[]), unnest($13::timestamptz[])
         """;
 
@@ -163,8 +170,10 @@ internal static class ChargeSql
             FROM input i
             WHERE c.merchant_id = i.merchant_id AND c.id = i.charge_id
         )
-        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, 'charge', 'started', provider, amount, idempotency_key, next_check_at, created_at FROM input
+        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key,
+            next_check_at, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, 'charge', 'started', provider, amount, idempotency_key,
+            next_check_at, created_at FROM input
         """;
 
     public const string UpdateRefunds =
@@ -240,8 +249,10 @@ internal static class ChargeSql
 
     public const string InsertRefunds =
         """
-        INSERT INTO payments.refunds (bucket, merchant_id, id, charge_id, status, currency, amount, reason, metadata, created_at, updated_at, made_elsewhere)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, 'pending', currency, amount, reason, metadata::jsonb, created_at, created_at, made_elsewhere
+        INSERT INTO payments.refunds (bucket, merchant_id, id, charge_id, status, currency, amount, reason, metadata, created_at,
+            updated_at, made_elsewhere)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, 'pending', currency, amount, reason, metadata::jsonb,
+            created_at, created_at, made_elsewhere
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $9::boolean[])
             AS t (merchant_id, id, charge_id, currency, amount, reason, metadata, created_at, made_elsewhere)
         """;
@@ -249,8 +260,10 @@ internal static class ChargeSql
     public const string InsertAttempts =
         """
         INSERT INTO payments.attempts
-            (bucket, merchant_id, id, charge_id, refund_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at, released_amount, is_expiry, made_elsewhere)
-        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere
+            (bucket, merchant_id, id, charge_id, refund_id, operation, status, provider, amount, idempotency_key, next_check_at,
+                created_at, released_amount, is_expiry, made_elsewhere)
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, refund_id, operation, 'started', provider, amount,
+            idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::boolean[], $13::boolean[])
             AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere)
         """;

@@ -109,7 +109,8 @@ public sealed class OperationsElsewhere(
             new(ApplyOutcome.Waiting,
                 $"The provider holds nothing for the charge {charge.Id} any more, and an operation of ours is under way."),
         _ => new(ApplyOutcome.Ignored,
-            $"The attempt {reference.Attempt} stands so already{(outcome.Attempt is { } settled ? $": it is {DbText.Of(settled.Status)}" : "")}."),
+            $"The attempt {reference.Attempt} stands so already"
+            + $"{(outcome.Attempt is { } settled ? $": it is {DbText.Of(settled.Status)}" : "")}."),
     };
 
     private async Task<ApplyResult> BookAsync(

@@ -163,8 +163,10 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         WHERE c.merchant_id = b.merchant_id AND c.id = b.id
     ),
     recorded AS (
-        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key, next_check_at, created_at)
-        SELECT payments.bucket_of(merchant_id), merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount, idempotency_key, first_check_at, created_at FROM begun
+        INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, idempotency_key,
+            next_check_at, created_at)
+        SELECT payments.bucket_of(merchant_id), merchant_id, payments.first_attempt(id), id, 'charge', 'started', provider, amount,
+            idempotency_key, first_check_at, created_at FROM begun
         RETURNING 1
     )
     SELECT count(*) FROM recorded

@@ -107,7 +107,8 @@ internal static class DisputeSql
     public const string Insert =
         """
         INSERT INTO payments.disputes
-            (bucket, merchant_id, id, charge_id, provider, provider_dispute_id, stage, status, currency, amount, returned_amount, merchant_currency, merchant_amount, network,
+            (bucket, merchant_id, id, charge_id, provider, provider_dispute_id, stage, status, currency, amount, returned_amount,
+                merchant_currency, merchant_amount, network,
              network_reason_code, reason, evidence_due_by, evidence_due_by_default, opened_at, changed_at, charge_currency, charge_amount, fee_chargeback,
              fee_pre_arbitration, fee_arbitration, fee_refunded_when_won, posted_disputed, posted_taken, posted_taken_at_processor, posted_fee, journals, version,
              created_at, updated_at)
@@ -139,11 +140,13 @@ internal static class DisputeSql
     public const string InsertUpdates =
         """
         INSERT INTO payments.dispute_updates
-            (bucket, merchant_id, dispute_id, fingerprint, charge_reference, stage, status, currency, amount, returned_amount, merchant_currency, merchant_amount, network,
+            (bucket, merchant_id, dispute_id, fingerprint, charge_reference, stage, status, currency, amount, returned_amount,
+                merchant_currency, merchant_amount, network,
              network_reason_code, reason, evidence_due_by, occurred_at, source, source_reference, received_at)
         SELECT payments.bucket_of(t.merchant_id), t.*
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::text[],
-                    $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::text[], $18::text[], $19::timestamptz[]) AS t (merchant_id)
+                    $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::text[], $18::text[],
+                        $19::timestamptz[]) AS t (merchant_id)
         ON CONFLICT DO NOTHING
         """;
 

@@ -109,7 +109,8 @@ CREATE TABLE payments.unmatched_dispute_updates (
 );
 
 COMMENT ON TABLE payments.unmatched_dispute_updates IS
-    'Platform table. Updates whose charge is not known yet. A timer looks for the charge with growing pauses and never drops a row. The rows belong to no merchant.';
+    'Platform table. Updates whose charge is not known yet. A timer looks for the charge with growing pauses and never drops a row. The '
+    'rows belong to no merchant.';
 
 CREATE INDEX unmatched_dispute_updates_to_check ON payments.unmatched_dispute_updates (next_check_at);
 
@@ -145,7 +146,8 @@ CREATE TABLE payments.dispute_files (
     CHECK ((finished_at IS NULL) = (status = 'processing'))
 );
 
-COMMENT ON TABLE payments.dispute_files IS 'Platform table. The files that partners sent, by the SHA-256 of their bytes. A file that comes again is known by its hash.';
+COMMENT ON TABLE payments.dispute_files IS
+    'Platform table. The files that partners sent, by the SHA-256 of their bytes. A file that comes again is known by its hash.';
 COMMENT ON COLUMN payments.dispute_files.lines_done IS
     'Moves in the transaction of the lines that it counts, so a run that was cut off continues behind the last applied line.';
 COMMENT ON COLUMN payments.dispute_files.arrivals IS 'How often the same bytes arrived.';
@@ -164,7 +166,8 @@ CREATE TABLE payments.dispute_file_rejects (
 );
 
 COMMENT ON TABLE payments.dispute_file_rejects IS
-    'Platform table. Lines that were not applied. They are written to the partner''s rejects once the file is done. Digits that may be card numbers are masked.';
+    'Platform table. Lines that were not applied. They are written to the partner''s rejects once the file is done. Digits that may be '
+    'card numbers are masked.';
 
 -- Evidence and answers ------------------------------------------------------------------------------------------------
 
@@ -219,7 +222,8 @@ CREATE TABLE payments.dispute_responses (
 COMMENT ON TABLE payments.dispute_responses IS 'Answers to the provider: recorded before the answer is sent, and ended once the outcome is known.';
 COMMENT ON COLUMN payments.dispute_responses.evidence IS 'The evidence as it was sent.';
 
-CREATE UNIQUE INDEX dispute_responses_open ON payments.dispute_responses (merchant_id, dispute_id, bucket) WHERE status IN ('started', 'unknown');
+CREATE UNIQUE INDEX dispute_responses_open ON payments.dispute_responses (merchant_id, dispute_id, bucket) WHERE status IN ('started',
+    'unknown');
 CREATE INDEX dispute_responses_by_dispute ON payments.dispute_responses (merchant_id, dispute_id, id);
 CREATE INDEX dispute_responses_to_check ON payments.dispute_responses (next_check_at) WHERE next_check_at IS NOT NULL;
 COMMENT ON INDEX payments.dispute_responses_open IS 'One open answer at a time for a dispute.';

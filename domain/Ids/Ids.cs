@@ -1,6 +1,7 @@
 namespace Payments.Domain;
 
-/// <summary>Whether money is real. A merchant has one account in each mode, and nothing of one can be seen or moved from the other.</summary>
+/// <summary>Whether money is real. A merchant has one account in each mode, and nothing of one can be seen or moved from the
+/// other.</summary>
 public enum Mode
 {
     Live,
@@ -8,8 +9,10 @@ public enum Mode
 }
 
 /// <summary>
-/// One account of a merchant: the tenant. Its id leads the key of every row that belongs to it. A merchant has a live and a test account, whose
-/// ids differ in one digit: a live id is a UUID of version 7, a test id of version 8 (RFC 9562, section 5.8). So the mode is part of every key.
+/// One account of a merchant: the tenant. Its id leads the key of every row that belongs to it. A merchant has a live and a test account,
+/// whose
+/// ids differ in one digit: a live id is a UUID of version 7, a test id of version 8 (RFC 9562, section 5.8). So the mode is part of every
+/// key.
 /// </summary>
 public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
 {
@@ -19,7 +22,8 @@ public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
     public static MerchantId Platform => new(Guid.Empty);
 
     /// <summary>
-    /// Which of the <see cref="Buckets"/> the account falls in: 0 to 63 live, 64 to 127 test. All rows of a merchant and the platform's accounts
+    /// Which of the <see cref="Buckets"/> the account falls in: 0 to 63 live, 64 to 127 test. All rows of a merchant and the platform's
+    /// accounts
     /// follow the bucket, so that no journal spans two shards or two modes. The SQL function <c>payments.bucket_of</c> computes the same.
     /// </summary>
     public short Bucket

@@ -54,7 +54,8 @@ public sealed record PostedJournal(
 
 /// <summary>
 /// Questions to the ledger. None costs more as history grows: balances are kept, histories are read through indexes a page at a time.
-/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the stripes of the
+/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the stripes
+/// of the
 /// mode that is asked for are read.
 /// </summary>
 public sealed class LedgerReads(NpgsqlDataSource dataSource)
@@ -71,7 +72,8 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var balance = await connection.ExecuteScalarAsync<long>(
-            new CommandDefinition(LedgerSql.BalanceAt, new { name = account.Name, currency = account.Currency, at, mode = DbText.Of(mode) }, cancellationToken: ct));
+            new CommandDefinition(LedgerSql.BalanceAt, new { name = account.Name, currency = account.Currency, at,
+                mode = DbText.Of(mode) }, cancellationToken: ct));
         return new Money(balance, account.Currency);
     }
 
@@ -82,7 +84,8 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         return (await connection.QueryAsync<AccountBalance>(new CommandDefinition(
             LedgerSql.Accounts,
-            new { prefix, upTo = prefix + '\x7f', afterName = after?.Name ?? "", afterCurrency = after?.Currency.Code ?? "", limit, mode = DbText.Of(mode) },
+            new { prefix, upTo = prefix + '\x7f', afterName = after?.Name ?? "", afterCurrency = after?.Currency.Code ?? "", limit,
+                mode = DbText.Of(mode) },
             cancellationToken: ct))).AsList();
     }
 
@@ -94,12 +97,14 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     /// <param name="to">Only what was recorded at or before this time.</param>
     /// <exception cref="FormatException">The cursor is none of a statement's.</exception>
     public async Task<StatementPage> StatementAsync(
-        AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct, Mode mode = Mode.Live)
+        AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct,
+            Mode mode = Mode.Live)
     {
         var (bucket, version) = startingAfter is null ? ((short)0, long.MaxValue) : ParseCursor(startingAfter);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var stripes = (await connection.QueryAsync<(int Id, short Bucket, long After, long UpTo)>(new CommandDefinition(
-            LedgerSql.Stripes, new { name = account.Name, currency = account.Currency, bucket, from, to, mode = DbText.Of(mode) }, cancellationToken: ct))).AsList();
+            LedgerSql.Stripes, new { name = account.Name, currency = account.Currency, bucket, from, to, mode = DbText.Of(mode) },
+                cancellationToken: ct))).AsList();
 
         var lines = new List<StatementLine>();
         foreach (var stripe in stripes)
@@ -121,7 +126,8 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     public async Task<IReadOnlyList<TrialBalanceLine>> TrialBalanceAsync(CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        return (await connection.QueryAsync<TrialBalanceLine>(new CommandDefinition(LedgerSql.TrialBalance, new { mode = DbText.Of(mode) }, commandTimeout: 300, cancellationToken: ct))).AsList();
+        return (await connection.QueryAsync<TrialBalanceLine>(new CommandDefinition(LedgerSql.TrialBalance, new { mode = DbText.Of(mode) },
+            commandTimeout: 300, cancellationToken: ct))).AsList();
     }
 
     /// <summary>The journal that was posted under the external key, or null.</summary>

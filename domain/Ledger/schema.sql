@@ -529,7 +529,8 @@ CREATE TABLE ledger.seals (
     CHECK (to_journal >= after_journal AND to_account >= after_account)
 );
 
-COMMENT ON TABLE ledger.seals IS 'Node table. One link of the chain. It covers the journals above after_journal up to to_journal, and likewise the accounts.';
+COMMENT ON TABLE ledger.seals IS
+    'Node table. One link of the chain. It covers the journals above after_journal up to to_journal, and likewise the accounts.';
 COMMENT ON COLUMN ledger.seals.digests IS 'The first eight bytes of each transfer''s own hash, in order. Where the link does not match, they tell which row was changed.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.seals
@@ -543,7 +544,8 @@ CREATE TABLE ledger.seal_mark (
 );
 
 COMMENT ON TABLE ledger.seal_mark IS
-    'Node table. How far the next sealing may go: up to these ids, once every transaction that was running when they were noted has ended. One row.';
+    'Node table. How far the next sealing may go: up to these ids, once every transaction that was running when they were noted has '
+    'ended. One row.';
 
 -- The bytes that are hashed: each column with its length, in the binary form, which no setting of a session changes. The functions are STABLE and not
 -- IMMUTABLE, as record_send is: otherwise the planner cannot inline them, and a call per row costs six times as much.

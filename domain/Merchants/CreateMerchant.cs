@@ -25,7 +25,8 @@ public sealed record CreateMerchantRequest(string? Name, string? Country, FeePla
     }
 }
 
-/// <summary>Takes a business onto the platform: makes its live and its test account, with the same terms. Idempotent by the request's key.</summary>
+/// <summary>Takes a business onto the platform: makes its live and its test account, with the same terms. Idempotent by the request's
+/// key.</summary>
 public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider time)
 {
     public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, CreateMerchantRequest input, Actor actor, CancellationToken ct)
@@ -36,7 +37,8 @@ public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider ti
         {
             var now = time.GetUtcNow();
             var merchant = new Merchant(
-                PrefixedId.New<MerchantId>(now).In(Mode.Live), input.Name!.Trim(), input.Country!, MerchantStatus.Active, input.FeePlan ?? FeePlan.Standard,
+                PrefixedId.New<MerchantId>(now).In(Mode.Live), input.Name!.Trim(), input.Country!, MerchantStatus.Active,
+                    input.FeePlan ?? FeePlan.Standard,
                 input.PayoutDelayDays ?? CreateMerchantRequest.DefaultPayoutDelayDays, MetadataRules.Clean(input.Metadata), now, now);
             await connection.ExecuteAsync(new CommandDefinition(
                 MerchantSql.Insert,
@@ -55,7 +57,8 @@ public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider ti
                 cancellationToken: ct));
             var detail = AuditEntry.Details(("name", merchant.Name), ("country", merchant.Country), ("payout_delay_days", (int)merchant.PayoutDelayDays));
             foreach (var account in new[] { merchant.Id, merchant.Id.In(Mode.Test) })
-                await AuditLog.WriteAsync(connection, transaction, new AuditEntry(actor, "merchant.created", "merchant", account.ToString(), account, detail), now, ct);
+                await AuditLog.WriteAsync(connection, transaction,
+                    new AuditEntry(actor, "merchant.created", "merchant", account.ToString(), account, detail), now, ct);
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(MerchantResource.Of(merchant), MerchantJson.Default.MerchantResource));
         }, ct);
     }

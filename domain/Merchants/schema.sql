@@ -1,6 +1,7 @@
 -- Merchants and their API keys. Merchants are the tenants: their id leads the key of every row that belongs to one.
 --
--- A merchant has two accounts, a live one and a test one, and each is a row with an id of its own. The mode is part of the id, and so of every
+-- A merchant has two accounts, a live one and a test one, and each is a row with an id of its own. The mode is part of the id, and so of
+-- every
 -- key and foreign key: no statement about one account can reach rows of the other.
 
 CREATE TABLE payments.merchants (
@@ -18,7 +19,8 @@ CREATE TABLE payments.merchants (
     PRIMARY KEY (id, bucket)
 );
 
-COMMENT ON TABLE payments.merchants IS 'The businesses that take payments through the platform: one row for the live and one for the test account of each.';
+COMMENT ON TABLE payments.merchants IS
+    'The businesses that take payments through the platform: one row for the live and one for the test account of each.';
 COMMENT ON COLUMN payments.merchants.country IS 'ISO 3166-1 alpha-2.';
 COMMENT ON COLUMN payments.merchants.fee_plan IS 'Version 1 of the fee plan, as JSON. Only the application reads it and computes fees. Later versions are in fee_plans.';
 COMMENT ON COLUMN payments.merchants.payout_delay_days IS 'Business days between a capture and the day on which its funds can be paid out.';
@@ -38,7 +40,8 @@ CREATE TABLE payments.api_keys (
     FOREIGN KEY (merchant_id, bucket) REFERENCES payments.merchants (id, bucket)
 );
 
-COMMENT ON TABLE payments.api_keys IS 'The keys with which merchants call the API, each of one account and so of one mode. The key itself is never stored.';
+COMMENT ON TABLE payments.api_keys IS
+    'The keys with which merchants call the API, each of one account and so of one mode. The key itself is never stored.';
 COMMENT ON COLUMN payments.api_keys.hash IS 'SHA-256 of the key. A key is 256 random bits, so an unsalted hash cannot be searched.';
 COMMENT ON COLUMN payments.api_keys.hint IS 'The end of the key, so that a person can tell keys apart.';
 

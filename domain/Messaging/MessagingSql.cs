@@ -38,7 +38,8 @@ internal static class MessagingSql
                 unnest($6::text[]) AS data, unnest($7::timestamptz[]) AS created_at, unnest($8::text[]) AS trace_parent
         ), appended AS (
             INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb, i.created_at
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, i.id, i.type, i.object_type, i.object_id, 1, i.data::jsonb,
+                i.created_at
             FROM input i
         )
         INSERT INTO payments.outbox (id, queue, type, version, body, order_key, trace_parent, created_at, due_at)

@@ -39,7 +39,8 @@ CREATE TABLE payments.outbox (
     -- Rows live for milliseconds, so the table is vacuumed by count, not by share.
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_threshold = -1);
 
-COMMENT ON TABLE payments.outbox IS 'Node table. Messages on their way to a queue. A transaction writes its messages here; the relay sends them and deletes them.';
+COMMENT ON TABLE payments.outbox IS
+    'Node table. Messages on their way to a queue. A transaction writes its messages here; the relay sends them and deletes them.';
 COMMENT ON COLUMN payments.outbox.position IS
     'The order in which messages were written. A writer holds the lock of its object, so messages with one order key commit in the order of their positions.';
 COMMENT ON COLUMN payments.outbox.body IS 'NULL: the body is too large for a queue and is stored in message_bodies under the same id.';
@@ -58,7 +59,8 @@ CREATE TABLE payments.message_bodies (
     created_at timestamptz NOT NULL
 );
 
-COMMENT ON TABLE payments.message_bodies IS 'Node table. Bodies that do not fit into a message of a queue; the message carries the id. Purged by age.';
+COMMENT ON TABLE payments.message_bodies IS
+    'Node table. Bodies that do not fit into a message of a queue; the message carries the id. Purged by age.';
 
 CREATE INDEX message_bodies_by_age ON payments.message_bodies USING brin (created_at);
 
@@ -69,7 +71,9 @@ CREATE TABLE payments.inbox (
     PRIMARY KEY (consumer, message_id)
 );
 
-COMMENT ON TABLE payments.inbox IS 'Node table. Messages that a consumer has handled, written in the transaction of the effect. A message that comes again changes nothing.';
+COMMENT ON TABLE payments.inbox IS
+    'Node table. Messages that a consumer has handled, written in the transaction of the effect. A message that comes again changes '
+    'nothing.';
 
 CREATE INDEX inbox_by_age ON payments.inbox USING brin (handled_at);
 
@@ -85,7 +89,8 @@ CREATE TABLE payments.dead_letters (
     discarded   boolean     NOT NULL DEFAULT false
 );
 
-COMMENT ON TABLE payments.dead_letters IS 'Node table. Messages that no consumer could handle, with the reason. A row waits until an operator replays or discards it.';
+COMMENT ON TABLE payments.dead_letters IS
+    'Node table. Messages that no consumer could handle, with the reason. A row waits until an operator replays or discards it.';
 COMMENT ON COLUMN payments.dead_letters.raw IS 'The message as it arrived, since it may not be a message of this platform at all.';
 COMMENT ON COLUMN payments.dead_letters.replayed_at IS 'When the operator replayed the message, or decided to discard it.';
 COMMENT ON COLUMN payments.dead_letters.discarded IS 'The operator decided that the message need not be handled. It left the list without being put back.';

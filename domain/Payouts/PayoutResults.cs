@@ -89,30 +89,7 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
         }
 
         if (PayoutTransitions.Outcome(payout.Status, word.Said) is not { } to)
-        {
-            if (word.Said == PayoutStatus.Paid && PayoutTransitions.IsReversed(payout.Status))
-            {
-                PayoutLog.OutOfOrder(logger, payout.Id, payout.Merchant, word.Said, payout.Status);
-            }
-
-            if (PayoutTransitions.Contradicts(payout.Status, word.Said))
-            {
-                return PayoutWordEffect.Contradicts;
-            }
-
-            if (payout is { Status: PayoutStatus.InTransit, HoldCode: not null } && word.Said == PayoutStatus.InTransit)
-            {
-                payouts[payout.Id] = payout with { HoldCode = null, HoldMessage = null, UpdatedAt = now };
-                return PayoutWordEffect.Applied;
-            }
-
-            if (word.ProviderReference is { } late && payout.ProviderReference is null)
-            {
-                payouts[payout.Id] = payout with { ProviderReference = late };
-            }
-
-            return PayoutWordEffect.NothingNew;
-        }
+            return KeepStatus(word, payout, payouts, now);
 
         var code = to is PayoutStatus.Failed or PayoutStatus.Returned ? word.Code ?? BankFailure.Unknown : null;
         if (PayoutJournals.Changed(payout, to, now) is { } journal)
@@ -148,6 +125,33 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
         }
 
         return PayoutWordEffect.Applied;
+    }
+
+    /// <summary>What the bank says does not change the payout's status.</summary>
+    private PayoutWordEffect KeepStatus(PayoutWord word, Payout payout, Dictionary<PayoutId, Payout> payouts, DateTimeOffset now)
+    {
+        if (word.Said == PayoutStatus.Paid && PayoutTransitions.IsReversed(payout.Status))
+        {
+            PayoutLog.OutOfOrder(logger, payout.Id, payout.Merchant, word.Said, payout.Status);
+        }
+
+        if (PayoutTransitions.Contradicts(payout.Status, word.Said))
+        {
+            return PayoutWordEffect.Contradicts;
+        }
+
+        if (payout is { Status: PayoutStatus.InTransit, HoldCode: not null } && word.Said == PayoutStatus.InTransit)
+        {
+            payouts[payout.Id] = payout with { HoldCode = null, HoldMessage = null, UpdatedAt = now };
+            return PayoutWordEffect.Applied;
+        }
+
+        if (word.ProviderReference is { } late && payout.ProviderReference is null)
+        {
+            payouts[payout.Id] = payout with { ProviderReference = late };
+        }
+
+        return PayoutWordEffect.NothingNew;
     }
 
     private static PayoutWordEffect Hold(PayoutWord word, Payout payout, Dictionary<PayoutId, Payout> payouts, Changes changes, DateTimeOffset now)

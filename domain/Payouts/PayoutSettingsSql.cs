@@ -84,9 +84,11 @@ internal static class PayoutSettingsSql
     public const string InsertCorrection =
         """
         INSERT INTO payments.bank_accounts
-            (bucket, merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at, usable_from,
+            (bucket, merchant_id, id, currency, kind, holder_name, routing_number, account_number, account_type, status, verified_at,
+                usable_from,
             created_at, updated_at, corrects, correction_code, holder_address)
-        SELECT payments.bucket_of(merchant_id), merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9, $9, id, $8, holder_address
+        SELECT payments.bucket_of(merchant_id), merchant_id, $3, currency, kind, $4, $5, $6, $7, 'active', verified_at, usable_from, $9,
+            $9, id, $8, holder_address
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
         """;
 

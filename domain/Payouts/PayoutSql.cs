@@ -8,6 +8,13 @@ internal static class PayoutSql
     // Only these are income that no payout has touched before.
     private const string NewIncome = "('charge', 'refund', 'refund_failure', 'dispute', 'dispute_fee', 'dispute_reversal', 'dispute_fee_refund')";
 
+    /// <summary>In the order in which <see cref="PayoutRun.Read"/> reads them.</summary>
+    private const string RunColumns =
+        """
+        r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at,
+        r.created_at, r.submitted_at, r.mode
+        """;
+
     public const string StartRun =
         """
         INSERT INTO payments.payout_runs (id, mode, date, currency, rail, status, execution_date, started_by, started_at)
@@ -16,10 +23,10 @@ internal static class PayoutSql
         """;
 
     public const string GetRun =
-        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at, mode FROM payments.payout_runs WHERE date = $1 AND currency = $2 AND mode = $3";
+        $"SELECT {RunColumns} FROM payments.payout_runs r WHERE date = $1 AND currency = $2 AND mode = $3";
 
     public const string ListRuns =
-        "SELECT id, date, currency, rail, status, execution_date, considered, payouts, amount, refused, started_by, started_at, created_at, submitted_at, mode FROM payments.payout_runs WHERE mode = $2 ORDER BY date DESC, currency LIMIT $1";
+        $"SELECT {RunColumns} FROM payments.payout_runs r WHERE mode = $2 ORDER BY date DESC, currency LIMIT $1";
 
     public const string Currencies =
         "SELECT c FROM unnest($1) AS c WHERE EXISTS (SELECT FROM payments.payout_settings WHERE currency = c AND mode = $2)";
@@ -31,7 +38,9 @@ internal static class PayoutSql
     public const string OpenLanes =
         """
         WITH parts AS (
-            SELECT merchant_id, ntile($2) OVER (ORDER BY merchant_id) AS lane FROM payments.payout_settings WHERE currency = $3 AND mode = $4
+            SELECT merchant_id, ntile($2) OVER (ORDER BY merchant_id) AS lane
+            FROM payments.payout_settings
+            WHERE currency = $3 AND mode = $4
         ), ends AS (
             SELECT DISTINCT ON (lane) lane, merchant_id AS last_merchant FROM parts ORDER BY lane, merchant_id DESC
         ), lanes AS (
@@ -49,8 +58,8 @@ internal static class PayoutSql
 
     // Whoever holds the row works; another instance finds nothing and leaves.
     public const string LockLane =
-        """
-        SELECT r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at, r.created_at, r.submitted_at, r.mode, l.cursor, l.last_merchant
+        $"""
+        SELECT {RunColumns}, l.cursor, l.last_merchant
         FROM payments.payout_run_lanes l
         JOIN payments.payout_runs r ON r.id = l.run_id
         WHERE l.run_id = $1 AND l.lane = $2 AND NOT l.done
@@ -228,7 +237,8 @@ internal static class PayoutSql
         ORDER BY merchant_id, id FOR UPDATE
         """;
 
-    public const string FindByIds = "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE (id, bucket) IN (SELECT * FROM unnest($1, $2))";
+    public const string FindByIds =
+        "SELECT merchant_id, id, currency, amount FROM payments.payouts WHERE (id, bucket) IN (SELECT * FROM unnest($1, $2))";
 
     public const string FindByTraces = "SELECT merchant_id, id, trace FROM payments.payouts WHERE trace = ANY($1) ORDER BY id";
 

@@ -31,7 +31,8 @@ internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Accou
             row.GetBoolean(13),
             row.IsDBNull(14) ? BankAccountState.Active : DbText.Parse<BankAccountState>(row.GetString(14)),
             row.IsDBNull(15) ? null : row.GetFieldValue<DateTimeOffset>(15),
-            PayoutRails.Reaches(options.RailOf(currency, new MerchantId(row.GetGuid(0)).Mode, method), method, currency, row.IsDBNull(19) ? null : row.GetString(19)),
+            PayoutRails.Reaches(options.RailOf(currency, new MerchantId(row.GetGuid(0)).Mode, method), method, currency,
+                row.IsDBNull(19) ? null : row.GetString(19)),
             options.Payee.Of(row.IsDBNull(20) ? null : DbText.Parse<PayeeResult>(row.GetString(20)), row.GetBoolean(21))),
         new PayoutSchedule(
             DbText.Parse<PayoutInterval>(row.GetString(8)),
@@ -93,7 +94,8 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
     public async Task<PayoutsWritten> WriteAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, IReadOnlyList<(PayoutCandidate Candidate, PayoutDecision Decision)> paying, DateTimeOffset now, CancellationToken ct)
     {
-        var planned = paying.Select(p => new Plan(p.Candidate, PayoutId.New(p.Candidate.Merchant, now), new PayoutBatchId(Guid.CreateVersion7(now)), p.Decision)).ToList();
+        var planned = paying.Select(p => new Plan(p.Candidate, PayoutId.New(p.Candidate.Merchant, now),
+            new PayoutBatchId(Guid.CreateVersion7(now)), p.Decision)).ToList();
         var (posted, refused) = await CreateAsync(connection, transaction, terms, planned, now, ct);
         await CompleteAsync(connection, transaction, terms, posted, now, ct);
         return new([.. posted.Select(p => p.Payout)], [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);

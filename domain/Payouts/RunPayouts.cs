@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
@@ -9,7 +10,8 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Pays merchants, one run for each date, currency and mode. Its merchants are divided into lanes, walked side by side in chunks, each a transaction that
+/// Pays merchants, one run for each date, currency and mode. Its merchants are divided into lanes, walked side by side in chunks, each a
+/// transaction that
 /// also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues behind the last ones. Two
 /// instances never work on one lane at a time.
 /// </summary>
@@ -102,7 +104,7 @@ public sealed class RunPayouts
         if (run.Status == PayoutRunStatus.Creating)
         {
             await Task.WhenAll((await OpenLanesAsync(run.Id, ct)).Select(lane => CreateLaneAsync(run.Id, lane, ct)));
-            run = await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
+            run = await GetAsync(date, currency, ct, mode) ?? throw Gone(date, currency);
         }
 
         if (run.Status == PayoutRunStatus.Created)
@@ -115,10 +117,12 @@ public sealed class RunPayouts
             await EndAsync(run.Id, ct);
         }
 
-        run = await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} is gone.");
+        run = await GetAsync(date, currency, ct, mode) ?? throw Gone(date, currency);
         PayoutLog.RunEnded(_logger, run.Date, run.Currency.Code, run.Status, run.Considered, run.Payouts, run.Amount, run.Refused);
         return run;
     }
+
+    private static InvalidOperationException Gone(DateOnly date, Currency currency) => new($"The run of {date:O} {currency} is gone.");
 
     /// <summary>The date in the zone of the currency's payment system.</summary>
     public DateOnly Today(Currency currency) => Availability.DueDate(_time.GetUtcNow(), currency);
@@ -243,7 +247,8 @@ public sealed class RunPayouts
         await batch.ExecuteNonQueryAsync(ct);
     }
 
-    internal async Task<PayoutRun> StartAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct, Mode mode = Mode.Live)
+    internal async Task<PayoutRun> StartAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct,
+        Mode mode = Mode.Live)
     {
         var now = _time.GetUtcNow();
         var id = Guid.CreateVersion7(now);
@@ -267,18 +272,21 @@ public sealed class RunPayouts
         {
             await using var lanes = new NpgsqlCommand(PayoutSql.OpenLanes, connection, transaction)
             {
-                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code }, new() { Value = DbText.Of(mode) } },
+                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code },
+                    new() { Value = DbText.Of(mode) } },
             };
             await lanes.ExecuteNonQueryAsync(ct);
             if (startedBy != Timer)
             {
-                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, $$"""{"date":"{{date:yyyy-MM-dd}}","currency":"{{currency.Code}}","mode":"{{DbText.Of(mode)}}"}""");
+                var detail = AuditEntry.Details(
+                    ("date", date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)), ("currency", currency.Code), ("mode", DbText.Of(mode)));
+                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, detail);
                 await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
             }
         }
 
         await transaction.CommitAsync(ct);
-        return await GetAsync(date, currency, ct, mode) ?? throw new InvalidOperationException($"The run of {date:O} {currency} was not kept.");
+        return await GetAsync(date, currency, ct, mode) ?? throw Gone(date, currency);
     }
 
     private static async Task<(PayoutRun Run, Guid Cursor, Guid End)?> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId id, int lane, CancellationToken ct)
@@ -293,7 +301,8 @@ public sealed class RunPayouts
     {
         await using var command = new NpgsqlCommand(PayoutSql.LockNext, connection, transaction)
         {
-            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize }, new() { Value = end }, new() { Value = DbText.Of(run.Mode) } },
+            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize },
+                new() { Value = end }, new() { Value = DbText.Of(run.Mode) } },
         };
         await using var reader = await command.ExecuteReaderAsync(ct);
         var candidates = new List<PayoutCandidate>(_options.ChunkSize);

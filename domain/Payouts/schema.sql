@@ -203,8 +203,10 @@ BEGIN
     END IF;
 
     INSERT INTO payments.payouts
-        (bucket, merchant_id, id, run_id, batch_id, date, status, currency, amount, bank_account_id, rail, method, trace, arrival_date, created_at, updated_at)
-    SELECT payments.bucket_of(t.merchant_id), t.merchant_id, t.id, p_run, t.batch_id, p_date, 'pending', p_currency, t.amount, t.bank_account_id, p_rail, p_method, t.trace, p_arrival_date, p_now, p_now
+        (bucket, merchant_id, id, run_id, batch_id, date, status, currency, amount, bank_account_id, rail, method, trace, arrival_date,
+            created_at, updated_at)
+    SELECT payments.bucket_of(t.merchant_id), t.merchant_id, t.id, p_run, t.batch_id, p_date, 'pending', p_currency, t.amount,
+        t.bank_account_id, p_rail, p_method, t.trace, p_arrival_date, p_now, p_now
     FROM unnest(p_merchant, p_id, p_amount, p_bank_account, p_trace, p_batch, statuses) AS t (merchant_id, id, amount, bank_account_id, trace, batch_id, status)
     WHERE t.status = 'posted';
     GET DIAGNOSTICS made = ROW_COUNT;
@@ -256,7 +258,8 @@ CREATE TABLE payments.payout_files (
 );
 
 COMMENT ON TABLE payments.payout_files IS
-    'Platform table. One file of a run: the payouts of the merchants from first to last, in their order, without the canceled ones. All that its bytes depend on is fixed when '
+    'Platform table. One file of a run: the payouts of the merchants from first to last, in their order, without the canceled ones. All '
+    'that its bytes depend on is fixed when '
     'the file is planned, so writing it again yields the same file.';
 COMMENT ON COLUMN payments.payout_files.modifier IS 'Tells NACHA files of one day apart (A to Z, 0 to 9), over all runs whose files bear that day. NULL in other formats.';
 
@@ -272,7 +275,8 @@ CREATE TABLE payments.bank_reports (
     received_at timestamptz NOT NULL
 );
 
-COMMENT ON TABLE payments.bank_reports IS 'Platform table. The files that banks sent, by the SHA-256 of their bytes. Each is applied once, whatever its name.';
+COMMENT ON TABLE payments.bank_reports IS
+    'Platform table. The files that banks sent, by the SHA-256 of their bytes. Each is applied once, whatever its name.';
 
 CREATE TABLE payments.unmatched_bank_items (
     id                  uuid        PRIMARY KEY,
@@ -303,7 +307,8 @@ CREATE TABLE payments.unmatched_bank_items (
 );
 
 COMMENT ON TABLE payments.unmatched_bank_items IS
-    'Platform table. Items of bank files that could not be applied to a payout, file or account, and bank files that were rejected. A row stays open until an operator acknowledges '
+    'Platform table. Items of bank files that could not be applied to a payout, file or account, and bank files that were rejected. A row '
+    'stays open until an operator acknowledges '
     'it, or the hold that it reports ends.';
 COMMENT ON COLUMN payments.unmatched_bank_items.position IS '0: the file as a whole was rejected. Otherwise the number of the item in its file.';
 COMMENT ON COLUMN payments.unmatched_bank_items.said IS 'The result that the bank reported.';

@@ -37,7 +37,8 @@ internal static class PricingSql
         SELECT payments.bucket_of(merchant_id), merchant_id, currency, month, captured, captures
         FROM unnest($1::uuid[], $2::text[], $3::date[], $4::bigint[], $5::bigint[]) AS t (merchant_id, currency, month, captured, captures)
         ORDER BY merchant_id, currency, month
-        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured + EXCLUDED.captured, captures = v.captures + EXCLUDED.captures
+        ON CONFLICT (merchant_id, currency, month, bucket) DO UPDATE SET captured = v.captured + EXCLUDED.captured,
+            captures = v.captures + EXCLUDED.captures
         """;
 
     public const string Volume = "SELECT captured FROM payments.monthly_volumes WHERE merchant_id = $1 AND currency = $2 AND month = $3";

@@ -159,9 +159,11 @@ public sealed class PaymentProviders
     /// <param name="defaultName">Takes the live charges of merchants without routing rules; null: the first.</param>
     /// <param name="testDefaultName">Likewise for test charges; null: the same.</param>
     /// <param name="modes">The mode of each provider that takes payments of one mode only.</param>
-    /// <exception cref="InvalidOperationException">Two providers have one name, or a default is not there or takes payments of the other mode.</exception>
+    /// <exception cref="InvalidOperationException">Two providers have one name, or a default is not there or takes payments of the other
+    /// mode.</exception>
     public PaymentProviders(
-        IEnumerable<IPaymentProvider> providers, string? defaultName = null, string? testDefaultName = null, IReadOnlyDictionary<string, Mode>? modes = null)
+        IEnumerable<IPaymentProvider> providers, string? defaultName = null, string? testDefaultName = null, IReadOnlyDictionary<string,
+            Mode>? modes = null)
     {
         _modes = modes ?? new Dictionary<string, Mode>();
         _byName = new(StringComparer.Ordinal);
@@ -189,8 +191,8 @@ public sealed class PaymentProviders
     {
         if (name is null || !Serves(name, mode))
         {
-            var payments = mode == Mode.Live ? "live payments" : "test payments";
-            throw new InvalidOperationException($"{setting} must be a provider of {payments} ({string.Join(", ", NamesOf(mode))}), but is '{name}'.");
+            var (payments, names) = (mode == Mode.Live ? "live payments" : "test payments", string.Join(", ", NamesOf(mode)));
+            throw new InvalidOperationException($"{setting} must be a provider of {payments} ({names}), but is '{name}'.");
         }
 
         _defaults[mode] = name;

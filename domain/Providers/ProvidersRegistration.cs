@@ -20,9 +20,12 @@ public static partial class ProvidersRegistration
     private static readonly ProviderType[] Types = [SandboxType.Type, StripeType.Type, AdyenType.Type];
 
     /// <summary>
-    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes the live charges of
-    /// merchants without routing rules, <c>Providers:TestDefault</c> their test charges. <c>Providers:NAME:Mode</c> is live or test: a provider takes
-    /// payments of one mode, by default that of the platform's key where the key says it, else live. The sandbox, which moves no money, takes both where nothing is set.
+    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes
+    /// the live charges of
+    /// merchants without routing rules, <c>Providers:TestDefault</c> their test charges. <c>Providers:NAME:Mode</c> is live or test: a
+    /// provider takes
+    /// payments of one mode, by default that of the platform's key where the key says it, else live. The sandbox, which moves no money,
+    /// takes both where nothing is set.
     /// </summary>
     /// <exception cref="InvalidOperationException">A setting is missing or wrong; the text says which.</exception>
     public static IServiceCollection AddProviders(this IServiceCollection services, IConfiguration configuration)
@@ -67,7 +70,7 @@ public static partial class ProvidersRegistration
         };
         return ofKey is null || ofKey == mode
             ? mode
-            : throw new InvalidOperationException($"Providers__{section.Key}__Mode must be {DbText.Of(ofKey.Value)}: the provider's key is a {DbText.Of(ofKey.Value)} key.");
+            : throw new InvalidOperationException($"Providers__{section.Key}__Mode must be {DbText.Of(ofKey.Value)}, as the mode of the provider's key.");
     }
 
     private static ConfiguredProvider Read(string name, IConfigurationSection section)

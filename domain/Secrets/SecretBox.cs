@@ -25,7 +25,8 @@ public sealed class SecretBox
         _keys = new(keys, StringComparer.Ordinal);
         _active = activeKey;
         if (!_keys.ContainsKey(activeKey))
-            throw new InvalidOperationException($"Secrets__ActiveKey is '{activeKey}', but Secrets__Keys__{activeKey} is missing. Set it, or name another key.");
+            throw new InvalidOperationException(
+                $"Secrets__ActiveKey is '{activeKey}', but Secrets__Keys__{activeKey} is missing. Set it, or name another key.");
         if (_keys.FirstOrDefault(key => key.Value.Length != 32 || key.Key.Length is 0 or > 64 || !Ascii.IsValid(key.Key)) is { Key: { } wrong })
             throw new InvalidOperationException(
                 $"Secrets__Keys__{wrong} must be 32 bytes in base64, and its name must have 1 to 64 ASCII characters.");

@@ -18,7 +18,8 @@ CREATE TABLE payments.provider_events (
 ) WITH (fillfactor = 80);
 
 COMMENT ON TABLE payments.provider_events IS
-    'Platform table. The events that partners sent. An event is stored before it is acknowledged, and is unique by the partner''s own id for ever.';
+    'Platform table. The events that partners sent. An event is stored before it is acknowledged, and is unique by the partner''s own id '
+    'for ever.';
 COMMENT ON COLUMN payments.provider_events.payload IS 'Of events that were still open when the week of their payload was dropped.';
 
 CREATE INDEX provider_events_open ON payments.provider_events (status, received_at) WHERE status IN ('received', 'waiting', 'failed');
@@ -33,10 +34,12 @@ CREATE TABLE payments.provider_event_payloads (
     PRIMARY KEY (received_at, id)
 ) PARTITION BY RANGE (received_at);
 
-COMMENT ON TABLE payments.provider_event_payloads IS 'Platform table. The raw bytes of provider events, as they were verified. One partition per week.';
+COMMENT ON TABLE payments.provider_event_payloads IS
+    'Platform table. The raw bytes of provider events, as they were verified. One partition per week.';
 
 CREATE TABLE payments.provider_event_payloads_default PARTITION OF payments.provider_event_payloads DEFAULT;
-COMMENT ON TABLE payments.provider_event_payloads_default IS 'Platform table. Takes what no week''s partition takes, so that an insert never fails for want of one.';
+COMMENT ON TABLE payments.provider_event_payloads_default IS
+    'Platform table. Takes what no week''s partition takes, so that an insert never fails for want of one.';
 
 -- Outbound ------------------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         {
             var made = await api.MoveAsync("merchant", "", world.PlatformKey, "/v1/merchants", new { name = $"Merchant {i}", country = "DE", payout_delay_days = i % 2 }, NextKey());
             var id = made!.Text("id")!;
-            // Half of the accounts are live: their payouts go by bank file. Only test accounts have endpoints, since a live one takes no http address.
+            // Half of the accounts are live: their payouts go by bank file. Only test accounts have endpoints, since a live one takes no
+            // http address.
             var mode = i % 2 == 0 ? "test" : "live";
             var key = await api.MoveAsync("api key", id, world.PlatformKey, $"/v1/merchants/{id}/api_keys", new { mode }, NextKey());
             id = key!.Text("merchant")!;

@@ -45,8 +45,12 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
         if (context.RequirePlatform() is { } forbidden)
             return Problems.Of(forbidden);
         var prefix = request.Query["prefix"].ToString();
-        if (!Api.Limit(request).TryGet(out var limit, out var refusal) || !Api.Mode((string?)request.Query["mode"] ?? ModeOf(prefix)).TryGet(out var mode, out refusal))
+        if (!Api.Limit(request).TryGet(out var limit, out var refusal)
+            || !Api.Mode((string?)request.Query["mode"] ?? ModeOf(prefix)).TryGet(out var mode, out refusal))
+        {
             return Problems.Of(refusal);
+        }
+
         AccountRef? after = null;
         if (request.Query.TryGetValue("starting_after", out var cursor))
         {
@@ -73,7 +77,8 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
 
         try
         {
-            var page = await ledger.StatementAsync(account, request.Query.TryGetValue("starting_after", out var cursor) ? cursor.ToString() : null, limit, from.At, to.At, ct, mode);
+            var page = await ledger.StatementAsync(account, request.Query.TryGetValue("starting_after",
+                out var cursor) ? cursor.ToString() : null, limit, from.At, to.At, ct, mode);
             var lines = page.Lines.Select(line => new StatementLineResource(
                 "statement_line", line.JournalId, line.Kind, line.Code, line.ExternalKey, line.Other, line.Change, line.Balance, line.Version, line.EffectiveAt, line.RecordedAt, line.Cursor));
             return Api.List([.. lines], page.HasMore, line => line, LedgerJson.Default.StatementLineResource);
@@ -136,7 +141,8 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
 
     /// <summary>The mode of the account that a prefix such as <c>merchant/mer_.../</c> names; null where it names none.</summary>
     private static string? ModeOf(string prefix) =>
-        prefix.Split('/') is ["merchant", var id, ..] && PrefixedId.TryParse<MerchantId>(id, out var merchant) ? DbText.Of(merchant.Mode) : null;
+        prefix.Split('/') is ["merchant", var id, ..] && PrefixedId.TryParse<MerchantId>(id,
+            out var merchant) ? DbText.Of(merchant.Mode) : null;
 
     /// <summary>Reads an account as it is written: its name, a space, its currency.</summary>
     private static Result<AccountRef> Account(string? text)

@@ -36,7 +36,8 @@ public sealed class PayoutRunFunctions(
         // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
         if (date > runs.Today(currency))
             return Problems.Of(Refusal.Invalid("date", $"`date` {date:yyyy-MM-dd} is in the future in the time zone of {currency}."));
-        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct, mode)), PayoutJson.Default.PayoutRunResource);
+        return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct, mode)),
+            PayoutJson.Default.PayoutRunResource);
     }
 
     /// <summary>What the next run of a currency would pay altogether.</summary>
@@ -80,7 +81,8 @@ public sealed class PayoutRunFunctions(
             return Problems.Of(forbidden);
         if (!Api.Mode(request).TryGet(out var mode, out var refusal))
             return Problems.Of(refusal);
-        return Api.List(await runs.ListAsync(Api.MaximumLimit, ct, mode), int.MaxValue, PayoutRunResource.Of, PayoutJson.Default.PayoutRunResource);
+        return Api.List(await runs.ListAsync(Api.MaximumLimit, ct, mode), int.MaxValue, PayoutRunResource.Of,
+            PayoutJson.Default.PayoutRunResource);
     }
 
     [Function("ListPayoutFiles")]

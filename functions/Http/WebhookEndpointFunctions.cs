@@ -67,7 +67,8 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             if (!Signature(input.Signature).TryGet(out var signature, out var refusal))
                 return refusal;
             var made = await endpoints.CreateAsync(
-                connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes, signature.Value ?? EndpointSignature.Hmac, IsLiveKey(context), context.Actor(), ct);
+                connection, transaction, idempotent.Merchant, input.Url ?? "", input.Description, input.EventTypes,
+                    signature.Value ?? EndpointSignature.Hmac, IsLiveKey(context), context.Actor(), ct);
             return Answer(made, StatusCodes.Status201Created);
         }, ct), ct);
 
@@ -108,7 +109,8 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             status = wanted;
         }
 
-        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes, status, IsLiveKey(context), context.Actor(), ct);
+        var changed = await endpoints.UpdateAsync(key.Merchant, key.Id, body.Value.Url, body.Value.Description, body.Value.EventTypes,
+            status, IsLiveKey(context), context.Actor(), ct);
         return Api.Stored(Answer(changed, StatusCodes.Status200OK));
     }
 

@@ -71,8 +71,10 @@ public sealed class AccessTests(RunningApp app)
         var merchant = await app.CreateMerchantAsync();
         var idempotencyKey = RunningApp.NewKey();
 
-        var first = await app.PostAsync($"/v1/merchants/{merchant.LiveId}/api_keys", app.PlatformKey, new { mode = "live" }, idempotencyKey);
-        var second = await app.PostAsync($"/v1/merchants/{merchant.LiveId}/api_keys", app.PlatformKey, new { mode = "live" }, idempotencyKey);
+        var first = await app.PostAsync($"/v1/merchants/{merchant.LiveId}/api_keys", app.PlatformKey, new { mode = "live" },
+            idempotencyKey);
+        var second = await app.PostAsync($"/v1/merchants/{merchant.LiveId}/api_keys", app.PlatformKey, new { mode = "live" },
+            idempotencyKey);
 
         Assert.Equal(first.Body, second.Body);
         Assert.StartsWith("sk_live_", first.Text("secret"), StringComparison.Ordinal);

@@ -4,7 +4,8 @@ using Payments.Kit;
 
 namespace Payments.Functions.Tests;
 
-/// <summary>Nothing of a merchant's test account can be seen or moved with a live key, nor the other way round: every operation of the contract is tried.</summary>
+/// <summary>Nothing of a merchant's test account can be seen or moved with a live key, nor the other way round: every operation of the
+/// contract is tried.</summary>
 public sealed partial class ModeTests(RunningApp app)
 {
     private enum Expect
@@ -58,7 +59,8 @@ public sealed partial class ModeTests(RunningApp app)
         ["GET /v1/disputes/{id}/updates"] = new(Expect.NotFound, "dispute"),
         ["GET /v1/disputes/{id}/evidence"] = new(Expect.NotFound, "dispute"),
         ["PUT /v1/disputes/{id}/evidence"] = new(Expect.NotFound, "dispute", new { text = "Not mine." }),
-        ["PUT /v1/disputes/{id}/evidence/files"] = new(Expect.NotFound, "dispute", "%PDF-1.7 a receipt", "?purpose=receipt&name=receipt.pdf"),
+        ["PUT /v1/disputes/{id}/evidence/files"] = new(Expect.NotFound, "dispute", "%PDF-1.7 a receipt",
+            "?purpose=receipt&name=receipt.pdf"),
         ["DELETE /v1/disputes/{id}/evidence/files/{hash}"] = new(Expect.NotFound, "dispute"),
         ["GET /v1/disputes/{id}/evidence/suggestion"] = new(Expect.NotFound, "dispute"),
         ["POST /v1/disputes/{id}/submit"] = new(Expect.NotFound, "dispute", new { }),
@@ -98,7 +100,8 @@ public sealed partial class ModeTests(RunningApp app)
         ["POST /v1/unmatched_bank_items/{id}/acknowledge"] = new(Expect.Platform, "payout", new { }),
         ["GET /v1/events"] = new(Expect.Own, Query: "?limit=100"),
         ["GET /v1/events/{id}"] = new(Expect.NotFound, "event"),
-        ["POST /v1/webhook_endpoints"] = new(Expect.Own, Body: new { url = "https://shop.example.com/hooks", event_types = new[] { "payout.failed" } }),
+        ["POST /v1/webhook_endpoints"] = new(Expect.Own, Body: new { url = "https://shop.example.com/hooks",
+            event_types = new[] { "payout.failed" } }),
         ["GET /v1/webhook_endpoints"] = new(Expect.Own, Query: "?limit=100"),
         ["GET /v1/webhook_endpoints/{id}"] = new(Expect.NotFound, "endpoint"),
         ["PATCH /v1/webhook_endpoints/{id}"] = new(Expect.NotFound, "endpoint", new { status = "disabled" }),
@@ -106,7 +109,8 @@ public sealed partial class ModeTests(RunningApp app)
         ["POST /v1/webhook_endpoints/{id}/rotate_secret"] = new(Expect.NotFound, "endpoint", new { }),
         ["POST /v1/webhook_endpoints/{id}/test"] = new(Expect.NotFound, "endpoint", new { }),
         ["GET /v1/webhook_endpoints/{id}/deliveries"] = new(Expect.Own, "endpoint"),
-        ["POST /v1/webhook_endpoints/{id}/resend"] = new(Expect.Own, "endpoint", new { from = "2026-01-01T00:00:00Z", to = "2036-01-01T00:00:00Z", include_delivered = true }),
+        ["POST /v1/webhook_endpoints/{id}/resend"] = new(Expect.Own, "endpoint",
+            new { from = "2026-01-01T00:00:00Z", to = "2036-01-01T00:00:00Z", include_delivered = true }),
         ["GET /v1/webhook_deliveries/{id}/attempts"] = new(Expect.Own, "delivery"),
         ["POST /v1/webhook_deliveries/{id}/resend"] = new(Expect.NotFound, "delivery", new { }),
         ["GET /v1/attempts"] = new(Expect.Platform),
@@ -155,7 +159,8 @@ public sealed partial class ModeTests(RunningApp app)
                 _ => answer.Status < 500,
             }, $"{operation}: {answer.Status} {answer.Body}");
             foreach (var (name, id) in ids.Where(pair => attempt.Expect == Expect.Own && pair.Key != attempt.Of))
-                Assert.False(answer.Body.Contains(id, StringComparison.Ordinal), $"{operation} shows the {name} {id} of the other account: {answer.Body}");
+                Assert.False(answer.Body.Contains(id, StringComparison.Ordinal),
+                    $"{operation} shows the {name} {id} of the other account: {answer.Body}");
         }
 
         Assert.Equal(before, await SnapshotAsync(owner, ids));
@@ -180,16 +185,20 @@ public sealed partial class ModeTests(RunningApp app)
     [Fact]
     public async Task CreateMerchant_MakesALiveAndATestAccount()
     {
-        var live = await app.PostAsync("/v1/merchants", app.PlatformKey, new { name = "Two accounts", country = "DE", payout_delay_days = 3 });
+        var live = await app.PostAsync("/v1/merchants", app.PlatformKey,
+            new { name = "Two accounts", country = "DE", payout_delay_days = 3 });
         var test = await app.GetAsync($"/v1/merchants/{live.Text("test_account")}", app.PlatformKey);
 
         Assert.Equal(("live", "test"), (live.Text("mode"), test.Text("mode")));
         Assert.Equal(("Two accounts", "DE", 3L), (test.Text("name"), test.Text("country"), test.Number("payout_delay_days")));
         Assert.Null(test.Json["test_account"]);
         Assert.Contains(live.Text("id"), (await app.GetAsync("/v1/merchants?limit=100", app.PlatformKey)).Body, StringComparison.Ordinal);
-        Assert.DoesNotContain(test.Text("id"), (await app.GetAsync("/v1/merchants?limit=100", app.PlatformKey)).Json["data"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
-        Assert.Contains(test.Text("id"), (await app.GetAsync("/v1/merchants?limit=100&mode=test", app.PlatformKey)).Body, StringComparison.Ordinal);
-        Assert.Equal((400, "mode"), await app.GetAsync("/v1/merchants?mode=sandbox", app.PlatformKey) is var refused ? (refused.Status, refused.Param) : default);
+        Assert.DoesNotContain(test.Text("id"), (await app.GetAsync("/v1/merchants?limit=100",
+            app.PlatformKey)).Json["data"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
+        Assert.Contains(test.Text("id"), (await app.GetAsync("/v1/merchants?limit=100&mode=test", app.PlatformKey)).Body,
+            StringComparison.Ordinal);
+        Assert.Equal((400, "mode"), await app.GetAsync("/v1/merchants?mode=sandbox", app.PlatformKey) is var refused ? (refused.Status,
+            refused.Param) : default);
     }
 
     [Fact]
@@ -209,8 +218,10 @@ public sealed partial class ModeTests(RunningApp app)
     public async Task PayoutRun_OfTestAccounts_NeverWritesABankFile()
     {
         var merchant = await app.CreateMerchantAsync(mode: "test");
-        var account = new { type = "us", holder_name = "Test Merchant", routing_number = "021000021", account_number = "123456780", verified = true };
-        Assert.Equal(200, (await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/USD/bank_account", app.PlatformKey, account, null, ("On-Behalf-Of", merchant.Id))).Status);
+        var account = new { type = "us", holder_name = "Test Merchant", routing_number = "021000021", account_number = "123456780",
+            verified = true };
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/USD/bank_account", app.PlatformKey, account, null,
+            ("On-Behalf-Of", merchant.Id))).Status);
         Assert.Equal(201, (await merchant.ChargeAsync(10_000, "USD")).Status);
         var date = new DateOnly(1900, 1, 1).AddDays(Random.Shared.Next(30_000)).ToString("O", CultureInfo.InvariantCulture);
 
@@ -235,8 +246,10 @@ public sealed partial class ModeTests(RunningApp app)
         var before = await merchant.GetAsync($"/v1/payouts/{ids["payout"]}");
         var reference = ids["payout"].Replace("po_", "PO", StringComparison.Ordinal);
         var report = $"""
-            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>{reference[..20]}</MsgId></GrpHdr>
-            <OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts></OrgnlPmtInfAndSts>
+            <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>
+            <GrpHdr><MsgId>{reference[..20]}</MsgId></GrpHdr>
+            <OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>
+            <TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts></TxInfAndSts></OrgnlPmtInfAndSts>
             </CstmrPmtStsRpt></Document>
             """;
 
@@ -265,22 +278,27 @@ public sealed partial class ModeTests(RunningApp app)
     {
         var behalf = ("On-Behalf-Of", merchant.Id);
         var endpoint = await app.SendAsync(
-            HttpMethod.Post, "/v1/webhook_endpoints", app.PlatformKey, new { url = "http://127.0.0.1:9/hooks", event_types = new[] { "*" } }, RunningApp.NewKey(), behalf);
+            HttpMethod.Post, "/v1/webhook_endpoints", app.PlatformKey,
+                new { url = "http://127.0.0.1:9/hooks", event_types = new[] { "*" } }, RunningApp.NewKey(), behalf);
         var account = new { type = "iban", holder_name = "Test Händler", iban = "DE89370400440532013000", verified = true };
-        Assert.Equal(200, (await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", app.PlatformKey, account, null, behalf)).Status);
+        Assert.Equal(200, (await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/EUR/bank_account", app.PlatformKey, account, null,
+            behalf)).Status);
         var charge = await merchant.ChargeAsync(10_000);
         var held = await merchant.AuthorizeAsync();
         var refund = await merchant.RefundAsync(charge.Text("id"), 1_000);
         var payout = await merchant.PostAsync("/v1/payouts", new { currency = "EUR", amount = 2_000 });
         Assert.Equal(201, payout.Status);
         var disputed = await merchant.ChargeAsync(5_000);
-        await app.AcquirerAsync(HttpMethod.Post, "/control/disputes", new { payment_id = disputed.Text("provider_reference"), stage = "chargeback", reason_code = "10.4" });
+        await app.AcquirerAsync(HttpMethod.Post, "/control/disputes",
+            new { payment_id = disputed.Text("provider_reference"), stage = "chargeback", reason_code = "10.4" });
         var dispute = await RunningApp.EventuallyAsync(
-            () => merchant.GetAsync($"/v1/disputes?charge={disputed.Text("id")}"), list => list.Json["data"]!.AsArray().Count == 1, "the provider's dispute is here");
+            () => merchant.GetAsync($"/v1/disputes?charge={disputed.Text("id")}"), list => list.Json["data"]!.AsArray().Count == 1,
+                "the provider's dispute is here");
         var events = await merchant.GetAsync($"/v1/events?object={charge.Text("id")}");
         var transactions = await merchant.GetAsync("/v1/balance_transactions?limit=1");
         var deliveries = await RunningApp.EventuallyAsync(
-            () => merchant.GetAsync($"/v1/webhook_endpoints/{endpoint.Text("id")}/deliveries"), list => list.Json["data"]!.AsArray().Count > 0, "an event is on its way");
+            () => merchant.GetAsync($"/v1/webhook_endpoints/{endpoint.Text("id")}/deliveries"),
+                list => list.Json["data"]!.AsArray().Count > 0, "an event is on its way");
         return new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["account"] = merchant.Id,
@@ -304,7 +322,8 @@ public sealed partial class ModeTests(RunningApp app)
         var text = new List<string>();
         foreach (var path in (string[])[
             $"/v1/charges/{ids["charge"]}", $"/v1/charges/{ids["held"]}", $"/v1/refunds/{ids["refund"]}", $"/v1/disputes/{ids["dispute"]}",
-            $"/v1/disputes/{ids["dispute"]}/evidence", "/v1/payout_settings", "/v1/dispute_settings", "/v1/webhook_endpoints", "/v1/charges?limit=100", "/v1/refunds?limit=100"])
+            $"/v1/disputes/{ids["dispute"]}/evidence", "/v1/payout_settings", "/v1/dispute_settings", "/v1/webhook_endpoints",
+                "/v1/charges?limit=100", "/v1/refunds?limit=100"])
         {
             var answer = await merchant.GetAsync(path);
             Assert.Equal(200, answer.Status);
@@ -331,7 +350,8 @@ public sealed partial class ModeTests(RunningApp app)
             "redaction" => new { charge = ids["charge"] },
             var given => given,
         };
-        return app.SendAsync(method, path + attempt.Query, by.Key, body, body is null || method != HttpMethod.Post ? null : RunningApp.NewKey());
+        return app.SendAsync(method, path + attempt.Query, by.Key, body,
+            body is null || method != HttpMethod.Post ? null : RunningApp.NewKey());
     }
 
     [GeneratedRegex(@"^  (/\S+):")]

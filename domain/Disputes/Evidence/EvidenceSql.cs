@@ -46,7 +46,8 @@ internal static class EvidenceSql
 
     public const string StartResponse =
         """
-        INSERT INTO payments.dispute_responses (bucket, merchant_id, id, dispute_id, stage, kind, status, evidence, idempotency_key, checks, next_check_at, created_at)
+        INSERT INTO payments.dispute_responses (bucket, merchant_id, id, dispute_id, stage, kind, status, evidence, idempotency_key,
+            checks, next_check_at, created_at)
         VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5, 'started', $6::jsonb, $7, 0, $8, $9)
         ON CONFLICT (merchant_id, dispute_id, bucket) WHERE status IN ('started', 'unknown') DO NOTHING
         """;

@@ -11,7 +11,8 @@ internal static class ProviderCredentialSql
         """
         INSERT INTO payments.provider_credentials (bucket, merchant_id, provider, sealed, shown, created_at, updated_at)
         VALUES (payments.bucket_of($1), $1, $2, $3, $4::jsonb, $5, $5)
-        ON CONFLICT (merchant_id, provider, bucket) DO UPDATE SET sealed = excluded.sealed, shown = excluded.shown, updated_at = excluded.updated_at
+        ON CONFLICT (merchant_id, provider, bucket) DO UPDATE SET sealed = excluded.sealed, shown = excluded.shown,
+            updated_at = excluded.updated_at
         RETURNING created_at
         """;
 

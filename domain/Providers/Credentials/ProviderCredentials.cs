@@ -40,7 +40,8 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         var configured = _providers.GetValueOrDefault(provider);
 
         // The last gate before a provider is called: a test payment never reaches a provider of live payments, nor the other way round.
-        var found = configured is null || configured.Serves(merchant.Mode) ? await ReadAsync(merchant, provider, ct) ?? configured?.Platform : null;
+        var found = configured is null || configured.Serves(merchant.Mode) ? await ReadAsync(merchant, provider,
+            ct) ?? configured?.Platform : null;
         if (_cache.Count >= CacheCapacity)
             _cache.Clear();
         _cache[(merchant, provider)] = (found, readAt);
@@ -73,11 +74,11 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         if (!_providers.TryGetValue(provider, out var configured))
             return NoProvider(provider);
         if (!configured.Serves(merchant.Mode))
-            return Refusal.Invalid("provider", $"{provider} takes {DbText.Of(configured.Mode!.Value)} payments, and {merchant} is a {DbText.Of(merchant.Mode)} account.");
+            return OtherMode("provider", $"{provider} takes {DbText.Of(configured.Mode!.Value)} payments", merchant);
         if (!Validate(configured.Type, request.Credentials).TryGet(out var values, out var refusal))
             return refusal;
         if (configured.Type.ModeOf(values) is { } ofKey && ofKey != merchant.Mode)
-            return Refusal.Invalid("credentials", $"The key is a {DbText.Of(ofKey)} key of {provider}, and {merchant} is a {DbText.Of(merchant.Mode)} account.");
+            return OtherMode("credentials", $"The key is a {DbText.Of(ofKey)} key of {provider}", merchant);
         var now = time.GetUtcNow();
         var shown = Shown(configured.Type, values);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -217,6 +218,9 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         command.Parameters.Add(new() { Value = merchant.Value });
         command.Parameters.Add(new() { Value = provider });
     }
+
+    private static Refusal OtherMode(string param, string what, MerchantId merchant) =>
+        Refusal.Invalid(param, $"{what}, and {merchant} is a {DbText.Of(merchant.Mode)} account.");
 
     private Refusal NoProvider(string provider) =>
         new(RefusalCode.NotFound, $"There is no provider '{provider}'. The providers are {string.Join(", ", _providers.Keys.Order(StringComparer.Ordinal))}.");

@@ -50,7 +50,8 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         // The second half of a version 7 id is random.
         Span<byte> bytes = stackalloc byte[16];
         charge.Value.TryWriteBytes(bytes, bigEndian: true, out _);
-        return Route.Plan(cached.Rules, facts, providers.DefaultOf(merchant.Mode), name => providers.Serves(name, merchant.Mode) && takes(name), BitConverter.ToUInt64(bytes[8..]));
+        return Route.Plan(cached.Rules, facts, providers.DefaultOf(merchant.Mode),
+            name => providers.Serves(name, merchant.Mode) && takes(name), BitConverter.ToUInt64(bytes[8..]));
     }
 
     public async Task<RoutingResource> GetAsync(MerchantId merchant, CancellationToken ct)
@@ -126,7 +127,11 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         {
             var target = rule.Providers[i];
             if (target?.Provider is not { } name || !providers.Serves(name, mode))
-                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {string.Join(", ", providers.NamesOf(mode))}, which take {DbText.Of(mode)} payments.");
+            {
+                var names = string.Join(", ", providers.NamesOf(mode));
+                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {names}, which take {DbText.Of(mode)} payments.");
+            }
+
             if (target.Weight is < 0 or > 1_000_000)
                 return Refusal.Invalid($"{at}.providers[{i}].weight", "`weight` must be from 0 to 1000000. 0 means after the others.");
         }

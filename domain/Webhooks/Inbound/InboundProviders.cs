@@ -21,7 +21,8 @@ public sealed class InboundProviders
             if (!byName.TryGetValue(scheme, out var found))
             {
                 var names = string.Join(", ", byName.Keys.Order());
-                throw new InvalidOperationException($"Webhooks__Inbound__{provider.Key}__Scheme must be one of {names}, but is '{scheme}'.");
+                throw new InvalidOperationException(
+                $"Webhooks__Inbound__{provider.Key}__Scheme must be one of {names}, but is '{scheme}'.");
             }
 
             if (secrets.Length == 0)

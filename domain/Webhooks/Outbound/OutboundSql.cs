@@ -7,7 +7,8 @@ internal static class OutboundSql
 
     public const string CreateEndpoint =
         """
-        INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, description, event_types, api_version, status, secret, public_key, created_at, updated_at)
+        INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, description, event_types, api_version, status, secret,
+            public_key, created_at, updated_at)
         SELECT payments.bucket_of($1), $1, $2, $3, $4, $5, $6, 'enabled', $7, $10, $8, $8
         WHERE (SELECT count(*) FROM payments.webhook_endpoints WHERE merchant_id = $1) < $9
         """;
@@ -67,8 +68,10 @@ internal static class OutboundSql
     public const string FanOut =
         """
         WITH created AS (
-            INSERT INTO payments.webhook_deliveries (bucket, merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at, trace_parent)
-            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, (left(i.stem::text, 18) || substr(gen_random_uuid()::text, 19))::uuid, w.id, i.event_id, 'pending', $4, $4, i.trace_parent
+            INSERT INTO payments.webhook_deliveries (bucket, merchant_id, id, endpoint_id, event_id, status, next_attempt_at, created_at,
+                trace_parent)
+            SELECT payments.bucket_of(i.merchant_id), i.merchant_id, (left(i.stem::text, 18) || substr(gen_random_uuid()::text, 19))::uuid,
+                w.id, i.event_id, 'pending', $4, $4, i.trace_parent
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $5::text[]) AS i (merchant_id, event_id, stem, trace_parent)
             JOIN payments.events e ON e.merchant_id = i.merchant_id AND e.id = i.event_id
             JOIN payments.webhook_endpoints w ON w.merchant_id = i.merchant_id AND w.status = 'enabled'
@@ -128,7 +131,8 @@ internal static class OutboundSql
         """
         INSERT INTO payments.webhook_attempts (bucket, merchant_id, delivery_id, id, outcome, status_code, latency_ms, response, created_at)
         SELECT payments.bucket_of(t.merchant_id), t.*
-        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::integer[], $7::text[], $8::timestamptz[]) AS t (merchant_id)
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::integer[], $7::text[],
+            $8::timestamptz[]) AS t (merchant_id)
         """;
 
     public const string FinishAttempts =

@@ -100,8 +100,10 @@ public sealed class OperationLimitsTests(TestDatabase database) : IClassFixture<
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, payment_token, provider, provider_reference, metadata, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @id, @status, 'EUR', 10000, 'manual', @authorized, @captured, 'tok_visa', 'sandbox', 'pay_1', '{}', @now, @now)
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
+                captured_amount, payment_token, provider, provider_reference, metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @id, @status, 'EUR', 10000, 'manual', @authorized, @captured, 'tok_visa',
+                'sandbox', 'pay_1', '{}', @now, @now)
             """,
             new
             {

@@ -75,7 +75,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
             ApplyOutcome.Failed,
             (await ApplyAsync(
                 world,
-                new PaymentReported("stripe", First(charge), answer) { Told = told with { Provider = "stripe", Amount = new Money(400, Currency.Eur) } })).Outcome);
+                new PaymentReported("stripe", First(charge), answer) { Told = told with { Provider = "stripe",
+                    Amount = new Money(400, Currency.Eur) } })).Outcome);
         Assert.Empty(await RefundsAsync(world, charge));
     }
 
@@ -88,7 +89,8 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
         await using var world = new ChargeWorld(database);
         var charge = await world.ChargeAsync(await world.MerchantAsync(), capture: false);
 
-        var result = await ApplyAsync(world, new PaymentReported(provider, First(charge), new PaymentAnswer(PaymentResult.Canceled, charge.ProviderReference)));
+        var result = await ApplyAsync(world, new PaymentReported(provider, First(charge),
+            new PaymentAnswer(PaymentResult.Canceled, charge.ProviderReference)));
 
         Assert.Equal((expected, status), (result.Outcome, (await world.ReadAsync(charge.Merchant, charge.Id)).Status));
     }

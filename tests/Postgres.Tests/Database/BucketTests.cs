@@ -6,7 +6,8 @@ using Payments.Domain;
 namespace Payments.Postgres.Tests.Database;
 
 /// <summary>
-/// Every table belongs to merchants and carries their bucket in all of its keys, or its comment says what else it is. Read from the catalogue, so
+/// Every table belongs to merchants and carries their bucket in all of its keys, or its comment says what else it is. Read from the
+/// catalogue, so
 /// that a new table cannot be left out.
 /// </summary>
 public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatabase>
@@ -14,14 +15,16 @@ public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatab
     private const string Tables =
         """
         WITH tables AS (
-            SELECT c.oid, c.oid::regclass::text AS name, obj_description(c.oid, 'pg_class') AS comment, b.attnum AS bucket, b.attnotnull, b.atttypid::regtype::text AS type
+            SELECT c.oid, c.oid::regclass::text AS name, obj_description(c.oid, 'pg_class') AS comment, b.attnum AS bucket, b.attnotnull,
+                b.atttypid::regtype::text AS type
             FROM pg_class c
             LEFT JOIN pg_attribute b ON b.attrelid = c.oid AND b.attname = 'bucket' AND NOT b.attisdropped
             WHERE c.relnamespace IN ('payments'::regnamespace, 'ledger'::regnamespace) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         )
         """;
 
-    // The ledger's tables have no merchant in each row: their accounts are checked instead, and posting refuses an account of another bucket.
+    // The ledger's tables have no merchant in each row: their accounts are checked instead, and posting refuses an account of another
+    // bucket.
     private const string Unchecked = "('ledger.accounts', 'ledger.balances', 'ledger.transfers')";
 
     [Fact]
@@ -42,7 +45,8 @@ public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatab
         SELECT name FROM tables
         WHERE bucket IS NOT NULL AND name NOT IN {Unchecked} AND NOT EXISTS (
             SELECT FROM pg_constraint k
-            WHERE k.conrelid = tables.oid AND k.contype = 'c' AND pg_get_constraintdef(k.oid) ~ '^CHECK \(\(bucket = payments\.bucket_of\((merchant_id|id)\)\)\)$')
+            WHERE k.conrelid = tables.oid AND k.contype = 'c'
+                AND pg_get_constraintdef(k.oid) ~ '^CHECK \(\(bucket = payments\.bucket_of\((merchant_id|id)\)\)\)$')
         """));
 
     [Fact]
@@ -52,7 +56,8 @@ public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatab
         WHERE bucket IS NOT NULL AND i.indisunique AND NOT bucket = ANY (i.indkey)
         UNION ALL
         SELECT name || ': no primary key' FROM tables
-        WHERE bucket IS NOT NULL AND name <> 'ledger.transfers' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tables.oid AND i.indisprimary)
+        WHERE bucket IS NOT NULL AND name <> 'ledger.transfers'
+            AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tables.oid AND i.indisprimary)
         """));
 
     [Fact]
@@ -62,17 +67,20 @@ public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatab
         JOIN pg_constraint k ON k.conrelid = tables.oid AND k.contype = 'f'
         LEFT JOIN tables other ON other.oid = k.confrelid
         WHERE (tables.bucket IS NOT NULL OR other.bucket IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS pair (mine, theirs) WHERE mine = tables.bucket AND theirs = other.bucket)
+            AND NOT EXISTS (SELECT FROM unnest(k.conkey, k.confkey) AS pair (mine,
+                theirs) WHERE mine = tables.bucket AND theirs = other.bucket)
         """));
 
     /// <summary>The rules must see what breaks them, or an empty answer proves nothing.</summary>
     [Theory]
     [InlineData("CREATE TABLE payments.later (id uuid PRIMARY KEY)", nameof(Table_WithoutABucket_SaysWhatItIs))]
     [InlineData("CREATE TABLE payments.later (bucket integer NOT NULL, id uuid)", nameof(Table_OfMerchants_HasItsBucketAlways))]
-    [InlineData("CREATE TABLE payments.later (bucket smallint NOT NULL, merchant_id uuid)", nameof(Table_OfMerchants_ChecksThatTheBucketIsTheMerchants))]
+    [InlineData("CREATE TABLE payments.later (bucket smallint NOT NULL, merchant_id uuid)",
+        nameof(Table_OfMerchants_ChecksThatTheBucketIsTheMerchants))]
     [InlineData("CREATE UNIQUE INDEX later ON payments.refunds (merchant_id, charge_id)", nameof(Key_OfATableOfMerchants_HoldsTheBucket))]
     [InlineData(
-        "CREATE TABLE payments.later (bucket smallint, run_id uuid REFERENCES payments.payout_runs (id))", nameof(ForeignKey_OfATableOfMerchants_HoldsTheBucketOnBothSides))]
+        "CREATE TABLE payments.later (bucket smallint, run_id uuid REFERENCES payments.payout_runs (id))",
+            nameof(ForeignKey_OfATableOfMerchants_HoldsTheBucketOnBothSides))]
     public async Task Rule_OfASchemaThatBreaksIt_IsNotKept(string change, string rule)
     {
         await using var connection = await database.Owner.OpenConnectionAsync(TestContext.Current.CancellationToken);
@@ -90,11 +98,16 @@ public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatab
     public async Task BucketOf_AnyMerchant_IsWhatTheAppComputes()
     {
         var merchants = Enumerable.Range(0, 300).Select(_ => PrefixedId.New<MerchantId>(DateTimeOffset.UnixEpoch))
-            .SelectMany(live => new[] { live, live.In(Mode.Test), new MerchantId(new Guid(RandomNumberGenerator.GetBytes(16))) }).Append(MerchantId.Platform).ToArray();
+            .SelectMany(live => new[] { live, live.In(Mode.Test),
+                new MerchantId(new Guid(RandomNumberGenerator.GetBytes(16))) }).Append(MerchantId.Platform).ToArray();
         await using var connection = await database.App.OpenConnectionAsync(TestContext.Current.CancellationToken);
 
         var buckets = (await connection.QueryAsync<(short Bucket, string Mode)>(
-            "SELECT payments.bucket_of(m), payments.mode_of(payments.bucket_of(m)) FROM unnest(@merchants) WITH ORDINALITY AS t (m, n) ORDER BY n",
+            """
+            SELECT payments.bucket_of(m), payments.mode_of(payments.bucket_of(m))
+            FROM unnest(@merchants) WITH ORDINALITY AS t (m, n)
+            ORDER BY n
+            """,
             new { merchants = merchants.Select(merchant => merchant.Value).ToArray() })).ToArray();
 
         Assert.Equal(merchants.Select(merchant => (merchant.Bucket, merchant.Mode.ToString().ToLowerInvariant())), buckets);

@@ -111,7 +111,8 @@ public sealed class MigrationUnderLoadTests(TestServer server, ITestOutputHelper
         await connection.ExecuteAsync(
             """
             INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT payments.bucket_of(gen_random_uuid()), gen_random_uuid(), gen_random_uuid(), 'charge.captured', 'charge', gen_random_uuid(), 1, '{}', '2026-01-01Z' FROM generate_series(1, 20000);
+            SELECT payments.bucket_of(m.id), m.id, gen_random_uuid(), 'charge.captured', 'charge', gen_random_uuid(), 1, '{}', '2026-01-01Z'
+            FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 20000) OFFSET 0) AS m;
             INSERT INTO payments.provider_events (provider, event_id, id, type, status, payload, received_at, processed_at)
             SELECT 'sandbox', n::text, gen_random_uuid(), 'payment.succeeded', 'applied', '\x7b7d', '2026-01-01Z', '2026-01-01Z' FROM generate_series(1, 20000) n;
             INSERT INTO payments.inbox (consumer, message_id, handled_at) SELECT 'test', gen_random_uuid(), '2026-01-01Z' FROM generate_series(1, 20000);

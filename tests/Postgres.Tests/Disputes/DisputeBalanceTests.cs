@@ -59,9 +59,11 @@ public sealed class DisputeBalanceTests(TestDatabase database) : IClassFixture<T
     private static Task<long> ChargeAsync(PayoutWorld world, MerchantId merchant, string reference) => world.CountAsync(
         """
         WITH made AS (
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, payment_token, provider,
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
+                captured_amount, payment_token, provider,
                 provider_reference, metadata, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', 'EUR', 10000, 'automatic', 10000, 10000, 'tok_visa', 'sandbox', @reference, '{}', @now, @now)
+            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', 'EUR', 10000, 'automatic', 10000, 10000, 'tok_visa',
+                'sandbox', @reference, '{}', @now, @now)
             RETURNING 1)
         SELECT count(*) FROM made
         """,

@@ -149,7 +149,8 @@ public sealed class DisputeEvidenceTests(TestDatabase database) : IClassFixture<
                 """
                 UPDATE payments.charges SET customer = 'cus_1', card = '{"brand":"visa","last4":"4242"}', refunded_amount = 2500, metadata = '{"tracking_number":"1Z","cart":"9"}'
                 WHERE merchant_id = @merchant AND id = @charge;
-                INSERT INTO payments.refunds (bucket, merchant_id, id, charge_id, status, currency, amount, metadata, created_at, updated_at)
+                INSERT INTO payments.refunds (bucket, merchant_id, id, charge_id, status, currency, amount, metadata, created_at,
+                    updated_at)
                 VALUES (payments.bucket_of(@merchant), @merchant, @charge, @charge, 'succeeded', 'EUR', 2500, '{}', @now, @now);
                 """,
                 new { merchant = world.Merchant.Value, charge = dispute.Charge.Value, now = DisputeWorld.Start.UtcDateTime });

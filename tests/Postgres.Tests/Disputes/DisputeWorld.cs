@@ -46,7 +46,8 @@ internal sealed class DisputeWorld
         await using var connection = await dataSource.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at,
+                updated_at)
             VALUES (payments.bucket_of(@id), @id, 'A shop', 'DE', 'active', @feePlan::jsonb, 2, '{}', @now, @now)
             """,
             new { id = world.Merchant.Value, feePlan, now = Start.UtcDateTime });
@@ -60,9 +61,11 @@ internal sealed class DisputeWorld
         await using var connection = await _dataSource.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount, captured_amount, payment_token, provider,
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
+                captured_amount, payment_token, provider,
                 provider_reference, metadata, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', @currency, @amount, 'automatic', @amount, @amount, 'tok_visa', @provider, @reference, '{}', @now, @now)
+            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', @currency, @amount, 'automatic', @amount, @amount,
+                'tok_visa', @provider, @reference, '{}', @now, @now)
             """,
             new { merchant = Merchant.Value, id = id.Value, currency, amount, provider, reference, now = Start.UtcDateTime });
         return id;

@@ -202,7 +202,8 @@ public sealed class RefundWarningsTests(TestDatabase database) : IClassFixture<T
         await world.Disputes.CountAsync(
             """
             WITH made AS (
-                INSERT INTO payments.dispute_refunds (bucket, merchant_id, dispute_id, refund_id, status, attempts, next_check_at, created_at)
+                INSERT INTO payments.dispute_refunds (bucket, merchant_id, dispute_id, refund_id, status, attempts, next_check_at,
+                    created_at)
                 VALUES (payments.bucket_of(@merchant), @merchant, @dispute, @refund, 'started', 1, @now, @now)
                 RETURNING 1)
             SELECT count(*) FROM made

@@ -34,15 +34,23 @@ public sealed class ListPlanTests(TestDatabase database) : IClassFixture<TestDat
             SELECT ('01980000-0000-7000-8000-00000000000' || m)::uuid AS merchant_id, i, timestamptz '2026-03-01 00:00:00+00' + make_interval(mins => i) AS at,
                 (lpad(to_hex((extract(epoch FROM timestamptz '2026-03-01 00:00:00+00') * 1000)::bigint + i * 60000), 12, '0') || '7000' || '8000' || lpad(to_hex(m), 4, '0') || lpad(to_hex(i), 8, '0'))::uuid AS id
             FROM generate_series(1, 3) m, generate_series(1, 4000) i;
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider, customer, metadata, created_at, updated_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i % 10 = 0 THEN 'declined' ELSE 'captured' END, 'EUR', 100 + i % 500, 'automatic', 'tok_visa', 'sandbox', 'customer ' || i % 50, '{}', at, at FROM rows;
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider,
+                customer, metadata, created_at, updated_at)
+            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i % 10 = 0 THEN 'declined' ELSE 'captured' END, 'EUR',
+                100 + i % 500, 'automatic', 'tok_visa', 'sandbox', 'customer ' || i % 50, '{}', at, at FROM rows;
             INSERT INTO payments.events (bucket, merchant_id, id, type, object_type, object_id, sequence, data, created_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i % 10 = 0 THEN 'charge.declined' ELSE 'charge.captured' END, 'charge', id, 1, '{}', at FROM rows;
-            INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net, available_on, released_at, batch_id, created_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i % 10 = 0 THEN 'refund' ELSE 'charge' END, 'ch_' || replace(id::text, '-', ''), id::text, 'EUR', 100, 1, 99, '2026-03-03',
+            SELECT payments.bucket_of(merchant_id), merchant_id, id,
+                CASE WHEN i % 10 = 0 THEN 'charge.declined' ELSE 'charge.captured' END, 'charge', id, 1, '{}', at FROM rows;
+            INSERT INTO payments.balance_transactions (bucket, merchant_id, id, type, source_id, journal_key, currency, amount, fee, net,
+                available_on, released_at, batch_id, created_at)
+            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i % 10 = 0 THEN 'refund' ELSE 'charge' END,
+                'ch_' || replace(id::text, '-', ''), id::text, 'EUR', 100, 1, 99, '2026-03-03',
                 at, CASE WHEN i < 1000 THEN '01980000-0000-7000-8000-0000000000ff'::uuid END, at FROM rows;
-            INSERT INTO payments.payouts (bucket, merchant_id, id, batch_id, date, status, currency, amount, bank_account_id, rail, method, arrival_date, created_at, updated_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, id, CASE WHEN i = 7 THEN '01980000-0000-7000-8000-0000000000ff'::uuid ELSE gen_random_uuid() END, '2026-03-03', 'paid', 'EUR', 99, id, 'file', 'standard', '2026-03-03', at, at
+            INSERT INTO payments.payouts (bucket, merchant_id, id, batch_id, date, status, currency, amount, bank_account_id, rail, method,
+                arrival_date, created_at, updated_at)
+            SELECT payments.bucket_of(merchant_id), merchant_id, id,
+                CASE WHEN i = 7 THEN '01980000-0000-7000-8000-0000000000ff'::uuid ELSE gen_random_uuid() END, '2026-03-03', 'paid', 'EUR',
+                99, id, 'file', 'standard', '2026-03-03', at, at
             FROM rows WHERE i % 4 = 3;
             ANALYZE payments.charges, payments.events, payments.balance_transactions, payments.payouts;
             """, connection);
@@ -185,6 +193,7 @@ public sealed class ListPlanTests(TestDatabase database) : IClassFixture<TestDat
         command.Parameters.AddWithValue("afterName", "");
         command.Parameters.AddWithValue("afterCurrency", "");
         command.Parameters.AddWithValue("limit", 2000);
+        command.Parameters.AddWithValue("mode", "live");
 
         var plan = await ExplainAsync(command);
 

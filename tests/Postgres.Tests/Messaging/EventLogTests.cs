@@ -33,8 +33,10 @@ public sealed class EventLogTests(TestDatabase database) : IClassFixture<TestDat
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, disabled_reason, secret, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'https://example.com', ARRAY[@filter], '1', @status, CASE @status WHEN 'disabled' THEN 'merchant' END, '\x00', @now, @now)
+            INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, disabled_reason,
+                secret, created_at, updated_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'https://example.com', ARRAY[@filter], '1', @status,
+                CASE @status WHEN 'disabled' THEN 'merchant' END, '\x00', @now, @now)
             """,
             new { merchant, id = Guid.CreateVersion7(Now), filter, status, now = Now });
         var happened = Event(merchant, Guid.CreateVersion7(Now), "charge.captured");

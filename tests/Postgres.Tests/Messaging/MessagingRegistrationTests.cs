@@ -38,7 +38,7 @@ public sealed class MessagingRegistrationTests
     [Theory]
     [InlineData("servicebus", "ServiceBus (or ServiceBus__fullyQualifiedNamespace) is missing")]
     [InlineData("storage", "AzureWebJobsStorage (or AzureWebJobsStorage__queueServiceUri) is missing")]
-    [InlineData("rabbit", "it must be 'storage' or 'servicebus'")]
+    [InlineData("rabbit", "must be 'storage' or 'servicebus'")]
     public void Transport_NotOrWronglySet_SaysWhatToSet(string transport, string expected)
     {
         var error = Assert.Throws<InvalidOperationException>(() => Register(("Messaging:Transport", transport)));

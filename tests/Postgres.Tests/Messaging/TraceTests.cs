@@ -88,7 +88,8 @@ public sealed class TraceTests(TestDatabase database) : IClassFixture<TestDataba
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, secret, created_at, updated_at)
+            INSERT INTO payments.webhook_endpoints (bucket, merchant_id, id, url, event_types, api_version, status, secret, created_at,
+                updated_at)
             VALUES (payments.bucket_of(@merchant), @merchant, @id, @address, ARRAY['*'], '1', 'enabled', @secret, @now, @now)
             """,
             new { merchant = merchant.Value, id = id.Value, address, secret, now = Now });

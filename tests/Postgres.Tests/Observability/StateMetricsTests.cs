@@ -37,22 +37,32 @@ public sealed class StateMetricsTests(TestServer server) : IAsyncLifetime
         {
             await connection.ExecuteAsync(
                 """
-                INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, next_check_at, created_at)
-                VALUES (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'unknown', 'sandbox', 100, @now, @now - interval '10 minutes'),
-                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'started', 'sandbox', 100, @now, @now - interval '20 minutes'),
-                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'succeeded', 'sandbox', 100, NULL, @now - interval '9 hours');
-                INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider, metadata, created_at, updated_at, first_check_at)
-                VALUES (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa', 'sandbox', '{}', @now - interval '1 minute', @now - interval '1 minute', @now),
-                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa', 'sandbox', '{}', @now, @now, @now + interval '1 minute');
+                INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, next_check_at,
+                    created_at)
+                VALUES (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'unknown', 'sandbox',
+                    100, @now, @now - interval '10 minutes'),
+                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'started', 'sandbox',
+                           100, @now, @now - interval '20 minutes'),
+                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), gen_random_uuid(), 'charge', 'succeeded', 'sandbox',
+                           100, NULL, @now - interval '9 hours');
+                INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider,
+                    metadata, created_at, updated_at, first_check_at)
+                VALUES (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa',
+                    'sandbox', '{}', @now - interval '1 minute', @now - interval '1 minute', @now),
+                       (payments.bucket_of(@merchant), @merchant, gen_random_uuid(), 'pending', 'EUR', 100, 'automatic', 'tok_visa',
+                           'sandbox', '{}', @now, @now, @now + interval '1 minute');
                 INSERT INTO payments.provider_events (provider, event_id, id, type, status, payload, received_at, processed_at)
                 VALUES ('sandbox', 'e1', gen_random_uuid(), 't', 'waiting', '\x7b7d', @now - interval '5 minutes', NULL),
                        ('sandbox', 'e2', gen_random_uuid(), 't', 'failed', '\x7b7d', @now - interval '5 days', @now),
                        ('sandbox', 'e3', gen_random_uuid(), 't', 'applied', '\x7b7d', @now - interval '5 days', @now);
                 INSERT INTO payments.dead_letters (id, queue, raw, reason, dead_at, replayed_at)
                 VALUES (gen_random_uuid(), 'provider-events', 'x', 'r', @now, NULL), (gen_random_uuid(), 'provider-events', 'x', 'r', @now, @now);
-                INSERT INTO payments.payout_runs (id, mode, date, currency, rail, status, execution_date, payouts, amount, refused, started_by, started_at, submitted_at)
-                VALUES (gen_random_uuid(), 'live', '2026-02-27', 'EUR', 'sandbox', 'submitted', '2026-02-27', 1, 5, 0, 'timer', @now - interval '2 days', @now),
-                       (gen_random_uuid(), 'live', '2026-02-28', 'EUR', 'sandbox', 'created', '2026-02-28', 7, 90000, 2, 'timer', @now - interval '1 hour', NULL);
+                INSERT INTO payments.payout_runs (id, mode, date, currency, rail, status, execution_date, payouts, amount, refused,
+                    started_by, started_at, submitted_at)
+                VALUES (gen_random_uuid(), 'live', '2026-02-27', 'EUR', 'sandbox', 'submitted', '2026-02-27', 1, 5, 0, 'timer',
+                    @now - interval '2 days', @now),
+                       (gen_random_uuid(), 'live', '2026-02-28', 'EUR', 'sandbox', 'created', '2026-02-28', 7, 90000, 2, 'timer',
+                           @now - interval '1 hour', NULL);
                 INSERT INTO payments.unmatched_bank_items (id, sha256, position, file_name, reason, reference, detail, created_at, acknowledged_at, acknowledged_by)
                 VALUES (gen_random_uuid(), sha256('a'), 0, 'a', 'file_rejected', 'a', 'd', @now, NULL, NULL), (gen_random_uuid(), sha256('b'), 0, 'b', 'file_rejected', 'b', 'd', @now, @now, 'x'),
                        (gen_random_uuid(), sha256('c'), 1, 'c', 'amount_differs', 'c', 'd', @now, NULL, NULL);

@@ -219,7 +219,8 @@ internal sealed class PayoutWorld : IDisposable
         await using var connection = await Database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at,
+                updated_at)
             VALUES (payments.bucket_of(@id), @id, 'Müller & Söhne', 'DE', 'active', '{}', 2, '{}', @now, @now)
             """,
             new { id = merchant.Value, now = Clock.Now });

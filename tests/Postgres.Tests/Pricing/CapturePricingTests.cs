@@ -213,7 +213,11 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         var world = await DisputeWorld.CreateAsync(database.App, """{"rules":[],"disputes":{"rules":[{"chargeback":1500}],"refunded_when_won":true}}""");
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
-            """INSERT INTO payments.fee_plans VALUES (payments.bucket_of(@merchant), @merchant, 2, @from, '{"rules":[],"disputes":{"rules":[{"chargeback":700}],"refunded_when_won":true}}', @made, 'test')""",
+            """
+            INSERT INTO payments.fee_plans VALUES (
+                payments.bucket_of(@merchant), @merchant, 2, @from,
+                '{"rules":[],"disputes":{"rules":[{"chargeback":700}],"refunded_when_won":true}}', @made, 'test')
+            """,
             new { merchant = world.Merchant, from = world.Clock.Now.AddHours(-1), made = world.Clock.Now.AddHours(-2) });
         var charge = await world.ChargeAsync("pay_versions");
 
@@ -251,7 +255,8 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at,
+                updated_at)
             VALUES (payments.bucket_of(@id), @id, 'A shop', 'DE', 'active', @plan::jsonb, 2, '{}', @now, @now)
             """,
             new { id, plan = System.Text.Json.JsonSerializer.Serialize(plan, PricingJson.Default.FeePlan), now = Start });
@@ -265,8 +270,10 @@ public sealed class CapturePricingTests(TestDatabase database) : IClassFixture<T
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider, metadata, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @charge, 'pending', 'EUR', @amount, 'automatic', 'tok_visa', 'sandbox', '{}', @now, @now);
+            INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, payment_token, provider,
+                metadata, created_at, updated_at)
+            VALUES (payments.bucket_of(@merchant), @merchant, @charge, 'pending', 'EUR', @amount, 'automatic', 'tok_visa', 'sandbox', '{}',
+                @now, @now);
             INSERT INTO payments.attempts (bucket, merchant_id, id, charge_id, operation, status, provider, amount, created_at)
             VALUES (payments.bucket_of(@merchant), @merchant, @attempt, @charge, 'charge', 'started', 'sandbox', @amount, @now)
             """,

@@ -93,7 +93,8 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
     {
         var live = await MerchantAsync();
         var platform = new ProviderSecrets(new Dictionary<string, string> { ["secret_key"] = "sk_live_of_the_platform" });
-        var (ofLive, ofTest, ofBoth) = (Credentials(Box("old"), platform, Mode.Live), Credentials(Box("old"), platform, Mode.Test), Credentials(Box("old"), platform));
+        var (ofLive, ofTest, ofBoth) = (Credentials(Box("old"), platform, Mode.Live), Credentials(Box("old"), platform, Mode.Test),
+            Credentials(Box("old"), platform));
 
         Assert.NotNull(await ofLive.FindAsync(live, "stripe", default));
         Assert.Null(await ofLive.FindAsync(live.In(Mode.Test), "stripe", default));
@@ -127,7 +128,8 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
     }
 
     private ProviderCredentials Credentials(SecretBox box, ProviderSecrets? platform = null, Mode? mode = null) => new(
-        database.App, box, [new ConfiguredProvider("stripe", StripeType.Type, new Uri("https://api.stripe.com/"), new ConfigurationBuilder().Build().GetSection("Providers:Stripe"), mode, platform)], _time);
+        database.App, box, [new ConfiguredProvider("stripe", StripeType.Type, new Uri("https://api.stripe.com/"),
+            new ConfigurationBuilder().Build().GetSection("Providers:Stripe"), mode, platform)], _time);
 
     private async Task<MerchantId> MerchantAsync()
     {
@@ -135,7 +137,8 @@ public sealed class ProviderCredentialsTests(TestDatabase database) : IClassFixt
         await using var connection = await database.App.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at, updated_at)
+            INSERT INTO payments.merchants (bucket, id, name, country, status, fee_plan, payout_delay_days, metadata, created_at,
+                updated_at)
             VALUES (payments.bucket_of(@id), @id, 'A shop', 'DE', 'active', '{"rules":[]}', 2, '{}', @now, @now)
             """,
             new { id = id.Value, now = Start });
