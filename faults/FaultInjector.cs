@@ -4,10 +4,10 @@ using Payments.Kit;
 
 namespace Payments.Faults;
 
-/// <summary>Brings planned faults about, and takes them away again.</summary>
+/// <summary>Starts planned faults and ends them.</summary>
 internal sealed class FaultInjector(World world, Tally tally)
 {
-    /// <summary>How much later than it was asked a processor may carry something out, though the caller has gone.</summary>
+    /// <summary>How long after a request the acquirer may still carry it out, although the caller has gone.</summary>
     public static readonly TimeSpan Late = TimeSpan.FromMilliseconds(800);
 
     public async Task InjectAsync(PlannedFault fault)
@@ -87,7 +87,7 @@ internal sealed class FaultInjector(World world, Tally tally)
                 await CutAsync(world.BlobCable, fault.Length);
                 break;
             case FaultKind.ClockSkew:
-                // Webhooks' signatures are good for five minutes, and clocks in a cloud are never off that far.
+                // Webhook signatures are valid for five minutes, and clocks in a cloud never differ by that much.
                 world.Clock.Skew(fault.Choice % World.Instances, TimeSpan.FromSeconds((fault.Choice % 240) - 120));
                 break;
             default:
@@ -95,7 +95,7 @@ internal sealed class FaultInjector(World world, Tally tally)
         }
     }
 
-    /// <summary>From here on nothing goes wrong any more.</summary>
+    /// <summary>Ends all faults. After this call nothing fails any more.</summary>
     public async Task HealAsync()
     {
         world.HealCables();

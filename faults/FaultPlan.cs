@@ -1,6 +1,6 @@
 namespace Payments.Faults;
 
-/// <summary>What can go wrong.</summary>
+/// <summary>The kinds of faults.</summary>
 internal enum FaultKind
 {
     KillInstance,
@@ -28,18 +28,18 @@ internal enum FaultKind
     ClockSkew,
 }
 
-/// <summary>One fault of a round: when it begins, as a share of the round, and how long it lasts.</summary>
+/// <summary>One fault of a round: how long after the start of the round it begins, and how long it lasts.</summary>
 internal sealed record PlannedFault(FaultKind Kind, TimeSpan After, TimeSpan Length, int Choice);
 
-/// <summary>What goes wrong in each round, drawn from the seed alone.</summary>
+/// <summary>The faults of each round, drawn from the seed alone.</summary>
 internal static class FaultPlan
 {
     private static readonly FaultKind[] Kinds = Enum.GetValues<FaultKind>();
 
-    /// <summary>How long work goes on in each round before the first fault: what faults meet must have been made.</summary>
+    /// <summary>How long each round works before its first fault, in milliseconds, so that faults meet existing work.</summary>
     private const int Calm = 800;
 
-    /// <summary>The faults of a round. Every kind comes within a few rounds, as they are dealt like cards.</summary>
+    /// <summary>The faults of a round. They are dealt like cards, so every kind comes within a few rounds.</summary>
     public static IReadOnlyList<PlannedFault> OfRound(int seed, int round, int faults)
     {
         var deck = Kinds.ToArray();

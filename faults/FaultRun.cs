@@ -6,27 +6,28 @@ using Npgsql;
 
 namespace Payments.Faults;
 
-/// <summary>What a run is to do. Everything else follows from the seed.</summary>
-/// <param name="Minutes">How long work and faults go on, in wall time; null is a short run of so many rounds.</param>
-/// <param name="Mutation">The deliberate bug of <c>Mutations</c> that the app is to have; null is none.</param>
-/// <param name="Rounds">The rounds of a short run; every second one ends with a night.</param>
+/// <summary>The options of a run. Everything else follows from the seed.</summary>
+/// <param name="Minutes">How long work and faults last, in wall time. Null means a short run of <paramref name="Rounds"/> rounds.</param>
+/// <param name="Mutation">The deliberate bug of <c>Mutations</c> that the app has. Null means none.</param>
+/// <param name="Rounds">The rounds of a short run. Every second one ends with a night.</param>
 internal sealed record FaultRunOptions(int Seed, string Transport, double? Minutes = null, string? Mutation = null, int Rounds = FaultRunOptions.DefaultRounds)
 {
-    /// <summary>How long everything may take to come to rest, in wall time, once the faults are over.</summary>
+    /// <summary>How long everything may take to come to rest after the last fault, in wall time.</summary>
     public TimeSpan Liveness { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>As many as it takes for nearly every kind of fault.</summary>
+    /// <summary>Enough rounds for nearly every kind of fault.</summary>
     public const int DefaultRounds = 4;
 
     /// <summary>Half of the seeds run on each transport.</summary>
     public static string TransportOf(int seed) => seed % 2 == 0 ? "servicebus" : "storage";
 }
 
-/// <summary>What a run found and saw.</summary>
+/// <summary>The violations that a run found, and what it counted.</summary>
 internal sealed record FaultRunResult(FaultRunOptions Options, IReadOnlyList<Violation> Violations, IReadOnlyDictionary<string, long> Counts, Coverage Coverage, TimeSpan Took, TimeSpan Simulated);
 
 /// <summary>
-/// One seed: rounds of work with faults, the clock moved on between them, through nights and weekends; then the faults end, and everything has to come to rest, and to add up.
+/// Runs one seed: rounds of work with faults. Between the rounds the clock moves on, through nights and weekends.
+/// Then the faults end, and everything must come to rest and add up.
 /// </summary>
 internal sealed class FaultRun
 {
@@ -37,13 +38,14 @@ internal sealed class FaultRun
     // How far the clock moves while a run waits for rest: past every back-off of the platform.
     private static readonly TimeSpan[] Rests = [TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(11), TimeSpan.FromMinutes(11), TimeSpan.FromHours(1.1), TimeSpan.FromHours(6.1), TimeSpan.FromHours(13)];
 
-    // Once things go wrong, a client that gets no answer has others to ask for.
+    // During faults a client soon gives up on an answer, because it has other requests to make.
     private static readonly TimeSpan PatienceOfClients = TimeSpan.FromSeconds(4);
 
-    // In a round work begins for so long; what has begun is ended, whatever that takes.
+    // How long workers begin new work in a round. Work that has begun is finished, however long it takes.
     private static readonly TimeSpan WorkOfARound = TimeSpan.FromSeconds(3.5);
 
-    // While work goes on the clock runs 20 times as fast as that on the wall, so that back-offs and time limits of seconds and minutes end among the faults.
+    // During work the clock runs 20 times as fast as wall time, so that back-offs and time limits of seconds and minutes end among the
+    // faults.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
     private const int Speed = 20;
 
@@ -71,7 +73,7 @@ internal sealed class FaultRun
         _random = new Random(options.Seed);
     }
 
-    /// <summary>Runs a seed. A world with a violation is left in its database and folder.</summary>
+    /// <summary>Runs a seed. The database and the folder of a run with a violation are kept.</summary>
     public static async Task<FaultRunResult> RunAsync(FaultServers servers, FaultRunOptions options, TextWriter log)
     {
         var started = Stopwatch.GetTimestamp();
@@ -86,7 +88,7 @@ internal sealed class FaultRun
                 result = await new FaultRun(world, merchants, tally, options, log, started).RunAsync();
             }
         }
-#pragma warning disable CA1031 // Whatever it was, the run could not prove anything, and says so.
+#pragma warning disable CA1031 // After any exception the run has proved nothing, and says so.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -141,7 +143,8 @@ internal sealed class FaultRun
             if (violations.Count > 0)
                 return violations;
 
-            // What the processor carries out late it carries out within the ten minutes after which it counts as never having heard of it.
+            // Wait for operations that the acquirer carries out late. They must happen within the ten minutes after which the platform
+            // treats them as never received.
             if (faults.Any(fault => fault.Kind is FaultKind.ProcessorDrops or FaultKind.ProcessorTimeouts))
                 await Task.Delay(2 * FaultInjector.Late);
             await PassTimeAsync(round);
@@ -152,7 +155,9 @@ internal sealed class FaultRun
 
     private static bool IsNight(int round) => round % 2 == 1;
 
-    /// <summary>Looks in the middle of everything. What holds at any time must hold then; with the database or the acquirer down nothing can be seen.</summary>
+    /// <summary>
+    /// Checks in the middle of the work what must hold at any time. While the database or the acquirer is down, it sees nothing.
+    /// </summary>
     private async Task<IReadOnlyList<Violation>> LookAsync(TimeSpan after)
     {
         await Task.Delay(after);
@@ -174,7 +179,9 @@ internal sealed class FaultRun
         return violations;
     }
 
-    /// <summary>Minutes, hours, or until past the next night's runs; now and then several nights without anybody there.</summary>
+    /// <summary>
+    /// Passes minutes, hours, or the time until after the next night's runs. Sometimes it passes several nights without any work.
+    /// </summary>
     private async Task PassTimeAsync(int round)
     {
         var now = _world.Clock.Now;
@@ -190,7 +197,7 @@ internal sealed class FaultRun
         }
     }
 
-    /// <summary>Waits until nothing is under way any more; the clock runs fast meanwhile.</summary>
+    /// <summary>Waits until no work is open. The clock runs fast meanwhile.</summary>
     private async Task<IReadOnlyList<Violation>> RestAsync()
     {
         var started = Stopwatch.GetTimestamp();
@@ -202,7 +209,7 @@ internal sealed class FaultRun
             if (i % 3 == 2)
                 await _bank.VisitAsync();
 
-            // What was tried in vain for as long as it may be waits for a person, who has it tried again.
+            // A message whose tries are used up waits for an operator. The run replays it, as an operator would.
             await _api.SetAsync(HttpMethod.Post, "/v1/dead_letter_replays", _world.PlatformKey, new { from = _world.Clock.Now.AddDays(-60), to = _world.Clock.Now.AddDays(1) });
             var unread = await _bank.UnreadAsync();
             open = [.. await _oracle.OpenWorkAsync(CancellationToken.None, _workload.Files), .. unread > 0 ? [$"reports in the bank's inbox: {unread}"] : (string[])[]];
@@ -216,7 +223,7 @@ internal sealed class FaultRun
 
     private async Task<Observed> ObservedAsync()
     {
-        // Taken before the database is asked for the endpoints, so that each has its row.
+        // Read before the endpoints, so that every endpoint that received something has its row.
         var received = _servers.Received;
         var endpoints = await _oracle.EndpointsAsync(CancellationToken.None);
         return new Observed(

@@ -54,7 +54,7 @@ for (var i = 0; i < args.Length; i++)
 
 var servers = await FaultServers.StartAsync();
 
-// A run that is told to end takes its processes and their data with it.
+// A run that a signal stops ends its processes and deletes their data.
 using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 

@@ -1,9 +1,9 @@
 namespace Payments.Faults;
 
-/// <summary>Seeds of the parts of a run, each from the run's own.</summary>
+/// <summary>Derives the seeds of a run's parts from the run's own seed.</summary>
 internal static class Seeds
 {
-    /// <summary>The seed of one part. Every seed of a run will do: what goes beyond the range of the type wraps around.</summary>
-    /// <param name="factor">Keeps the parts of one seed apart from those of the next: one prime for each kind of part.</param>
+    /// <summary>The seed of one part. Every seed of a run is valid, because a result beyond the range of the type wraps around.</summary>
+    /// <param name="factor">Keeps the parts of one seed apart from those of the next. Each kind of part has its own prime.</param>
     public static int Of(int seed, int factor, int part) => unchecked((seed * factor) + part);
 }

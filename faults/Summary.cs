@@ -19,7 +19,7 @@ internal static class SeedLine
         ["transitions"] = new JsonObject(result.Coverage.Counts.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => KeyValuePair.Create(count.Key, (JsonNode?)JsonValue.Create(count.Value)))),
     }.ToJsonString();
 
-    /// <summary>The lines of seeds that had no violation, by seed.</summary>
+    /// <summary>The lines of seeds without violations, by seed.</summary>
     public static Dictionary<int, string> Clean(IEnumerable<string> lines)
     {
         var clean = new Dictionary<int, string>();
@@ -34,7 +34,7 @@ internal static class SeedLine
     }
 }
 
-/// <summary>What many seeds did together, those of earlier shares among them.</summary>
+/// <summary>The totals of many seeds, including those of earlier runs.</summary>
 internal sealed class Summary
 {
     private readonly Tally _tally = new();
@@ -45,7 +45,7 @@ internal sealed class Summary
 
     public int Violations { get; private set; }
 
-    /// <param name="line">Of <see cref="SeedLine"/>.</param>
+    /// <param name="line">A line of <see cref="SeedLine"/>.</param>
     public void Add(string line)
     {
         var seed = JsonNode.Parse(line)!;
@@ -59,7 +59,7 @@ internal sealed class Summary
             _transitions[transition] = _transitions.GetValueOrDefault(transition) + count!.GetValue<long>();
     }
 
-    /// <summary>JSON lines: the totals, each count, each transition, and those that are legal and never occurred.</summary>
+    /// <summary>JSON lines: the totals, each count, each transition, and the legal transitions that never occurred.</summary>
     public IEnumerable<string> Lines()
     {
         yield return Line("all seeds", "seeds", _seeds);

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Payments.Faults;
 
-/// <summary>Counts of what happened, by name: a run that tested nothing shows.</summary>
+/// <summary>Counts by name, so that a run that tested nothing is noticed.</summary>
 internal sealed class Tally
 {
     private readonly ConcurrentDictionary<string, long> _counts = new(StringComparer.Ordinal);

@@ -4,10 +4,10 @@ using NpgsqlTypes;
 namespace Payments.Domain.Database;
 
 /// <summary>
-/// One row per writer that counts its commits inside the transactions it commits, so that after a lost connection the database can tell
-/// whether the last one arrived. (The transaction's id would not do: after a crash the server may hand it out again.)
+/// Counts a writer's commits in one row, inside the transactions that it commits. After a lost connection, the row tells the writer whether
+/// its last commit took effect. A transaction id cannot tell: after a crash the server may assign the same id again.
 /// </summary>
-/// <remarks>Used by one batch at a time.</remarks>
+/// <remarks>One batch at a time uses a marker.</remarks>
 internal sealed class CommitMarker(Guid writer)
 {
     private const string Count = """
@@ -15,20 +15,20 @@ internal sealed class CommitMarker(Guid writer)
         ON CONFLICT (writer) DO UPDATE SET batch = EXCLUDED.batch, committed_at = EXCLUDED.committed_at
         """;
 
-    // Writing, rather than reading, waits for a transaction of ours that the server has not yet given up.
+    // A write, not a read: it waits for an earlier transaction of this writer that the server has not ended yet.
     private const string LastCommitted = """
         INSERT INTO payments.commit_markers (writer, batch, committed_at) VALUES ($1, 0, $2)
         ON CONFLICT (writer) DO UPDATE SET committed_at = EXCLUDED.committed_at
         RETURNING batch
         """;
 
-    // A writer that ended long ago asks no more.
+    // A writer that ended long ago never reads its marker again.
     private const string Forget = "DELETE FROM payments.commit_markers WHERE committed_at < $1";
 
     private static readonly TimeSpan Keep = TimeSpan.FromDays(7);
     private long _batch;
 
-    /// <summary>Ends a batch with counting it and with the commit.</summary>
+    /// <summary>Appends the update of the marker and the COMMIT to the batch.</summary>
     public void AddTo(NpgsqlBatch batch, DateTimeOffset now)
     {
         _batch++;

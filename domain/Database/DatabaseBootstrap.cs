@@ -4,16 +4,16 @@ using Npgsql;
 namespace Payments.Domain.Database;
 
 /// <summary>
-/// Makes what migrations stand on: the group roles <c>payments_owner</c> and <c>payments_app</c>, a login in each, and the database.
-/// Running it again repairs what is missing and sets the logins' passwords.
+/// Creates what migrations need: the group roles <c>payments_owner</c> and <c>payments_app</c>, a login in each, and the database.
+/// Idempotent: running it again creates what is missing and sets the passwords of the logins.
 /// </summary>
 public static class DatabaseBootstrap
 {
-    // Roles belong to the whole server, so two databases made at once would race for them.
+    // Roles belong to the whole server. The lock keeps two bootstraps from creating the same role at the same time.
     private const long AdvisoryLock = 0x7061_796D_726F_6C65;
 
     /// <param name="admin">A login that may create roles and databases.</param>
-    /// <param name="owner">Its user becomes a member of <c>payments_owner</c>; its database is the one to create.</param>
+    /// <param name="owner">Its user becomes a member of <c>payments_owner</c>, and its database is created.</param>
     /// <param name="app">Its user becomes a member of <c>payments_app</c>.</param>
     public static async Task RunAsync(
         NpgsqlConnectionStringBuilder admin, NpgsqlConnectionStringBuilder owner, NpgsqlConnectionStringBuilder app, CancellationToken ct = default)
@@ -23,7 +23,7 @@ public static class DatabaseBootstrap
         await CreateDatabaseAsync(connection, owner.Database ?? throw new ArgumentException("The owner's connection string names no database.", nameof(owner)), ct);
     }
 
-    /// <summary>The roles alone, for a caller that creates databases itself.</summary>
+    /// <summary>Creates the roles alone, for a caller that creates databases itself.</summary>
     public static async Task EnsureRolesAsync(
         NpgsqlConnectionStringBuilder admin, NpgsqlConnectionStringBuilder owner, NpgsqlConnectionStringBuilder app, CancellationToken ct = default)
     {
@@ -33,7 +33,7 @@ public static class DatabaseBootstrap
         await EnsureRoleAsync(connection, transaction, "payments_owner", "NOLOGIN", ct);
         await EnsureRoleAsync(connection, transaction, "payments_app", "NOLOGIN", ct);
 
-        // An administrator that is no superuser can hand objects to the owner only as its member.
+        // An administrator that is not a superuser can hand objects to the owner only as a member of it.
         await ExecuteAsync(connection, transaction, "GRANT payments_owner TO CURRENT_USER", ct);
         await EnsureLoginAsync(connection, transaction, owner, "payments_owner", ct);
         await EnsureLoginAsync(connection, transaction, app, "payments_app", ct);
@@ -50,7 +50,7 @@ public static class DatabaseBootstrap
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {
-            // Another instance made it between the look and the leap.
+            // Another instance created it between the check and the statement.
         }
     }
 
@@ -73,7 +73,7 @@ public static class DatabaseBootstrap
     private static Task<bool> ExistsAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string sql, string name, CancellationToken ct) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(sql, new { name }, transaction, cancellationToken: ct));
 
-    // Names and passwords cannot be parameters of these statements: they are quoted here, and nowhere else.
+    // Postgres takes no parameters in these statements. The callers quote every name and password with Quote and Literal.
     private static async Task ExecuteAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string sql, CancellationToken ct)
     {
         await using var command = connection.CreateCommand();

@@ -2,20 +2,20 @@ using Npgsql;
 
 namespace Payments.Domain.Database;
 
-/// <summary>What a failed statement means for whoever would try again.</summary>
+/// <summary>Whether it helps to repeat a failed statement.</summary>
 public enum RetryAdvice
 {
-    /// <summary>The statement itself is at fault, or it refused: the same again ends the same.</summary>
+    /// <summary>The statement is wrong, or Postgres refused it. Repeating it fails again.</summary>
     Never,
 
-    /// <summary>Nothing was done and the server is well: another transaction was in the way.</summary>
+    /// <summary>Another transaction was in the way. Nothing was done, and the server is healthy.</summary>
     Again,
 
-    /// <summary>The server or the way to it is at fault. What was sent before may have been done.</summary>
+    /// <summary>The server or the connection to it failed. Statements that were sent before may have taken effect.</summary>
     WhenReachable,
 }
 
-/// <summary>Sorts what Npgsql throws.</summary>
+/// <summary>Classifies the exceptions that Npgsql throws.</summary>
 public static class DatabaseErrors
 {
     public static RetryAdvice Advise(Exception exception) => exception switch

@@ -4,7 +4,7 @@ using Dapper;
 namespace Payments.Domain.Database;
 
 /// <summary>
-/// Teaches Dapper the types of this domain: times are UTC, columns in snake_case meet properties in PascalCase, typed ids are uuids,
+/// Teaches Dapper the types of this domain. Times are UTC. Columns in snake_case map to properties in PascalCase. Typed ids are uuids, and
 /// currencies are their codes. A capability adds its enums with <see cref="AddEnum{TEnum}"/>.
 /// </summary>
 public static class DatabaseTypes
@@ -12,7 +12,7 @@ public static class DatabaseTypes
     private static readonly Lock Gate = new();
     private static bool _registered;
 
-    /// <summary>Safe to call any number of times; every data source made by <see cref="PaymentsDataSource"/> has called it.</summary>
+    /// <summary>Idempotent and thread-safe. <see cref="PaymentsDataSource"/> calls it for every data source that it creates.</summary>
     public static void Register()
     {
         lock (Gate)
@@ -39,7 +39,7 @@ public static class DatabaseTypes
         }
     }
 
-    /// <summary>The enum is read from and written to text columns as <see cref="DbText"/> spells it.</summary>
+    /// <summary>Reads and writes the enum as text, in the spelling of <see cref="DbText"/>.</summary>
     public static void AddEnum<TEnum>()
         where TEnum : struct, Enum => SqlMapper.AddTypeHandler(new EnumHandler<TEnum>());
 

@@ -13,7 +13,7 @@ public static class DbText
             ? text
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"Not a member of {typeof(TEnum).Name}.");
 
-    /// <exception cref="FormatException">The text is no member's; a number never is.</exception>
+    /// <exception cref="FormatException">The text is not the name of a member. A number never is.</exception>
     public static TEnum Parse<TEnum>(string text)
         where TEnum : struct, Enum =>
         TryParse<TEnum>(text, out var value) ? value : throw new FormatException($"'{text}' is no {typeof(TEnum).Name}.");

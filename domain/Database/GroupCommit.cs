@@ -6,19 +6,22 @@ using Npgsql;
 namespace Payments.Domain.Database;
 
 /// <summary>
-/// Does the items' work inside the transaction and answers each, in order. It must not commit, must answer refusals as results, and may be
-/// called again with the same items, or some of them, after its transaction was rolled back.
+/// Does the work of the items inside the transaction and returns one result for each, in order. It must not commit, and it returns refusals
+/// as results. The queue may call it again with the same items, or with some of them, after it rolled the transaction back.
 /// </summary>
 public delegate ValueTask<IReadOnlyList<TResult>> CommitBatch<TItem, TResult>(
     NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<TItem> items, CancellationToken ct);
 
 /// <summary>
-/// Does the work as <see cref="CommitBatch{TItem,TResult}"/> does, and may commit it with its last statements: then it must have found whatever is wrong before, or have a statement fail for it.
+/// Does the work as <see cref="CommitBatch{TItem,TResult}"/> does, and may send the commit with its last statements.
+/// Then it must have detected every problem before, or one of those statements must fail because of it.
 /// </summary>
 public delegate ValueTask<IReadOnlyList<TResult>> CommittingBatch<TItem, TResult>(
     NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<TItem> items, BatchCommit<TResult> commit, CancellationToken ct);
 
-/// <summary>The commit of one batch of a <see cref="GroupCommit{TItem,TResult}"/>, to be sent with its last statements.</summary>
+/// <summary>
+/// The commit of one batch of a <see cref="GroupCommit{TItem,TResult}"/>, which the work may send with its last statements.
+/// </summary>
 public sealed class BatchCommit<TResult>
 {
     private readonly CommitMarker _marker;
@@ -26,14 +29,16 @@ public sealed class BatchCommit<TResult>
 
     internal BatchCommit(CommitMarker marker, TimeProvider time) => (_marker, _time) = (marker, time);
 
-    /// <summary>The results as they are if the batch that was to commit did so and nobody heard of it; null while none was.</summary>
+    /// <summary>The results of the items if the server commits but its answer is lost. Null while no batch carries the commit.</summary>
     internal IReadOnlyList<TResult>? Results { get; private set; }
 
-    /// <summary>The batch was refused, and the transaction begun anew: its commit is yet to come.</summary>
+    /// <summary>
+    /// The server refused the batch that carried the commit, and the work began the transaction anew. The commit is still to be sent.
+    /// </summary>
     public void Undone() => Results = null;
 
-    /// <summary>Ends the batch with the commit.</summary>
-    /// <param name="results">What the items are answered should the server commit and its answer be lost.</param>
+    /// <summary>Appends the marker and the commit to the batch.</summary>
+    /// <param name="results">The results of the items if the server commits but its answer is lost.</param>
     public void AddTo(NpgsqlBatch batch, IReadOnlyList<TResult> results)
     {
         Results = results;
@@ -42,16 +47,17 @@ public sealed class BatchCommit<TResult>
 }
 
 /// <summary>
-/// Lets callers that write at the same time share one database transaction. Whatever waits when a batch starts goes into it, and one
-/// batch is in flight: an idle system adds no delay, and a busy one pays for one commit where it paid for hundreds.
+/// Lets concurrent callers share one database transaction. A batch takes the items that wait when it starts, and one batch is in flight at
+/// a time. An idle system adds no delay, and a busy one pays for one commit instead of hundreds.
 /// </summary>
 /// <remarks>
-/// A caller is never left unsure. Until its item is taken into a batch, cancelling withdraws it; after that, cancelling is too late and
-/// the caller gets the item's real result. When the connection is lost at the commit, the server is asked whether it had committed.
-/// When a batch fails, its items are tried again in halves, so that an item that cannot be done fails alone.
+/// A caller learns the real result of its item. The only exception is <see cref="CommitUnknownException"/>. Until a batch takes the item,
+/// cancelling withdraws it. After that, cancelling has no effect. If the connection is lost at the commit, the queue asks the server
+/// whether it committed. If a batch fails, the queue tries its items again in halves, so that an item that cannot be done fails alone.
 /// <para>
-/// A caller that finds itself alone runs its batch itself, which spares two changes of thread. Batches that follow each other use one
-/// connection: the pool hands its idle ones out in turn, and each server process would have to warm up for the same statements.
+/// After a batch of one item, a caller that finds no other at work runs its batch on its own thread, which spares two changes of thread.
+/// Consecutive batches use one connection. The pool would rotate its idle connections, and each server process would have to warm up for
+/// the same statements.
 /// </para>
 /// </remarks>
 public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
@@ -66,7 +72,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
     private readonly CommitMarker _marker;
     private readonly Channel<Entry> _queue;
 
-    // Who holds it takes batches, and alone uses the fields below.
+    // Only the holder of the turn takes batches and changes the fields below, except _closed.
     private readonly SemaphoreSlim _turn = new(1);
     private readonly List<Entry> _batch = [];
     private readonly ITimer _idle;
@@ -91,7 +97,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         _transact = (connection, items) => TransactAsync(connection, commit, items);
     }
 
-    /// <param name="transact">Does and commits the whole batch; doing it twice is the same as doing it once, so it needs no marker.</param>
+    /// <param name="transact">Does and commits the whole batch. It must be idempotent, so it needs no marker.</param>
     internal GroupCommit(
         string name,
         NpgsqlDataSource dataSource,
@@ -117,7 +123,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         _transact = null!;
     }
 
-    // The first request that needs a queue makes it, and any may start a run: what flows with a request, its trace above all, is not every later item's.
+    // The timer and the runs serve every caller. They must not carry the context, above all the trace, of the request that happens to start
+    // them.
     private static T OnNobodysBehalf<T>(Func<T> start)
     {
         if (ExecutionContext.IsFlowSuppressed())
@@ -126,10 +133,12 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
             return start();
     }
 
-    /// <summary>Waits for the item's own result, with whatever the item asked for committed.</summary>
-    /// <exception cref="OverloadedException">The queue is full; nothing was done.</exception>
-    /// <exception cref="OperationCanceledException">The item was withdrawn before a batch took it; nothing was done.</exception>
-    /// <exception cref="CommitUnknownException">The server was lost at the commit and did not come back in time.</exception>
+    /// <summary>Returns the item's own result, after its batch has committed.</summary>
+    /// <exception cref="OverloadedException">The queue is full. Nothing was done.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled before a batch took the item. Nothing was done.</exception>
+    /// <exception cref="CommitUnknownException">
+    /// The connection was lost at the commit, and the server was not reachable again in time.
+    /// </exception>
     public ValueTask<TResult> SubmitAsync(TItem item, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
@@ -141,7 +150,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
             throw new OverloadedException(_name, _options.RetryAfter);
         }
 
-        // Whoever has the turn looks into the queue again after giving it back, so nothing stays there unseen.
+        // The holder of the turn checks the queue again after it releases the turn, so no item stays there unnoticed.
         var lead = _turn.Wait(0, CancellationToken.None);
         if (lead && !_alone)
         {
@@ -154,7 +163,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         return lead || ct.CanBeCanceled ? new(AnswerAsync(entry, lead, ct)) : new(entry.Task);
     }
 
-    /// <summary>Takes no more items and returns when everything accepted has its result.</summary>
+    /// <summary>Takes no more items, and returns when every accepted item has its result.</summary>
     public async ValueTask DisposeAsync()
     {
         _closed = true;
@@ -173,7 +182,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    // The batch belongs to none of its items' traces; each shows how long it waited for its result.
+    // A batch belongs to the trace of none of its items. Each trace shows how long its item waited for the result.
     private async Task<TResult> TracedAsync(Entry entry, bool lead, CancellationToken ct)
     {
         using var activity = GroupCommitMetrics.Activities.StartActivity($"commit {_name}");
@@ -190,7 +199,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         return await entry.Task;
     }
 
-    // Needs the turn; so does whatever else takes batches.
+    // Requires the turn, like every method that takes batches.
     private void Run() => OnNobodysBehalf(() => Task.Run(RunAsync));
 
     private async Task RunAsync()
@@ -202,7 +211,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
                 await CommitAsync(_batch);
                 _alone = _batch.Count == 1;
 
-                // Those who were answered go first: what they ask next shares the batch of those who waited, instead of half of each turn's.
+                // The callers that were just answered run first. Their next items then join the batch of those that wait, instead of
+                // splitting each turn's items in two.
                 await Task.Yield();
             }
         }
@@ -212,7 +222,9 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    /// <summary>One batch on the caller's thread. What came meanwhile is left to a run, so that the caller does not wait for others' batches.</summary>
+    /// <summary>
+    /// Runs one batch on the caller's thread. A separate run takes later items, so that the caller does not wait for the batches of others.
+    /// </summary>
     private async Task RunOnceAsync()
     {
         Activity.Current = null;
@@ -294,7 +306,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
                 continue;
             }
 
-            // Halving finds the item that cannot be done; it does not help when the server is at fault.
+            // Halving isolates an item that cannot be done. It does not help when the server fails.
             if (items.Length == 1 || advice is RetryAdvice.WhenReachable || error is CommitUnknownException)
             {
                 foreach (var entry in batch)
@@ -308,7 +320,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    // A connection that broke while it was kept fails before anything was sent on it, or like any other that is lost: the batch is tried again on a new one.
+    // A kept connection that broke fails before anything is sent on it, or like any lost connection. The batch is then tried again on a new
+    // one.
     private async ValueTask<NpgsqlConnection> ConnectAsync()
     {
         if (_connection is not { State: ConnectionState.Open } || _time.GetElapsedTime(_connectedAt) >= _options.ConnectionLifetime)
@@ -335,7 +348,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
         catch (Exception e) when (DatabaseErrors.IsTransient(e))
         {
-            // It is broken, and the pool has let go of it.
+            // The connection is broken, and the pool has dropped it.
         }
     }
 
@@ -382,8 +395,8 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
         catch (Exception e) when (commit.Results is not null)
         {
-            // No error tells whether the transaction committed: the answer may have been lost on its way back, and a server that spreads rows over nodes may
-            // answer COMMIT with an error after a node has committed. Only the marker tells.
+            // No error tells whether the transaction committed, only the marker does. The answer may have been lost on its way back.
+            // A server that spreads rows over nodes may also answer COMMIT with an error after one node has committed.
             await EndAsync(transaction);
             if (!await WasCommittedAsync(e))
                 throw;
@@ -391,7 +404,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    // Asking for the marker waits for the row's lock, which a transaction that failed holds until it ends.
+    // The query for the marker waits for the lock of the marker's row. A failed transaction holds that lock until it ends.
     private static async Task EndAsync(NpgsqlTransaction transaction)
     {
         try
@@ -400,7 +413,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
         catch (Exception e) when (e is InvalidOperationException || DatabaseErrors.IsTransient(e))
         {
-            // It has ended already, or the server ends it with the lost connection.
+            // The transaction has already ended, or the server ends it with the lost connection.
         }
     }
 
@@ -424,7 +437,7 @@ public sealed class GroupCommit<TItem, TResult> : IAsyncDisposable
         }
     }
 
-    /// <summary>An item and its caller. It leaves the queue once: taken by a batch, or withdrawn by its caller.</summary>
+    /// <summary>An item and its caller. It leaves the queue exactly once: a batch takes it, or its caller withdraws it.</summary>
     private sealed class Entry(TItem item, long submittedAt) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         private int _left;

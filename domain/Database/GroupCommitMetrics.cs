@@ -3,7 +3,9 @@ using System.Diagnostics.Metrics;
 
 namespace Payments.Domain.Database;
 
-/// <summary>What a group commit tells the meter and the activity source <c>Payments.GroupCommit</c>; every instrument carries the queue's name.</summary>
+/// <summary>
+/// The meter and the activity source of group commits, both named <c>Payments.GroupCommit</c>. Every instrument carries the queue's name.
+/// </summary>
 internal sealed class GroupCommitMetrics(string queue)
 {
     public const string MeterName = "Payments.GroupCommit";

@@ -1,8 +1,9 @@
 namespace Payments.Domain.Database;
 
 /// <summary>
-/// Shares work out among lanes. What has the same key is in one lane at a time, so that lanes do not wait for each other's locks; a key that is in none goes to the lane that has least to do. With
-/// lanes that are fixed by the key, one would work alone again and again, while the other has nothing left.
+/// Distributes work among lanes. Items with the same key are in one lane at a time, so that lanes do not wait for each other's locks. A key
+/// that is in no lane goes to the lane with the least work. If the key alone fixed the lane, one lane would often work while the others are
+/// idle.
 /// </summary>
 internal sealed class LaneChooser(int lanes, int keys)
 {
@@ -10,7 +11,7 @@ internal sealed class LaneChooser(int lanes, int keys)
     private readonly int[] _load = new int[lanes];
     private readonly (int Lane, int Items)[] _keys = new (int, int)[keys];
 
-    /// <summary>The lane for an item of a key, which is <see cref="Leave"/>d when the item is done.</summary>
+    /// <summary>Returns the lane for an item of a key. The caller calls <see cref="Leave"/> when the item is done.</summary>
     public int Enter(int key)
     {
         lock (_lock)

@@ -5,7 +5,7 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Database;
 
-/// <summary>Bounds of a value, both inclusive; null is open.</summary>
+/// <summary>Bounds of a value, both inclusive. Null means no bound.</summary>
 public readonly record struct Bounds<T>(T? Least, T? Most)
     where T : struct
 {
@@ -13,12 +13,13 @@ public readonly record struct Bounds<T>(T? Least, T? Most)
 }
 
 /// <summary>
-/// A page of a merchant's rows, newest first. Only the filters that are given become part of the statement, so that each combination has a plan of its own through
-/// an index that begins with the merchant. Ids sort by time: the cursor is the id of the last row of the page before, which no later row can shift.
+/// A page of a merchant's rows, newest first. The statement contains only the given filters, so each combination has its own plan on an
+/// index that begins with the merchant. Ids sort by time. The cursor is the id of the last row of the previous page, so later rows do not
+/// shift the pages.
 /// </summary>
 internal sealed class ListQuery
 {
-    // Ids are made in the millisecond of created_at; a little more than any doubt about it.
+    // The time in an id is the millisecond of created_at. The slack is larger than any difference between the two.
     private static readonly TimeSpan IdSlack = TimeSpan.FromMinutes(1);
 
     private readonly StringBuilder _text;
@@ -26,7 +27,7 @@ internal sealed class ListQuery
     private readonly string _alias;
 
     /// <param name="selectFrom">A constant statement up to its FROM clause.</param>
-    /// <param name="alias">The table's alias in it.</param>
+    /// <param name="alias">The table's alias in that statement.</param>
     public ListQuery(string selectFrom, string alias, MerchantId merchant)
     {
         _alias = alias;
@@ -41,14 +42,14 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>A constant condition, such as what makes a partial index fit.</summary>
+    /// <summary>Adds a constant condition, for example the predicate of a partial index.</summary>
     public ListQuery And(string condition)
     {
         _text.Append(" AND ").Append(_alias).Append('.').Append(condition);
         return this;
     }
 
-    /// <summary>A condition of its own, with <c>{0}</c> for the value and <c>$1</c> for the merchant.</summary>
+    /// <summary>Adds a condition in which <c>{0}</c> stands for the value and <c>$1</c> for the merchant.</summary>
     public ListQuery Matches(string condition, object value, NpgsqlDbType type)
     {
         var (before, after) = (condition[..condition.IndexOf("{0}", StringComparison.Ordinal)], condition[(condition.IndexOf("{0}", StringComparison.Ordinal) + 3)..]);
@@ -69,7 +70,7 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>Bounds <c>created_at</c>, and the ids with it: so the index on ids serves the range.</summary>
+    /// <summary>Bounds <c>created_at</c> and with it the ids, so that the index on ids serves the range.</summary>
     public ListQuery Created(Bounds<DateTimeOffset> created)
     {
         if (created.Least is { } least)
@@ -87,7 +88,7 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>Behind the last row of the page before.</summary>
+    /// <summary>Continues after the last row of the previous page.</summary>
     public ListQuery After(Guid? id)
     {
         if (id is { } last)
@@ -107,7 +108,7 @@ internal sealed class ListQuery
     private static TimeSpan Slack(DateTimeOffset time, bool down) =>
         (down ? time - DateTimeOffset.UnixEpoch : DateTimeOffset.MaxValue - time) > IdSlack ? IdSlack : TimeSpan.Zero;
 
-    /// <summary>The first or the last id that can be made in the millisecond (RFC 9562, version 7: 48 bits of milliseconds lead).</summary>
+    /// <summary>The first or the last id of a millisecond (RFC 9562, version 7: 48 bits of milliseconds lead).</summary>
     private static Guid IdAt(DateTimeOffset time, byte rest)
     {
         var milliseconds = Math.Clamp(time.ToUnixTimeMilliseconds(), 0, (1L << 48) - 1);

@@ -9,9 +9,9 @@ namespace Payments.Domain.Database;
 /// One numbered step of the schema, embedded in this assembly as <c>Migrations/NNNN_name/up.sql</c>. Number 1 is the baseline. Until a release freezes it
 /// in a folder of its own, the baseline is <see cref="SchemaFiles.All"/>.
 /// </summary>
-/// <param name="Number">The order of application; unique.</param>
+/// <param name="Number">Unique. Migrations are applied in the order of their numbers.</param>
 /// <param name="Name">The folder's name after the number.</param>
-/// <param name="Sql">The script, applied once, in one transaction unless it says otherwise.</param>
+/// <param name="Sql">The script. It is applied once, in one transaction unless its first line says otherwise.</param>
 public sealed partial record Migration(int Number, string Name, string Sql)
 {
     private const int BaselineNumber = 1;
@@ -21,13 +21,13 @@ public sealed partial record Migration(int Number, string Name, string Sql)
     /// <summary>Every migration of this build, by number.</summary>
     public static IReadOnlyList<Migration> Embedded => LazyEmbedded.Value;
 
-    /// <summary>SHA-256 of the script in hexadecimal, blind to how line ends were checked out.</summary>
+    /// <summary>SHA-256 of the script in hexadecimal, independent of the line endings of the checkout.</summary>
     public string Checksum { get; } =
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
 
     /// <summary>
-    /// Whether the script's first line is <c>-- migrate: no transaction</c>: it is one statement that Postgres runs outside of a transaction, such as
-    /// CREATE INDEX CONCURRENTLY IF NOT EXISTS, and that may be run again after it was cut off.
+    /// Whether the script's first line is <c>-- migrate: no transaction</c>. Such a script is one statement that Postgres runs only outside
+    /// of a transaction, for example CREATE INDEX CONCURRENTLY IF NOT EXISTS. Running it again after an interruption must be harmless.
     /// </summary>
     public bool OutsideTransaction { get; } = Sql.StartsWith("-- migrate: no transaction", StringComparison.Ordinal);
 

@@ -3,34 +3,37 @@ using Npgsql;
 
 namespace Payments.Domain.Database;
 
-/// <summary>A migration beside what the database knows of it; <paramref name="AppliedAt"/> is null while it is pending.</summary>
+/// <summary>A migration and when it was applied to the database. <paramref name="AppliedAt"/> is null while it is pending.</summary>
 public sealed record MigrationState(Migration Migration, DateTimeOffset? AppliedAt);
 
-/// <summary>The database and this build disagree about history: an applied migration was changed or is missing.</summary>
+/// <summary>The database's history differs from this build (an applied migration was changed or is missing), or a script failed.</summary>
 public sealed class MigrationException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
-/// Brings a database to this build's schema while others write to it. Each pending migration runs once, in number order, in its own transaction; several
-/// instances may start at once, an advisory lock lets one work. Running it again does nothing.
+/// Brings a database to this build's schema while other sessions write to it. Each pending migration runs once, in number order, in its own
+/// transaction. Several instances may start at the same time: an advisory lock lets one of them work. Running it again does nothing.
 /// </summary>
 /// <remarks>
-/// A migration waits two seconds for a lock, so that nobody waits longer behind it; then it is rolled back and tried again, up to <see cref="Tries"/> times.
+/// A migration waits at most two seconds for a lock, because later statements wait behind it. Then it is rolled back and tried again, up to
+/// <see cref="Tries"/> times.
 /// </remarks>
-/// <param name="owner">Connects as a member of <c>payments_owner</c>, which ends up owning every object.</param>
+/// <param name="owner">Connects as a member of <c>payments_owner</c>, which owns every object.</param>
 public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
 {
-    /// <summary>How often a migration is tried that does not get its locks.</summary>
+    /// <summary>How often a migration that does not get its locks is tried.</summary>
     public const int Tries = 20;
 
     private const string Reset = "If this is a local database whose data may be lost, './run reset' makes a new one.";
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    // Any constant will do, as long as every build uses the same one.
+    // Any constant works, as long as every build uses the same one.
     private const long AdvisoryLock = 0x7061_796D_656E_7473;
 
-    /// <summary>Applies what is pending and returns it.</summary>
-    /// <exception cref="MigrationException">History differs from this build's files, or a script failed; the message names the migration.</exception>
+    /// <summary>Applies the pending migrations and returns them.</summary>
+    /// <exception cref="MigrationException">
+    /// The history differs from this build's files, or a script failed. The message names the migration.
+    /// </exception>
     public async Task<IReadOnlyList<Migration>> ApplyAsync(CancellationToken ct = default)
     {
         await using var connection = await ConnectAsync(ct);
@@ -49,7 +52,7 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
     }
 
     /// <summary>Every migration of this build and when it was applied.</summary>
-    /// <exception cref="MigrationException">History differs from this build's files.</exception>
+    /// <exception cref="MigrationException">The history differs from this build's files.</exception>
     public async Task<IReadOnlyList<MigrationState>> StatusAsync(CancellationToken ct = default)
     {
         await using var connection = await ConnectAsync(ct);
@@ -79,7 +82,7 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             appliedAt.TryGetValue(migration.Number, out var at) ? new DateTimeOffset(at, TimeSpan.Zero) : null))];
     }
 
-    /// <summary>Applies what is pending up to a number: for tests that look at one migration at a time.</summary>
+    /// <summary>Applies the pending migrations up to a number, for tests of one migration at a time.</summary>
     internal async Task ApplyAsync(int number, CancellationToken ct)
     {
         await using var connection = await ConnectAsync(ct);
@@ -88,7 +91,7 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
             await TryAsync(connection, state.Migration, ct);
     }
 
-    /// <summary>Applies one that no build has: for tests.</summary>
+    /// <summary>Applies a migration that no build has, for tests.</summary>
     internal async Task ApplyAsync(Migration migration, CancellationToken ct)
     {
         await using var connection = await ConnectAsync(ct);
@@ -137,7 +140,7 @@ public sealed class Migrator(NpgsqlDataSource owner, TimeProvider time)
         await transaction.CommitAsync(ct);
     }
 
-    // Cut off between the two statements it runs again, which its own IF NOT EXISTS allows.
+    // If the process ends between the statement and its record, the migration runs again. Its own IF NOT EXISTS makes that harmless.
     private async Task ApplyOutsideAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
     {
         try

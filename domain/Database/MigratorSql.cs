@@ -2,8 +2,8 @@ namespace Payments.Domain.Database;
 
 internal static class MigratorSql
 {
-    // A migration that waits for a lock makes every query behind it wait too: it gives up soon, lets them pass, and tries again. What it does under
-    // its locks is bounded as well; a dead client's locks go with it.
+    // While a migration waits for a lock, every query behind it waits too. So it gives up soon, lets them pass, and tries again.
+    // The timeouts also bound its work under its locks, and end the locks of a dead client.
     public const string Session = """
         SET ROLE payments_owner;
         SET lock_timeout = '2s';
@@ -11,11 +11,11 @@ internal static class MigratorSql
         SET idle_in_transaction_session_timeout = '60s';
         """;
 
-    // A migration outside a transaction builds an index beside the writes: it holds nobody up, and takes as long as it takes.
+    // A migration outside a transaction builds an index beside the writes. It blocks no writer, so its time is not limited.
     public const string Unbounded = "SET statement_timeout = 0";
 
-    // Session-level, so that it spans the transactions; it ends with the connection, whatever happens. Waiting for another
-    // instance's migrations may take longer than any one lock should.
+    // A session-level lock spans the migrations' transactions. It ends with the connection in every case.
+    // The wait for another instance's migrations may be longer than the wait for any other lock.
     public const string Lock = """
         SET lock_timeout = '5min';
         SET statement_timeout = '5min';

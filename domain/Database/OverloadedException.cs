@@ -1,6 +1,8 @@
 namespace Payments.Domain.Database;
 
-/// <summary>The queue is full: nothing was done, and the caller may try again after <see cref="RetryAfter"/> (a 503 at the edge).</summary>
+/// <summary>
+/// The queue is full. Nothing was done, and the caller may try again after <see cref="RetryAfter"/>. The API answers 503.
+/// </summary>
 public sealed class OverloadedException(string queue, TimeSpan retryAfter)
     : Exception($"The queue '{queue}' is full; try again in {retryAfter.TotalSeconds:0.#} s.")
 {
@@ -10,8 +12,8 @@ public sealed class OverloadedException(string queue, TimeSpan retryAfter)
 }
 
 /// <summary>
-/// The connection was lost while a transaction committed, and the server could not be asked in time whether it did. The one case in which
-/// a caller is told that the outcome is unknown; whoever repeats the item under the same external key learns it.
+/// The connection was lost while a transaction committed, and the server could not be asked in time whether it committed. This is the only
+/// case in which a caller is told that the outcome is unknown. A caller that repeats the item under the same external key learns it.
 /// </summary>
 public sealed class CommitUnknownException(string queue, Exception inner)
     : Exception($"Whether the batch of '{queue}' was committed is unknown: the server could not be reached.", inner);

@@ -3,17 +3,17 @@ using Npgsql;
 
 namespace Payments.Domain.Database;
 
-/// <summary>Makes the pool of connections that a process shares.</summary>
+/// <summary>Creates the connection pool that a process shares.</summary>
 public static class PaymentsDataSource
 {
     // The audience of Microsoft Entra tokens for Azure Database for PostgreSQL, in every public region.
     private static readonly string[] Scopes = ["https://ossrdbms-aad.database.windows.net/.default"];
 
-    /// <param name="connectionString">What it states wins over the settings made here.</param>
-    /// <param name="credential">Given where the login is an Entra identity: tokens take the place of the password.</param>
+    /// <param name="connectionString">A setting in it wins over the defaults made here.</param>
+    /// <param name="credential">For a login that is an Entra identity: tokens take the place of the password.</param>
     /// <param name="resetSessions">
-    /// For who leaves settings, roles or locks in a session, as the migrator does. The app leaves none (a test holds its SQL to that), so it is spared
-    /// the seven statements that would be sent before each transaction to wipe out what is not there.
+    /// True for a caller that leaves settings, roles or locks in a session, as the migrator does. The app leaves none, and a test checks
+    /// its SQL for that. Without the reset, Npgsql does not send seven extra statements before each transaction.
     /// </param>
     public static NpgsqlDataSource Create(string connectionString, TokenCredential? credential = null, bool resetSessions = false)
     {
@@ -29,7 +29,7 @@ public static class PaymentsDataSource
         Default("No Reset On Close", () => settings.NoResetOnClose = !resetSessions);
         if (credential is not null)
         {
-            // A token lives for an hour or more; renewing it well before needs no coordination with the pool.
+            // A token lives for an hour or more. Renewing it early needs no coordination with the pool.
             builder.UsePeriodicPasswordProvider(
                 async (_, ct) => (await credential.GetTokenAsync(new TokenRequestContext(Scopes), ct)).Token,
                 successRefreshInterval: TimeSpan.FromMinutes(20),

@@ -2,12 +2,13 @@ using Npgsql;
 
 namespace Payments.Domain.Database;
 
-/// <summary>What is to be done with a session after a statement has failed on it.</summary>
+/// <summary>Cleans up a session after a statement failed on it.</summary>
 internal static class PreparedStatements
 {
     /// <summary>
-    /// Drops the session's prepared statements. One that fails in the very execution that prepares it, or behind which another fails, is left half prepared by the driver (npgsql/npgsql#6391),
-    /// and whoever runs it next would fail on it. Not inside a transaction that has failed.
+    /// Drops the session's prepared statements. The driver leaves a statement half prepared if it fails in the execution that prepares it,
+    /// or if another statement fails behind it (npgsql/npgsql#6391). The next execution of it on the session would fail.
+    /// Do not call it inside a transaction that has failed.
     /// </summary>
     public static void Forget(NpgsqlConnection connection)
     {
@@ -17,7 +18,7 @@ internal static class PreparedStatements
         }
         catch (Exception e) when (DatabaseErrors.IsTransient(e) || e is InvalidOperationException)
         {
-            // The session is gone, and its statements with it.
+            // The session has ended, and its prepared statements with it.
         }
     }
 }

@@ -3,7 +3,7 @@ namespace Payments.Domain.Database;
 /// <summary>Today's schema: the file <c>schema.sql</c> of each capability, embedded in this assembly.</summary>
 public static class SchemaFiles
 {
-    /// <summary>The capabilities that have a schema. Each file uses only what a file before it creates.</summary>
+    /// <summary>The capabilities that have a schema. Each file uses only objects that an earlier file creates.</summary>
     public static IReadOnlyList<string> Capabilities { get; } =
     [
         "Database", "Merchants", "Idempotency", "Messaging", "Audit", "Ledger", "Charges", "Refunds", "Balances", "Pricing", "Providers", "Webhooks", "Disputes",
@@ -16,7 +16,7 @@ public static class SchemaFiles
     /// <summary>The schema of one capability.</summary>
     public static string Read(string capability)
     {
-        // The build spells the folder with the separator of its own system.
+        // The build writes the folder with the path separator of its own operating system.
         var assembly = typeof(SchemaFiles).Assembly;
         using var stream = assembly.GetManifestResourceStream($"schema/{capability}/schema.sql")
             ?? assembly.GetManifestResourceStream($"schema/{capability}\\schema.sql")

@@ -9,7 +9,7 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA ledger;
 GRANT USAGE ON SCHEMA payments, ledger TO payments_app;
 
--- A role runs a function only if it was granted: the ledger's functions are SECURITY DEFINER.
+-- A role runs a function only with a grant: the ledger's functions are SECURITY DEFINER.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES IN SCHEMA payments GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO payments_app;

@@ -8,13 +8,13 @@ public enum DisputeStage
     /// <summary>A fraud report or an alert: no money has moved, and a refund may still prevent the chargeback.</summary>
     EarlyWarning,
 
-    /// <summary>The issuer asks about the payment (a retrieval request); no money has moved.</summary>
+    /// <summary>The issuer asks about the payment (a retrieval request). No money has moved.</summary>
     Inquiry,
 
-    /// <summary>The cardholder's bank took the money back.</summary>
+    /// <summary>The issuer took the money back.</summary>
     Chargeback,
 
-    /// <summary>The bank contests the evidence; the money is taken a second time if it had been returned.</summary>
+    /// <summary>The issuer contests the evidence. If it had returned the money, it takes the money again.</summary>
     PreArbitration,
 
     /// <summary>The network decides.</summary>
@@ -33,12 +33,14 @@ public enum DisputeStatus
 
     NeedsResponse,
 
-    /// <summary><c>evidence_due_by</c> passed without a response: as good as lost, until the provider says something else.</summary>
+    /// <summary>
+    /// <c>evidence_due_by</c> passed without a response. The dispute counts as lost until the provider reports something else.
+    /// </summary>
     Expired,
 
     UnderReview,
 
-    /// <summary>The merchant gave in. The provider confirms it, usually as lost.</summary>
+    /// <summary>The merchant accepted the dispute. The provider confirms it, usually as lost.</summary>
     Accepted,
 
     Won,
@@ -65,7 +67,10 @@ public enum DisputeReason
     Unrecognized,
 }
 
-/// <summary>Who told us. It is recorded and never weighs in what is applied.</summary>
+/// <summary>
+/// The source of an update. <see cref="DisputeSource.Clock"/> is the platform's own clock, with a rule of its own in
+/// <see cref="DisputeHistory"/>. The other sources are only recorded: they do not change how an update is applied.
+/// </summary>
 public enum DisputeSource
 {
     Webhook,
@@ -76,12 +81,18 @@ public enum DisputeSource
     Rule,
 }
 
-/// <summary>A cardholder's objection to a charge: what all its updates, in any order, say together (<see cref="DisputeHistory.Fold"/>).</summary>
-/// <param name="Amount">What is disputed, in the dispute's own currency; it may differ from the charge's, and may exceed the charge.</param>
-/// <param name="Returned">The part of <paramref name="Amount"/> that a dispute which was won gave back; null means all of it.</param>
-/// <param name="MerchantAmount">What the processor takes in the charge's currency, where it said so.</param>
-/// <param name="EvidenceDueBy">UTC. The provider's date, or the network's default where the provider gave none.</param>
-/// <param name="OpenedAt">UTC: when the earliest update happened at the provider.</param>
+/// <summary>
+/// The state of a dispute: the result of all its updates, whatever their order of arrival (<see cref="DisputeHistory.Fold"/>).
+/// </summary>
+/// <param name="Amount">
+/// The disputed amount in the dispute's own currency. The currency may differ from the charge's, and the amount may exceed the charge.
+/// </param>
+/// <param name="Returned">The part of <paramref name="Amount"/> that a won dispute returned. Null means all of it.</param>
+/// <param name="MerchantAmount">
+/// The amount that the provider takes, if it reports one besides the disputed amount. It counts only in the charge's currency.
+/// </param>
+/// <param name="EvidenceDueBy">UTC. The provider's date, or the network's default if the provider gave none.</param>
+/// <param name="OpenedAt">UTC. When the earliest update happened at the provider.</param>
 public sealed record DisputeState(
     DisputeStage Stage,
     DisputeStatus Status,
@@ -96,15 +107,20 @@ public sealed record DisputeState(
     DateTimeOffset OpenedAt,
     DateTimeOffset ChangedAt)
 {
-    /// <summary>Nothing more is expected of the merchant, and the money is where it stays unless a later word of the provider moves it.</summary>
+    /// <summary>The merchant need not act any more. The money stays where it is unless a later report of the provider moves it.</summary>
     public bool IsClosed => DisputeTransitions.IsClosed(Status);
 }
 
-/// <summary>A dispute as stored: its state, and what the ledger has posted for it so far.</summary>
-/// <param name="ChargeAmount">What was captured of the charge when the dispute met it, in the charge's currency: the merchant's balance moves in it.</param>
-/// <param name="Fees">The merchant's fees as they were when the dispute opened: a later plan does not reprice it.</param>
-/// <param name="Posted">What the ledger holds for it; it changes only in the transaction of the journal that changes it.</param>
-/// <param name="Journals">How many journals were posted; the next one's key is built from it.</param>
+/// <summary>A stored dispute: its state, and what the ledger has posted for it so far.</summary>
+/// <param name="ChargeAmount">
+/// The captured or the authorized amount of the charge when the dispute opened, whichever is greater, in the charge's currency.
+/// If both are zero, it is the charge's full amount.
+/// </param>
+/// <param name="Fees">The merchant's fees when the dispute opened. A later fee plan does not change them.</param>
+/// <param name="Posted">
+/// What the ledger holds for the dispute. It changes only in the transaction that posts the journal of the change.
+/// </param>
+/// <param name="Journals">How many journals were posted. The external key of the next journal contains the next number.</param>
 /// <param name="Version">Counts the visible changes.</param>
 public sealed record Dispute(
     DisputeId Id,

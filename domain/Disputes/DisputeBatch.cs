@@ -9,12 +9,12 @@ using Payments.Domain.Pricing;
 namespace Payments.Domain.Disputes;
 
 /// <summary>
-/// One batch of updates on its way: found, locked, decided, written. Charges are locked before disputes and both in id order, so batches wait
-/// for, and never on, each other.
+/// One batch of updates: find, lock, decide, write. Lock order: charges by (merchant, id), then disputes by (merchant, id).
+/// All batches take this order, so they wait for each other but do not deadlock.
 /// </summary>
 internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates)
 {
-    /// <summary>Fewer rows are not worth a COPY of their own.</summary>
+    /// <summary>With fewer rows, a COPY of their own is not worth it.</summary>
     private const int CopyFrom = 100;
 
     private readonly DisputeIngestionResult[] _results = new DisputeIngestionResult[updates.Count];
@@ -32,7 +32,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
     /// <summary>Whether events were written, so that the outbox has something to send.</summary>
     public bool HasEvents => _events.Count > 0;
 
-    /// <summary>Sorts the updates: refused, known, to be kept unmatched, or of a dispute whose charge is known.</summary>
+    /// <summary>Sorts the updates: refused, duplicate, unmatched, or of a dispute whose charge is known.</summary>
     public async Task FindAsync(CancellationToken ct)
     {
         var open = new List<int>(updates.Count);
@@ -87,7 +87,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
 
         foreach (var i in open)
         {
-            // An update may name no charge and belong to one that another update of its dispute names.
+            // An update may name no charge and still belong to a dispute whose charge another update of the batch names.
             if (_results[i] is not null || (_work.TryGetValue(DisputeKey.Of(updates[i]), out var work) && (work.Indexes.ContainsKey(i) || work.Indexes.TryAdd(i, updates[i]))))
                 continue;
             if (!waiting.Contains(i))
@@ -96,7 +96,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         }
     }
 
-    /// <summary>Locks the charges and disputes and loads all that is known of them.</summary>
+    /// <summary>Locks the charges and disputes and loads everything that is known of them.</summary>
     public async Task LockAsync(DateTimeOffset now, CancellationToken ct)
     {
         if (_work.Count == 0)
@@ -114,7 +114,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
                 new Terms(new Money(captured > 0 ? captured : row.GetInt64(4), currency), fees.FeesFor(currency));
         }, ct, Columns.Of(charges, c => c.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(charges, c => c.Charge.Value, NpgsqlDbType.Uuid), new NpgsqlParameter { Value = now });
 
-        // Read after the charges are locked: whoever made the dispute in between has committed.
+        // Read after the charges are locked: a transaction that created the dispute meanwhile has committed.
         var work = _work.ToList();
         await ReadAsync(
             DisputeSql.LoadDisputes,
@@ -156,7 +156,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         }
     }
 
-    /// <summary>What each dispute becomes; answers the journals to post.</summary>
+    /// <summary>Decides the new state of each dispute and returns the journals to post.</summary>
     public List<Journal> Decide(DateTimeOffset now)
     {
         var journals = new List<Journal>();
@@ -167,7 +167,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
                 ?? throw new InvalidOperationException($"The charge {work.Charge} of {work.Merchant} was found and could not be locked.");
             if (DisputeHistory.Fold(work.Known.Concat(news), work.Dispute?.ChargeAmount ?? terms.Amount) is not { } state)
             {
-                // Nothing has given an amount yet: there is no dispute to open.
+                // No update has given an amount yet, so there is no dispute to open.
                 _unmatched.AddRange(news);
                 Answer(work, new DisputeIngestionResult(DisputeIngestionStatus.Unmatched));
                 continue;
@@ -191,7 +191,9 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         return journals;
     }
 
-    /// <param name="bulk">Whether many unmatched updates may be copied: faster, and fails where another transaction has just written one of them.</param>
+    /// <param name="bulk">
+    /// Whether many unmatched updates may be copied. That is faster, but fails if another transaction has just written one of them.
+    /// </param>
     public async Task WriteAsync(DateTimeOffset now, bool bulk, CancellationToken ct)
     {
         var copies = bulk && _unmatched.Count >= CopyFrom;
@@ -246,7 +248,7 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         }
     }
 
-    /// <summary>Computed once: it is asked for several times of each update.</summary>
+    /// <summary>Computed once per update, because the batch needs it several times.</summary>
     private Guid Fingerprint(DisputeUpdate update)
     {
         if (!_fingerprints.TryGetValue(update, out var fingerprint))
@@ -287,13 +289,15 @@ internal sealed class DisputeBatch(NpgsqlConnection connection, NpgsqlTransactio
         }
     }
 
-    /// <summary>The provider's name for a dispute.</summary>
+    /// <summary>The provider's identification of a dispute.</summary>
     private readonly record struct DisputeKey(string Provider, string ProviderDisputeId)
     {
         public static DisputeKey Of(DisputeUpdate update) => new(update.Provider, update.ProviderDisputeId);
     }
 
-    /// <summary>What a charge was, and what its merchant pays for disputes in its currency.</summary>
+    /// <summary>
+    /// A charge's amount (see <see cref="Dispute.ChargeAmount"/>), and its merchant's dispute fees in the charge's currency.
+    /// </summary>
     private sealed record Terms(Money Amount, DisputeFees Fees);
 
     private sealed class Work(MerchantId merchant, ChargeId charge)

@@ -7,12 +7,12 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Disputes;
 
 /// <summary>
-/// The clock of disputes that await a response: reminds 7, 3 and 1 days before evidence is due, and expires what was not answered. It looks at
-/// dates, not at when it last ran: after downtime it gives the one reminder that still makes sense.
+/// Handles the deadlines of disputes that await a response. It reminds the merchant 7, 3 and 1 days before evidence is due, and expires
+/// disputes without an answer. It depends on dates, not on its last run: after downtime it sends only the nearest reminder.
 /// </summary>
 public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngestion ingestion, OutboxSignal outbox, TimeProvider time, ILogger<DisputeDeadlines> logger)
 {
-    /// <summary>Days before the date at which merchants are reminded, the last first.</summary>
+    /// <summary>The days before the due date on which merchants are reminded, the nearest first.</summary>
     private static readonly short[] ReminderDays = [1, 3, 7];
 
     private const string DueWithin =
@@ -36,7 +36,7 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
         RETURNING dispute_id
         """;
 
-    // An inquiry that is not answered stays open: no money has moved, and the provider says what becomes of it.
+    // An inquiry without an answer stays open: no money has moved, and the provider reports its end.
     private const string Overdue =
         $"""
         SELECT {DisputeSql.Columns}
@@ -46,7 +46,7 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
         LIMIT $2
         """;
 
-    /// <summary>Does what is due. Running it again, or in several instances at once, does nothing twice.</summary>
+    /// <summary>Does all due work. Running it again, or in several instances at once, does nothing twice.</summary>
     public async Task RunAsync(int batch, CancellationToken ct)
     {
         var reminded = 0;
@@ -74,8 +74,8 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
     }
 
     /// <summary>
-    /// Reminds of disputes due within so many days that had no reminder this near. The nearest come first, and a reminder stands for the farther
-    /// ones too: nobody gets three at once after downtime.
+    /// Reminds of disputes that are due within this many days and had no reminder this near. The caller begins with the smallest number of
+    /// days. A reminder also counts for the greater numbers, so after downtime a merchant gets one reminder, not three.
     /// </summary>
     private async Task<int> RemindAsync(short days, int limit, CancellationToken ct)
     {
@@ -92,7 +92,8 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
 
         if (due.Count == 0)
             return 0;
-        // A row that another instance reminded of between our snapshot and our lock looks due to us: the insert tells it apart.
+        // Another instance may have sent the reminder between this transaction's snapshot and its lock. Then the insert returns no row for
+        // it.
         var remembered = new HashSet<Guid>();
         await using (var remember = new NpgsqlCommand(Remember, connection, transaction)
         {
@@ -118,7 +119,9 @@ public sealed class DisputeDeadlines(NpgsqlDataSource dataSource, DisputeIngesti
         return due.Count;
     }
 
-    /// <summary>The update says that the date passed at that date, so that telling it twice is one update, and a later date voids it.</summary>
+    /// <summary>
+    /// The update's time is the due date. A repeated expiry is therefore the same update, and a later due date makes it void.
+    /// </summary>
     private async Task<int> ExpireAsync(int limit, CancellationToken ct)
     {
         var overdue = new List<Dispute>();

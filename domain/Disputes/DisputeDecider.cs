@@ -2,7 +2,7 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>What changed of a dispute, as merchants are told.</summary>
+/// <summary>The changes of a dispute of which merchants get an event.</summary>
 public enum DisputeEventKind
 {
     Created,
@@ -13,13 +13,13 @@ public enum DisputeEventKind
     Closed,
 }
 
-/// <summary>What a set of updates makes of a dispute: the new state, what to post for it and what to tell.</summary>
+/// <summary>The consequence of a set of updates: the dispute's new state, the journals to post and the events to send.</summary>
 public sealed record DisputeDecision(Dispute After, IReadOnlyList<DisputeMovement> Movements, IReadOnlyList<DisputeEventKind> Events)
 {
     public bool Changed => Events.Count > 0 || Movements.Count > 0;
 }
 
-/// <summary>From what is known of a dispute to what must be true of it.</summary>
+/// <summary>Decides from a dispute's updates what must be posted and which events must be sent.</summary>
 public static class DisputeDecider
 {
     /// <summary>The names under which merchants receive the events.</summary>
@@ -33,14 +33,14 @@ public static class DisputeDecider
         DisputeEventKind.Closed => "dispute.closed",
     };
 
-    /// <summary>Opens a dispute of a known charge. Nothing is posted for it yet; <see cref="Decide"/> does that with the same state.</summary>
+    /// <summary>Opens a dispute of a known charge. It posts nothing: <see cref="Decide"/> does that with the same state.</summary>
     public static Dispute Open(DisputeId id, MerchantId merchant, ChargeId charge, Money chargeAmount, DisputeFees fees, string provider, string providerDisputeId, DisputeState state, DateTimeOffset now) =>
         new(id, merchant, charge, provider, providerDisputeId, chargeAmount, fees, state, DisputePosition.None(chargeAmount.Currency, state.Amount.Currency), Journals: 0, Version: 0, now, now);
 
     /// <summary>
     /// Brings a dispute to the state of all its updates. Deciding again with the same updates changes nothing.
     /// </summary>
-    /// <param name="before">The dispute as stored; version 0 is one that <see cref="Open"/> made just now.</param>
+    /// <param name="before">The dispute as stored. Version 0 means that <see cref="Open"/> has just created it.</param>
     /// <param name="state">The fold of all its updates.</param>
     public static DisputeDecision Decide(Dispute before, DisputeState state, DateTimeOffset now)
     {

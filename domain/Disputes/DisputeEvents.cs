@@ -4,12 +4,12 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>What a provider's webhook says about a dispute.</summary>
+/// <summary>A dispute update that a provider's webhook reported.</summary>
 public sealed record DisputeTold(DisputeUpdate Update) : INeutralEvent;
 
 /// <summary>
-/// Brings webhooks about disputes into effect. Those that are handled at the same time share a transaction. An update of a charge that is not known
-/// yet counts as applied: it is kept with the unmatched ones, which are looked for on their own.
+/// Applies dispute updates from webhooks. Updates that are handled at the same time share a transaction. An update of an unknown charge
+/// counts as applied: it is kept as unmatched, and a timer looks for its charge.
 /// </summary>
 public sealed class DisputeEventApplier(GroupCommit<DisputeUpdate, DisputeIngestionResult> ingestion, OutboxSignal outbox) : IProviderEventApplier
 {

@@ -1,18 +1,20 @@
 namespace Payments.Domain.Disputes;
 
 /// <summary>
-/// The state of a dispute as a function of the set of its updates. Late, early, repeated and shuffled updates end in the same state because
-/// the set is sorted before it is read, and nothing else is looked at.
+/// Computes the state of a dispute from the set of its updates. Late, early, repeated and shuffled updates give the same state,
+/// because the set is sorted first and nothing else is read.
 /// </summary>
 public static class DisputeHistory
 {
     /// <summary>
-    /// Walks the updates by stage and time and follows each step that <see cref="DisputeTransitions"/> allows. A field comes from the last
-    /// of them that gives it; a date due and a returned part belong to one stage and are not carried into the next.
+    /// Goes through the updates by stage and time, and takes each step that <see cref="DisputeTransitions"/> allows. A field comes from the
+    /// last of these updates that gives it. A due date and a returned part belong to one stage and are not carried into the next.
     /// </summary>
-    /// <param name="updates">All updates of one dispute; duplicates do no harm.</param>
-    /// <param name="charge">What was captured of the charge: an early warning that names no amount is about all of it.</param>
-    /// <returns>Null while no update has given an amount: until then there is nothing to post.</returns>
+    /// <param name="updates">All updates of one dispute. Duplicates are ignored.</param>
+    /// <param name="charge">
+    /// The dispute's <see cref="Dispute.ChargeAmount"/>. An early warning without an amount is about all of it.
+    /// </param>
+    /// <returns>Null while no update has given an amount. Until then there is nothing to post.</returns>
     public static DisputeState? Fold(IEnumerable<DisputeUpdate> updates, Money? charge = null)
     {
         var sorted = Sort(updates);
@@ -54,10 +56,12 @@ public static class DisputeHistory
             expiredAt ?? last.OccurredAt);
     }
 
-    /// <summary>The distinct updates, least telling first: a total order, so that equal sets always give equal lists.</summary>
+    /// <summary>
+    /// The distinct updates by stage, time, rank and fingerprint. The order is total, so equal sets always give equal lists.
+    /// </summary>
     public static IReadOnlyList<DisputeUpdate> Sort(IEnumerable<DisputeUpdate> updates)
     {
-        // Most disputes of a file are told once: there is nothing to compare.
+        // Most disputes of a file have one update, so there is nothing to compare.
         var all = updates as IReadOnlyList<DisputeUpdate> ?? [.. updates];
         if (all.Count <= 1)
             return all;
@@ -92,8 +96,8 @@ public static class DisputeHistory
     }
 
     /// <summary>
-    /// Our own clock knows nothing of the provider: it counts only while the provider's last word is that a response is awaited, and
-    /// only for the date that stands now, so neither an answer told late nor a date put off is overridden by it.
+    /// The platform's own clock knows nothing of the provider. Its update counts only while the provider's last report asks for a response,
+    /// and only for the current due date. So it overrides neither an answer that is reported late nor a postponed date.
     /// </summary>
     private static bool IsOurClock(DisputeUpdate update) => update is { Status: DisputeStatus.Expired, Source: DisputeSource.Clock };
 

@@ -7,34 +7,36 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>What became of one update.</summary>
+/// <summary>The outcome of one update.</summary>
 public enum DisputeIngestionStatus
 {
-    /// <summary>It is part of its dispute's history now, and changed it unless something later was known already.</summary>
+    /// <summary>It is now part of its dispute's history. It changed the dispute unless a later update was known already.</summary>
     Applied,
 
-    /// <summary>It was known, by whichever way it came first.</summary>
+    /// <summary>The same update was known already, from any source.</summary>
     Duplicate,
 
-    /// <summary>Its charge is not known. It is kept and looked for again.</summary>
+    /// <summary>Its charge is not known yet. It is kept, and a timer looks for the charge again.</summary>
     Unmatched,
 
-    /// <summary>It says nothing that can be applied: <see cref="DisputeIngestionResult.Refusal"/> tells why. Nothing was stored.</summary>
+    /// <summary>It cannot be applied, and <see cref="DisputeIngestionResult.Refusal"/> says why. Nothing was stored.</summary>
     Refused,
 }
 
-/// <param name="Dispute">The dispute after the whole batch; null unless <paramref name="Status"/> is <see cref="DisputeIngestionStatus.Applied"/>.</param>
+/// <param name="Dispute">
+/// The dispute after the whole batch. Null unless <paramref name="Status"/> is <see cref="DisputeIngestionStatus.Applied"/>.
+/// </param>
 public sealed record DisputeIngestionResult(DisputeIngestionStatus Status, Dispute? Dispute = null, DisputeUpdateRefusal? Refusal = null);
 
 /// <summary>
-/// Applies neutral updates, from wherever they come, many at a time and in one transaction: the history, the disputes, the ledger, the
-/// balance transactions and the events. Applying an update again does nothing.
+/// Applies neutral updates of any source, many at a time, in one transaction: the history, the disputes, the ledger, the balance
+/// transactions and the events. Applying an update again does nothing.
 /// </summary>
 public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting ledger, OutboxSignal outbox, TimeProvider time, ILogger<DisputeIngestion> logger)
 {
     private const int Attempts = 5;
 
-    /// <summary>Applies the updates in a transaction of its own, again where another transaction was in the way.</summary>
+    /// <summary>Applies the updates in its own transaction, and repeats the transaction if another one was in the way.</summary>
     public async Task<IReadOnlyList<DisputeIngestionResult>> IngestAsync(IReadOnlyList<DisputeUpdate> updates, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
@@ -59,15 +61,15 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
         }
     }
 
-    /// <summary>Applies the updates in the caller's transaction; the caller commits, and sets the <see cref="OutboxSignal"/> after it.</summary>
+    /// <summary>Applies the updates in the caller's transaction. The caller commits and then sets the <see cref="OutboxSignal"/>.</summary>
     /// <returns>One result for each update, in their order.</returns>
     public async Task<IReadOnlyList<DisputeIngestionResult>> ApplyAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct) =>
         (await RunAsync(connection, transaction, updates, bulk: false, ct)).Results;
 
     /// <summary>
-    /// The same for many updates at once, as fast as they can be written. Where another transaction has just written one of them it fails with
-    /// <see cref="IsOvertaken"/>, and the caller repeats its own transaction.
+    /// Like <see cref="ApplyAsync"/> for many updates, as fast as they can be written. If another transaction has just written one of them,
+    /// it throws an exception for which <see cref="IsOvertaken"/> is true, and the caller repeats its own transaction.
     /// </summary>
     internal async Task<IReadOnlyList<DisputeIngestionResult>> ApplyInBulkAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<DisputeUpdate> updates, CancellationToken ct) =>
@@ -77,9 +79,10 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
     internal static bool IsOvertaken(Exception exception) => DatabaseErrors.IsUniqueViolation(exception, "unmatched_dispute_updates_pkey");
 
     /// <summary>
-    /// Looks again for the charges of updates that are due for it. Run by a timer; a crash in the middle leaves the updates where they are.
+    /// Looks again for the charges of unmatched updates that are due for it. A timer runs it. If it crashes, the updates stay where they
+    /// are.
     /// </summary>
-    /// <returns>How many updates were looked at; fewer than <paramref name="limit"/> when no more are due.</returns>
+    /// <returns>How many updates were checked. Fewer than <paramref name="limit"/> means that no more are due.</returns>
     public async Task<int> MatchAsync(int limit, CancellationToken ct)
     {
         var updates = new List<DisputeUpdate>();
@@ -117,7 +120,8 @@ public sealed class DisputeIngestion(NpgsqlDataSource dataSource, LedgerPosting 
             var postings = await ledger.PostAsync(connection, transaction, journals, now, ct);
             for (var i = 0; i < postings.Count; i++)
             {
-                // The journals follow from rows that this transaction holds locked: a refusal is a bug, and nothing may be kept of the batch.
+                // The journals follow from rows that this transaction holds locked. A refusal is therefore a bug, and nothing of the batch
+                // may be kept.
                 if (postings[i].Status is not PostingStatus.Posted)
                 {
                     throw new InvalidOperationException($"The journal {journals[i].ExternalKey} was refused: {postings[i].Status} {postings[i].Detail}");

@@ -4,19 +4,19 @@ using Payments.Domain.Ledger;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>One journal of a dispute and, where it changes the merchant's balance, the balance transaction that goes with it.</summary>
+/// <summary>One journal of a dispute, and its balance transaction if it changes the merchant's balance.</summary>
 public sealed record DisputeMovement(DisputeMovementKind Kind, Journal Journal, BalanceTransaction? BalanceTransaction);
 
 public enum DisputeMovementKind
 {
-    /// <summary>A settlement is taken back, because a verdict was overturned or its amount corrected.</summary>
+    /// <summary>A settlement is undone, because a verdict was overturned or its amount was corrected.</summary>
     Unsettled,
     Withdrawn,
     Reinstated,
     FeeCharged,
     FeeRefunded,
 
-    /// <summary>The processor keeps the money: the dispute is over, or partly so.</summary>
+    /// <summary>The provider keeps the money. The dispute, or a part of it, is over.</summary>
     Settled,
 }
 
@@ -24,11 +24,14 @@ public enum DisputeMovementKind
 public static class DisputeJournals
 {
     /// <summary>
-    /// The journals that are missing in the ledger, in the order in which they must be posted: <c>merchant/disputed</c> never falls below what is held.
+    /// The journals that the ledger is missing, in the order in which they must be posted. In this order <c>merchant/disputed</c> never
+    /// falls below the held amount.
     /// </summary>
-    /// <param name="dispute">The dispute; its <see cref="Dispute.Posted"/> is what stands now, its <see cref="Dispute.Journals"/> numbers the keys.</param>
-    /// <param name="after">What must stand.</param>
-    /// <param name="effectiveAt">UTC, when the change happened at the provider.</param>
+    /// <param name="dispute">
+    /// Its <see cref="Dispute.Posted"/> is the current position, and its <see cref="Dispute.Journals"/> numbers the keys.
+    /// </param>
+    /// <param name="after">The position that the ledger must reach.</param>
+    /// <param name="effectiveAt">UTC. When the change happened at the provider.</param>
     public static IReadOnlyList<DisputeMovement> For(Dispute dispute, DisputePosition after, DateTimeOffset effectiveAt, DateTimeOffset now)
     {
         var before = dispute.Posted;
@@ -39,7 +42,8 @@ public static class DisputeJournals
         var fees = ChartOfAccounts.PlatformFees(currency);
         var movements = new List<DisputeMovement>(3);
 
-        // What the processor takes is in the dispute's currency. Should a correction change that currency, the old settlement is undone whole.
+        // The provider's amount is in the dispute's currency. If a correction changes that currency, the old settlement is undone as a
+        // whole.
         var sameCurrency = before.TakenAtProcessor.Currency == after.TakenAtProcessor.Currency;
         var settled = sameCurrency ? after.Taken - before.Taken : after.Taken;
         var settledAtProcessor = sameCurrency ? after.TakenAtProcessor - before.TakenAtProcessor : after.TakenAtProcessor;
@@ -92,7 +96,7 @@ public static class DisputeJournals
         DisputeMovementKind.Settled => "dispute_settled",
     };
 
-    /// <summary>Only what moves the available balance is the merchant's to see; a settlement moves what was already withdrawn.</summary>
+    /// <summary>Merchants see only what moves the available balance. A settlement moves money that was withdrawn before.</summary>
     private static BalanceTransactionType? Type(DisputeMovementKind kind) => kind switch
     {
         DisputeMovementKind.Withdrawn => BalanceTransactionType.Dispute,
@@ -102,13 +106,15 @@ public static class DisputeJournals
         DisputeMovementKind.Unsettled or DisputeMovementKind.Settled => null,
     };
 
-    /// <summary>The money is gone at the processor whether the merchant has it or not: the balance may fall below zero and recovers from later funds.</summary>
+    /// <summary>
+    /// The provider has taken the money whether the merchant has it or not. The balance may fall below zero, and later funds fill it up.
+    /// </summary>
     private static IReadOnlyList<Transfer> One(AccountRef debit, AccountRef credit, Money amount, string code = "dispute") =>
         amount.IsPositive ? [new Transfer(debit, credit, amount, code) { PastLimit = true }] : [];
 
     /// <summary>
-    /// From what is held to the processor's clearing. In two currencies the merchant's side ends in, and the processor's side starts
-    /// from, the exchange accounts, whose balances together are the exchange result.
+    /// From the held money to the provider's clearing account. With two currencies, the merchant's side ends in one exchange account,
+    /// and the provider's side starts from another. The balances of these accounts together are the exchange result.
     /// </summary>
     private static List<Transfer> Settlement(string provider, AccountRef disputed, Money atProcessor, Money share, bool undo)
     {

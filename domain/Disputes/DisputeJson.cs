@@ -6,9 +6,11 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Disputes;
 
 /// <summary>A dispute as the API and the events show it. Amounts are minor units.</summary>
-/// <param name="Amount">What is disputed, in <paramref name="Currency"/>.</param>
-/// <param name="Withdrawn">What the merchant is without because of it, fees aside, in <paramref name="ChargeCurrency"/>.</param>
-/// <param name="Fee">Charged and not given back, in <paramref name="ChargeCurrency"/>.</param>
+/// <param name="Amount">The disputed amount, in <paramref name="Currency"/>.</param>
+/// <param name="Withdrawn">
+/// The amount withdrawn from the merchant for the dispute, without fees, in <paramref name="ChargeCurrency"/>.
+/// </param>
+/// <param name="Fee">The fees that were charged and not returned, in <paramref name="ChargeCurrency"/>.</param>
 public sealed record DisputeResource(
     string Id,
     string Object,
@@ -59,7 +61,7 @@ public sealed record DisputeResource(
         dispute.CreatedAt,
         dispute.UpdatedAt);
 
-    /// <summary>The events that tell of a change, with the dispute as it is after it.</summary>
+    /// <summary>The events of a change, with the dispute as it is after the change.</summary>
     internal static IEnumerable<DomainEvent> Events(Dispute dispute, IEnumerable<DisputeEventKind> kinds, DateTimeOffset now)
     {
         var data = JsonSerializer.Serialize(Of(dispute), DisputeJson.Default.DisputeResource);
@@ -68,8 +70,8 @@ public sealed record DisputeResource(
     }
 }
 
-/// <summary>One entry of a dispute's history: what was said, by whom, and when it reached us.</summary>
-/// <param name="Cursor">Of an update that waits for its charge: the next page starts after it.</param>
+/// <summary>One entry of a dispute's history: the update, its source, and when the platform received it.</summary>
+/// <param name="Cursor">Set only for an update that waits for its charge: the next page starts after it.</param>
 public sealed record DisputeUpdateResource(
     string Object,
     string Provider,

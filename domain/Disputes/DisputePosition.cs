@@ -3,28 +3,28 @@ using Payments.Domain.Pricing;
 namespace Payments.Domain.Disputes;
 
 /// <summary>
-/// What the ledger holds for a dispute. It follows from the state alone, so whatever path led there, the difference between two positions
-/// is what remains to be posted, and posting it twice is impossible.
+/// What the ledger holds for a dispute. It follows from the state alone. The difference between two positions is what remains to be posted,
+/// so no amount is posted twice, whatever path led to the state.
 /// </summary>
 /// <param name="Disputed">Taken from the merchant and held until the verdict, in the charge's currency.</param>
-/// <param name="Taken">Gone to the cardholder for good, as the merchant bears it, in the charge's currency.</param>
-/// <param name="TakenAtProcessor">The same as the processor takes it, in the dispute's currency.</param>
-/// <param name="Fee">Charged to the merchant and not given back, in the charge's currency.</param>
+/// <param name="Taken">Lost to the cardholder for good, as the merchant bears it, in the charge's currency.</param>
+/// <param name="TakenAtProcessor">The same amount as the provider takes it, in the dispute's currency.</param>
+/// <param name="Fee">Charged to the merchant and not returned, in the charge's currency.</param>
 public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtProcessor, Money Fee)
 {
-    /// <summary>What the merchant is without, fees aside.</summary>
+    /// <summary>The amount withdrawn from the merchant, without fees.</summary>
     public Money Withdrawn => Disputed + Taken;
 
     public static DisputePosition None(Currency charge, Currency dispute) =>
         new(Money.Zero(charge), Money.Zero(charge), Money.Zero(dispute), Money.Zero(charge));
 
     /// <summary>
-    /// What must stand in the ledger for a dispute in this state. Warnings hold nothing; an open dispute holds its amount; a verdict gives
-    /// back or takes. The merchant bears what the processor says it took in the charge's currency. Where it does not say, a dispute in
-    /// the charge's currency takes its own amount, even above the charge, and one in another currency the captured amount: the difference
-    /// is an exchange result.
+    /// The position that the ledger must have for a dispute in this state. Warnings hold nothing. An open dispute holds its amount. A
+    /// verdict returns it or takes it. The merchant bears the amount that the provider reports in the charge's currency. Without such a
+    /// report, a dispute in the charge's currency takes its own amount, even above the charge. A dispute in another currency then takes
+    /// <paramref name="chargeAmount"/>, and the difference is an exchange result.
     /// </summary>
-    /// <param name="chargeAmount">What was captured, in the charge's currency.</param>
+    /// <param name="chargeAmount"><see cref="Dispute.ChargeAmount"/>, in the charge's currency.</param>
     public static DisputePosition Target(DisputeState state, Money chargeAmount, DisputeFees fees)
     {
         var none = None(chargeAmount.Currency, state.Amount.Currency) with { Fee = Fees(state, chargeAmount.Currency, fees) };
@@ -36,7 +36,7 @@ public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtP
             DisputeStatus.Expired or DisputeStatus.Accepted or DisputeStatus.Lost => none with { Taken = share, TakenAtProcessor = state.Amount },
             DisputeStatus.Won when state.Returned is { } returned => none with
             {
-                // Largest-remainder split: the returned and the kept part always make up the whole share.
+                // A largest-remainder split: the returned and the kept part always add up to the whole share.
                 Taken = share.Split(returned.MinorUnits, (state.Amount - returned).MinorUnits)[1],
                 TakenAtProcessor = state.Amount - returned,
             },

@@ -6,15 +6,18 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Disputes;
 
 /// <summary>One entry of a dispute's history.</summary>
-/// <param name="ReceivedAt">UTC, when it reached us.</param>
+/// <param name="ReceivedAt">UTC. When the platform received the update.</param>
 public sealed record DisputeHistoryEntry(DisputeUpdate Update, DateTimeOffset ReceivedAt);
 
-/// <summary>Where a page of updates that wait for their charge ends: those that came later, and at the same instant by their content.</summary>
+/// <summary>
+/// The end of a page of updates that wait for their charge. The next page has later updates, and those of the same instant with a greater
+/// fingerprint.
+/// </summary>
 public readonly record struct UnmatchedCursor(DateTimeOffset ReceivedAt, Guid Fingerprint)
 {
     public static UnmatchedCursor After(DisputeHistoryEntry entry) => new(entry.ReceivedAt, entry.Update.Fingerprint());
 
-    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
+    /// <summary>Parses the text of <see cref="ToString"/>.</summary>
     public static bool TryParse(string? text, out UnmatchedCursor cursor)
     {
         cursor = default;
@@ -32,7 +35,7 @@ public readonly record struct UnmatchedCursor(DateTimeOffset ReceivedAt, Guid Fi
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{ReceivedAt.UtcTicks}-{Fingerprint:N}");
 }
 
-/// <summary>Reads of disputes; none of them changes anything.</summary>
+/// <summary>Reads disputes. It changes nothing.</summary>
 public sealed class DisputeReads(NpgsqlDataSource dataSource)
 {
     public async Task<Dispute?> GetAsync(MerchantId merchant, DisputeId id, CancellationToken ct)
@@ -43,8 +46,8 @@ public sealed class DisputeReads(NpgsqlDataSource dataSource)
         return (await ReadAsync(command, DisputeRows.Read, ct)).SingleOrDefault();
     }
 
-    /// <summary>Soonest <c>evidence_due_by</c> first; disputes without a date last.</summary>
-    /// <param name="after">The last dispute of the page before, or null for the first page.</param>
+    /// <summary>Soonest <c>evidence_due_by</c> first, disputes without a date last.</summary>
+    /// <param name="after">The last dispute of the previous page, or null for the first page.</param>
     /// <param name="dueBefore">UTC, exclusive.</param>
     public async Task<IReadOnlyList<Dispute>> ListByDueDateAsync(
         MerchantId merchant, DisputeId? after, DisputeStatus? status, DateTimeOffset? dueBefore, int limit, CancellationToken ct)
@@ -58,7 +61,7 @@ public sealed class DisputeReads(NpgsqlDataSource dataSource)
         return await ReadAsync(command, DisputeRows.Read, ct);
     }
 
-    /// <summary>The disputes of one charge, oldest first: early warnings and chargebacks are often objects of their own.</summary>
+    /// <summary>The disputes of one charge, oldest first. Early warnings and chargebacks are often separate disputes.</summary>
     public async Task<IReadOnlyList<Dispute>> OfChargeAsync(MerchantId merchant, ChargeId charge, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(DisputeSql.OfCharge);
@@ -67,7 +70,7 @@ public sealed class DisputeReads(NpgsqlDataSource dataSource)
         return await ReadAsync(command, DisputeRows.Read, ct);
     }
 
-    /// <summary>Everything said about a dispute, in the order it is read in; empty where there is no such dispute.</summary>
+    /// <summary>All updates of a dispute, in the order of <see cref="DisputeHistory.Sort"/>. Empty if the dispute does not exist.</summary>
     public async Task<IReadOnlyList<DisputeHistoryEntry>> HistoryAsync(MerchantId merchant, DisputeId id, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(DisputeSql.History);

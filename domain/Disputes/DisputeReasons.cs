@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>The card networks whose codes and dates are known.</summary>
+/// <summary>The card networks whose codes and deadlines the platform knows.</summary>
 public enum CardNetwork
 {
     Visa,
@@ -13,8 +13,9 @@ public enum CardNetwork
 }
 
 /// <summary>
-/// Neutral reasons from network reason codes. Sources: the categories that Stripe publishes for Visa codes, Antom's list for
-/// Mastercard, Braintree's for American Express, and Discover's published codes. A code that is not listed is <see cref="DisputeReason.General"/>.
+/// Derives neutral reasons from network reason codes. Sources: the categories that Stripe publishes for Visa codes, Antom's list for
+/// Mastercard, Braintree's for American Express, and Discover's published codes. A code that is not listed gives
+/// <see cref="DisputeReason.General"/>.
 /// </summary>
 public static class DisputeReasons
 {
@@ -27,7 +28,7 @@ public static class DisputeReasons
         (DisputeReason.ProductUnacceptable, "13.3 13.4 13.5"),
         (DisputeReason.CreditNotProcessed, "13.6 13.7"));
 
-    // 4853 (cardholder dispute) and 4834 (point of interaction error) each cover several reasons; the code alone does not say which.
+    // 4853 (cardholder dispute) and 4834 (point of interaction error) each cover several reasons. The code alone does not tell them apart.
     private static readonly FrozenDictionary<string, DisputeReason> Mastercard = Load(
         (DisputeReason.Fraudulent, "4837 4840 4849 4870 4871"),
         (DisputeReason.Unrecognized, "4863"),
@@ -73,7 +74,7 @@ public static class DisputeReasons
             CardNetwork.Mastercard => Mastercard,
             CardNetwork.AmericanExpress => AmericanExpress,
             CardNetwork.Discover => Discover,
-            // The codes of the four networks do not overlap, so a code names its network where the provider does not.
+            // The codes of the four networks do not overlap, so a code identifies its network if the provider does not name one.
             CardNetwork.Other => null,
         };
         code = code.Trim();

@@ -5,7 +5,7 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>Disputes and their updates as rows, both ways.</summary>
+/// <summary>Reads and writes disputes and their updates as rows.</summary>
 internal static class DisputeRows
 {
     public static Dispute Read(NpgsqlDataReader row)
@@ -42,7 +42,7 @@ internal static class DisputeRows
             Time(row, 32)!.Value);
     }
 
-    /// <summary>Reads the provider's names for the dispute in the first two columns, then <see cref="DisputeSql.UpdateColumns"/>.</summary>
+    /// <summary>Reads the provider and its dispute id from the first two columns, then <see cref="DisputeSql.UpdateColumns"/>.</summary>
     public static DisputeUpdate ReadUpdate(NpgsqlDataReader row)
     {
         var currency = row.IsDBNull(5) ? null : Currency.Of(row.GetString(5));
@@ -164,7 +164,9 @@ internal static class DisputeRows
         return command;
     }
 
-    /// <summary>In the order of their ids, so that two writers meet on the first row that both have and not on two.</summary>
+    /// <summary>
+    /// Lock order: (provider_dispute_id, provider). Two writers then meet at the first row that both have, and do not deadlock.
+    /// </summary>
     public static async Task CopyUnmatchedAsync(
         NpgsqlConnection connection, IReadOnlyList<DisputeUpdate> rows, Func<DisputeUpdate, Guid> fingerprint, DateTimeOffset now, CancellationToken ct)
     {

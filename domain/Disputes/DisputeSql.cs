@@ -11,7 +11,9 @@ internal static class DisputeSql
         d.posted_disputed, d.posted_taken, d.posted_taken_at_processor, d.posted_fee, d.journals, d.version, d.created_at, d.updated_at
         """;
 
-    /// <summary>The columns of an update after the names of its dispute, in the order that <see cref="DisputeRows"/> reads them.</summary>
+    /// <summary>
+    /// The columns of an update after the two that identify its dispute, in the order that <see cref="DisputeRows"/> reads them.
+    /// </summary>
     public const string UpdateColumns =
         """
         u.charge_reference, u.stage, u.status, u.currency, u.amount, u.returned_amount, u.merchant_currency, u.merchant_amount, u.network, u.network_reason_code,
@@ -19,9 +21,10 @@ internal static class DisputeSql
         """;
 
     /// <summary>
-    /// Where each update belongs: its dispute and whether it is there already, otherwise the charge that it names, otherwise whether it waits for one already. Lines of
-    /// which nothing is known are left out. A reference that names more than one charge names none: money is never taken from a merchant on a guess.
-    /// <c>OFFSET 0</c> keeps the look-ups one index probe a line: as joins they are planned as scans of tables that have just grown.
+    /// Finds where each update belongs: its dispute, and whether the dispute has the update already. If there is no dispute, the charge
+    /// that the update names. If there is no charge, whether the update waits for one already. An update of which nothing is known gives no
+    /// row. A reference that names more than one charge names none: money is never taken from a merchant on a guess. <c>OFFSET 0</c> keeps
+    /// each look-up at one index probe per line. As joins, they would be planned as scans of tables that have just grown.
     /// </summary>
     public const string Find =
         """
@@ -53,8 +56,8 @@ internal static class DisputeSql
         """;
 
     /// <summary>
-    /// Locks the charges in id order. Everything that touches a dispute holds its charge, so two updates of a dispute that is not there yet
-    /// wait for each other here, and so do a refund and a dispute.
+    /// Lock order: charges by (merchant, id). Every transaction that changes a dispute locks its charge first. So two updates of a dispute
+    /// that does not exist yet wait for each other here, and so do a refund and a dispute.
     /// </summary>
     public const string LockCharges =
         """
@@ -85,7 +88,9 @@ internal static class DisputeSql
         JOIN payments.dispute_updates u ON u.merchant_id = d.merchant_id AND u.dispute_id = d.id
         """;
 
-    /// <summary>The disputes that have updates waiting for their charge: few, so that taking them is rarely needed.</summary>
+    /// <summary>
+    /// The disputes that have updates waiting for their charge. They are few, so <see cref="AdoptUnmatched"/> rarely runs.
+    /// </summary>
     public const string FindWaiting =
         """
         SELECT i.provider, i.provider_dispute_id
@@ -95,7 +100,7 @@ internal static class DisputeSql
         ) u
         """;
 
-    /// <summary>Updates that waited for their charge come along as soon as one of their dispute finds it.</summary>
+    /// <summary>Takes the updates that waited for their charge, as soon as another update of their dispute finds it.</summary>
     public const string AdoptUnmatched =
         $"""
         DELETE FROM payments.unmatched_dispute_updates u
@@ -119,7 +124,7 @@ internal static class DisputeSql
                     $32::timestamptz[], $33::timestamptz[]) AS t (merchant_id)
         """;
 
-    /// <summary>The version guards against a writer that did not hold the charge; the count of rows is checked.</summary>
+    /// <summary>The version guards against a writer that does not hold the charge's lock. The caller checks the number of rows.</summary>
     public const string Update =
         """
         UPDATE payments.disputes d
@@ -150,7 +155,7 @@ internal static class DisputeSql
         ON CONFLICT DO NOTHING
         """;
 
-    /// <summary>Rows of many lines are written together, several times as fast as by an INSERT; a row that is there already fails it.</summary>
+    /// <summary>For many rows COPY is several times as fast as INSERT. It fails if a row exists already.</summary>
     public const string CopyUnmatched =
         """
         COPY payments.unmatched_dispute_updates
@@ -173,7 +178,8 @@ internal static class DisputeSql
         """;
 
     /// <summary>
-    /// The next unmatched updates to look for, put off at once: 1 minute after the first look, then twice as long each time, up to a day.
+    /// Takes the unmatched updates that are due for a check, and postpones each at once: by 1 minute after the first check, then twice as
+    /// long each time, up to a day.
     /// </summary>
     public const string TakeUnmatched =
         $"""
@@ -204,7 +210,7 @@ internal static class DisputeSql
         WHERE d.merchant_id = $1 AND d.id = $2
         """;
 
-    /// <summary>Soonest due first; disputes without a date come last. The cursor is the last dispute of the page before.</summary>
+    /// <summary>Soonest due first, disputes without a date last. The cursor is the last dispute of the previous page.</summary>
     public const string ListByDueDate =
         $"""
         SELECT {Columns}

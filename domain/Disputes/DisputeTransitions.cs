@@ -1,16 +1,17 @@
 namespace Payments.Domain.Disputes;
 
-/// <summary>Which status may follow which. An update that says otherwise is kept in the history and changes nothing.</summary>
+/// <summary>Which status may follow which. An update that breaks these rules is kept in the history and changes nothing.</summary>
 public static class DisputeTransitions
 {
     /// <summary>
-    /// Whether a dispute may go from one place to another. A later stage opens with any status of its own; inside a stage the provider may ask
-    /// again and a verdict may be overturned, but what is closed is not opened again.
+    /// Whether a dispute may go from one stage and status to another. A later stage may begin with any of its statuses. Inside a stage, the
+    /// provider may ask again, and a verdict may be overturned. A dispute that ended does not open again, except that an expired one does
+    /// if the provider says so.
     /// </summary>
     public static bool Allows(DisputeStage fromStage, DisputeStatus from, DisputeStage toStage, DisputeStatus to) =>
         Belongs(fromStage, from) && Belongs(toStage, to) && (toStage > fromStage || (toStage == fromStage && AllowsInStage(from, to)));
 
-    /// <summary>Whether a status can occur in a stage at all.</summary>
+    /// <summary>Whether a stage has this status at all.</summary>
     public static bool Belongs(DisputeStage stage, DisputeStatus status) => stage switch
     {
         DisputeStage.EarlyWarning or DisputeStage.Inquiry => IsWarning(status),
@@ -25,7 +26,7 @@ public static class DisputeTransitions
         DisputeStatus.Expired or DisputeStatus.Accepted or DisputeStatus.Won or DisputeStatus.Lost => true,
     };
 
-    /// <summary>Whether the merchant's answer is awaited, so that the deadline clock runs.</summary>
+    /// <summary>Whether the dispute awaits the merchant's response, so that its deadline runs.</summary>
     public static bool AwaitsResponse(DisputeStatus status) => status switch
     {
         DisputeStatus.WarningNeedsResponse or DisputeStatus.NeedsResponse => true,
@@ -34,8 +35,8 @@ public static class DisputeTransitions
     };
 
     /// <summary>
-    /// How much ground a status has gained in its stage: what two updates of the same instant are ordered by, and how an update that
-    /// gives only a date is placed in its day.
+    /// How far a status has advanced in its stage. It orders two updates of the same instant, and places an update that gives only a date
+    /// within its day.
     /// </summary>
     internal static int Rank(DisputeStatus status) => status switch
     {

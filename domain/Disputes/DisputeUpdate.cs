@@ -5,17 +5,22 @@ using System.Text;
 namespace Payments.Domain.Disputes;
 
 /// <summary>
-/// What one webhook, file line, import, command or timer says about one dispute, in neutral words. A dispute is the set of its updates: the
-/// same update twice is one, and the order of arrival means nothing.
+/// One report about one dispute, in neutral words, from a webhook, file line, import, command or timer. A dispute is the set of its
+/// updates: the same update twice counts once, and the order of arrival does not matter.
 /// </summary>
-/// <param name="ChargeReference">The processor's reference of the payment. An update without one is applied if the dispute is already known.</param>
-/// <param name="Amount">What is disputed, in the dispute's currency. Our own commands give none.</param>
-/// <param name="Returned">With <see cref="DisputeStatus.Won"/>: the part given back, in the dispute's currency; null means all of it.</param>
-/// <param name="MerchantAmount">What the processor takes of its account, where it says so and that is not the disputed amount itself. It
-/// counts where it is in the charge's currency.</param>
-/// <param name="Reason">The provider's reason in neutral words, where it gives one; it precedes the one derived from the code.</param>
-/// <param name="OccurredAt">UTC, when it happened at the provider.</param>
-/// <param name="SourceReference">The event's id, the file and line, or the key of the caller.</param>
+/// <param name="ChargeReference">
+/// The provider's reference of the payment. An update without one is applied if the dispute is already known.
+/// </param>
+/// <param name="Amount">The disputed amount, in the dispute's currency. The platform's own commands give none.</param>
+/// <param name="Returned">With <see cref="DisputeStatus.Won"/>: the returned part, in the dispute's currency. Null means all of it.</param>
+/// <param name="MerchantAmount">
+/// The amount that the provider takes, if it reports one besides the disputed amount. It counts only in the charge's currency.
+/// </param>
+/// <param name="Reason">
+/// The provider's reason in neutral words, if it gives one. It takes precedence over the one derived from the code.
+/// </param>
+/// <param name="OccurredAt">UTC. When it happened at the provider.</param>
+/// <param name="SourceReference">The event's id, the file and line, or the caller's idempotency key.</param>
 public sealed record DisputeUpdate(
     string Provider,
     string ProviderDisputeId,
@@ -33,16 +38,16 @@ public sealed record DisputeUpdate(
     DisputeSource Source,
     string SourceReference)
 {
-    /// <summary>Longest text of an outside identifier that is stored.</summary>
+    /// <summary>The longest text of an outside identifier that is stored, in characters.</summary>
     public const int MaxReferenceLength = 200;
 
     /// <summary>
-    /// What makes two updates the same one: everything they say, and not who said it, except that our own clock is never taken for a
-    /// provider. A webhook repeated by a file line with the same content is a duplicate.
+    /// Identifies the content of an update: everything that it says, but not its source. Only an update of the platform's own clock never
+    /// equals one of another source. A file line that repeats the content of a webhook is a duplicate.
     /// </summary>
     public Guid Fingerprint()
     {
-        // Text of the outside takes at most three bytes a character; what we write ourselves is short.
+        // Outside text takes at most three bytes a character. The other values are short.
         var length = 3 * (Provider.Length + ProviderDisputeId.Length + (ChargeReference?.Length ?? 0) + (Network?.Length ?? 0) + (NetworkReasonCode?.Length ?? 0)) + 512;
         Span<byte> buffer = length <= 2048 ? stackalloc byte[length] : new byte[length];
         var end = 0;
@@ -65,7 +70,7 @@ public sealed record DisputeUpdate(
         return new Guid(hash[..16], bigEndian: true);
     }
 
-    /// <summary>Why the update cannot be applied whatever the dispute's state is, or null.</summary>
+    /// <summary>Why the update can never be applied, whatever the dispute's state, or null.</summary>
     public DisputeUpdateRefusal? Check()
     {
         if (string.IsNullOrWhiteSpace(ProviderDisputeId) || ProviderDisputeId.Length > MaxReferenceLength)
@@ -101,10 +106,10 @@ public sealed record DisputeUpdate(
         return null;
     }
 
-    /// <summary>Text of the database has no NUL; whoever sends one is guessing.</summary>
+    /// <summary>A Postgres text cannot hold a NUL, and longer identifiers are not stored.</summary>
     private static bool IsUnstorable(string? text) => text is not null && (text.Length > MaxReferenceLength || text.Contains('\0', StringComparison.Ordinal));
 
-    // Each value behind its length in characters, so that no two sets of values spell alike.
+    // Each value follows its length in characters, so that no two sets of values give the same bytes.
     private static void Append(Span<byte> buffer, ref int end, string? value)
     {
         Write(buffer, ref end, value?.Length ?? -1);
@@ -149,11 +154,11 @@ public sealed record DisputeUpdate(
         end += written;
     }
 
-    // The database keeps microseconds: a finer instant must not look like another update after a round trip.
+    // The database keeps microseconds. A finer time must give the same fingerprint after a round trip.
     private static long Microseconds(DateTimeOffset instant) => instant.UtcTicks / TimeSpan.TicksPerMicrosecond;
 }
 
-/// <summary>Why an update says nothing that can be applied.</summary>
+/// <summary>Why an update cannot be applied.</summary>
 public enum DisputeUpdateRefusal
 {
     DisputeIdInvalid,

@@ -1,11 +1,12 @@
 namespace Payments.Domain.Disputes;
 
-/// <summary>When evidence is due where the provider does not say. The provider's date always precedes these.</summary>
+/// <summary>When evidence is due if the provider does not say. The provider's date always takes precedence.</summary>
 public static class EvidenceDeadlines
 {
     /// <summary>
-    /// Days a merchant has from the opening of a stage, by network: Visa 30, Mastercard 45, American Express 20, Discover 30 (the
-    /// networks' usual limits; they vary by code and region). An unknown network gets the shortest, so that nobody is late by our guess.
+    /// The days that a merchant has from the opening of a stage, by network: Visa 30, Mastercard 45, American Express 20, Discover 30.
+    /// These are the networks' usual limits, which vary by code and region. An unknown network gets the shortest limit, so that a default
+    /// makes no merchant late.
     /// </summary>
     public static int DefaultDays(string? network) => DisputeReasons.Network(network) switch
     {
@@ -16,7 +17,7 @@ public static class EvidenceDeadlines
         CardNetwork.Other => 20,
     };
 
-    /// <summary>Null for early warnings: there is no evidence to give, only a refund to make.</summary>
+    /// <summary>Null for early warnings: they take no evidence, only a refund.</summary>
     public static DateTimeOffset? Default(string? network, DisputeStage stage, DateTimeOffset stageOpenedAt) => stage switch
     {
         DisputeStage.EarlyWarning => null,

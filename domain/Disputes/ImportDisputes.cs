@@ -7,7 +7,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Disputes;
 
-/// <summary>One update as an operator states it, in neutral words; amounts are minor units.</summary>
+/// <summary>One update as an operator states it, in neutral words. Amounts are minor units.</summary>
 public sealed record ImportedDispute(
     string? DisputeId,
     string? ChargeReference,
@@ -24,7 +24,7 @@ public sealed record ImportedDispute(
     DateTimeOffset? EvidenceDueBy,
     DateTimeOffset? OccurredAt);
 
-/// <param name="Provider">Whose disputes and charges they are.</param>
+/// <param name="Provider">The provider of the disputes and charges.</param>
 public sealed record ImportDisputesRequest(string? Provider, IReadOnlyList<ImportedDispute>? Disputes);
 
 /// <param name="Status"><c>applied</c>, <c>duplicate</c> or <c>unmatched</c>.</param>
@@ -33,13 +33,14 @@ public sealed record ImportedDisputeResult(string ProviderDisputeId, string Stat
 public sealed record DisputeImportResource(string Object, int Applied, int Duplicate, int Unmatched, IReadOnlyList<ImportedDisputeResult> Results);
 
 /// <summary>
-/// What an operator knows of disputes and no webhook or file has told. The whole request is applied in one transaction or, with one bad entry, refused.
+/// Applies updates that an operator knows and that no webhook or file has reported. All entries are applied in one transaction. One bad
+/// entry refuses the whole request.
 /// </summary>
 public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestion ingestion, OutboxSignal outbox, TimeProvider time)
 {
     public const int MaximumEntries = 500;
 
-    /// <param name="actor">Whose statement it is: it stands in the audit log.</param>
+    /// <param name="actor">The author of the import for the audit log.</param>
     public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest idempotent, ImportDisputesRequest request, Actor actor, CancellationToken ct)
     {
         if (!Read(request, idempotent.Key.Value).TryGet(out var updates, out var refusal))
@@ -49,7 +50,7 @@ public sealed class ImportDisputes(IdempotencyStore idempotency, DisputeIngestio
         return result;
     }
 
-    /// <summary>The updates that the request states, or the first entry that states none.</summary>
+    /// <summary>The updates of the request, or the refusal of its first bad entry.</summary>
     public static Result<List<DisputeUpdate>> Read(ImportDisputesRequest request, string reference)
     {
         if (string.IsNullOrWhiteSpace(request.Provider) || request.Provider.Length > 64)

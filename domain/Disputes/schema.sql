@@ -1,4 +1,4 @@
--- Disputes: the updates that are known of each, the files they came in, and the answers to them. Amounts are minor units.
+-- Disputes: their updates, the files that the updates came in, and the answers to disputes. Amounts are minor units.
 
 CREATE TABLE payments.disputes (
     bucket                    smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),

@@ -5,16 +5,18 @@ using Payments.Domain.Audit;
 
 namespace Payments.Domain.Messaging;
 
-/// <param name="Raw">The message as it was on the queue; bytes that are no text are in base64.</param>
+/// <param name="Raw">The message as it was on the queue. Bytes that are not text are in base64.</param>
 public sealed record DeadLetter(
     Guid Id, string Queue, Guid? MessageId, string? Type, string Raw, string Reason, DateTimeOffset DeadAt, DateTimeOffset? ReplayedAt);
 
-/// <summary>Messages that could not be handled, kept with the reason until an operator replays them.</summary>
+/// <summary>Messages that no consumer could handle, kept with the reason until an operator replays or discards them.</summary>
 public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time, ILogger<DeadLetters> logger)
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Keeps a message that a transport has given up on, or that is none. Keeping it again changes nothing.</summary>
+    /// <summary>
+    /// Keeps a message whose tries have ended, or bytes that are not a message. Keeping it again changes nothing.
+    /// </summary>
     public async Task KeepAsync(string queue, ReadOnlyMemory<byte> raw, string reason, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -34,7 +36,7 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
         MessagingLog.DeadLettered(logger, queue, reason);
     }
 
-    /// <summary>Those not replayed yet, newest first.</summary>
+    /// <summary>Dead letters that were neither replayed nor discarded, newest first.</summary>
     public async Task<IReadOnlyList<DeadLetter>> ListAsync(string? queue, Guid? after, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(MessagingSql.ListDeadLetters);
@@ -57,13 +59,15 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
         return letters;
     }
 
-    /// <summary>Puts one back on its queue. False when it is not there, was replayed before, or is no message of ours.</summary>
+    /// <summary>
+    /// Puts a dead letter back on its queue. False if it does not exist, was replayed or discarded before, or is not a message.
+    /// </summary>
     public async Task<bool> ReplayAsync(Guid id, Actor actor, CancellationToken ct) => await ReplayAsync(id, default, default, actor, ct) == 1;
 
-    /// <summary>Puts back all that died in the time range; answers how many.</summary>
+    /// <summary>Puts back the dead letters of the time range and returns their number. <paramref name="until"/> is exclusive.</summary>
     public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct) => ReplayAsync(null, from, until, actor, ct);
 
-    /// <summary>Takes one off the list for good. False when it is not there, or was replayed or discarded before.</summary>
+    /// <summary>Takes a dead letter off the list for good. False if it does not exist, or was replayed or discarded before.</summary>
     public async Task<bool> DiscardAsync(Guid id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -98,7 +102,7 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
 
         foreach (var (queue, raw) in letters)
         {
-            // Its age would send a message of a newer version straight back, and its failures any: the replay starts it afresh.
+            // The replay starts afresh. With its old age or failures, the message could become a dead letter again at once.
             var envelope = MessageEnvelope.Parse(Encoding.UTF8.GetBytes(raw))! with { CreatedAt = now, Failures = 0 };
             await Outbox.PutBackAsync(connection, transaction, queue, envelope, now, ct);
         }
@@ -113,7 +117,7 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
         return letters.Count;
     }
 
-    // Postgres texts hold no NUL.
+    // A Postgres text cannot hold a NUL.
     private static string Readable(ReadOnlySpan<byte> raw)
     {
         try

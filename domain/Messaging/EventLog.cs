@@ -3,19 +3,19 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Writes events in the transaction of the change they tell of.</summary>
+/// <summary>Writes events in the transaction of the change that they report.</summary>
 public static class EventLog
 {
     /// <summary>
-    /// The statement that appends all of <paramref name="events"/> and leaves a message for each that a webhook endpoint of its
-    /// merchant could want; add it to the batch that ends a unit of work. The transaction must hold the locks of the objects that the
-    /// events are of: it numbers an object's events. Signal the <see cref="OutboxSignal"/> after the commit.
+    /// The statement that appends all <paramref name="events"/>, with a message for each event that a webhook endpoint of its merchant may
+    /// want. Add it to the batch that ends a unit of work, and signal the <see cref="OutboxSignal"/> after the commit. The transaction must
+    /// hold the locks of the events' objects, because the statement numbers the events of an object.
     /// </summary>
     public static NpgsqlBatchCommand Append(IReadOnlyList<DomainEvent> events) => Command(MessagingSql.AppendEvents, events);
 
     /// <summary>
-    /// Likewise, of objects that the transaction itself made, one event for each: it is the object's first, so none has to be looked for.
-    /// A second one of the same object is refused by the database.
+    /// Like <see cref="Append"/>, for objects that this transaction created, with one event for each. Each event is the first of its
+    /// object, so no sequence is read. The database refuses a second first event of the same object.
     /// </summary>
     public static NpgsqlBatchCommand AppendFirst(IReadOnlyList<DomainEvent> events) => Command(MessagingSql.AppendFirstEvents, events);
 

@@ -1,12 +1,12 @@
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Every type of event. The list is part of the contract: docs/openapi.yaml has the same, and a webhook endpoint can only ask for what is
-/// on it.
+/// Every type of event. The list is part of the contract: docs/openapi.yaml has the same list, and a webhook endpoint can ask only for
+/// types on it.
 /// </summary>
 public static class EventTypes
 {
-    /// <summary>What merchants hear of.</summary>
+    /// <summary>The types that merchants receive.</summary>
     public static IReadOnlyList<string> OfMerchants { get; } =
     [
         "attempt.overdue",
@@ -43,7 +43,7 @@ public static class EventTypes
         "webhook_endpoint.test",
     ];
 
-    /// <summary>What only the platform hears of: they belong to no merchant.</summary>
+    /// <summary>The types that only the platform receives. Their objects belong to no merchant.</summary>
     public static IReadOnlyList<string> OfThePlatform { get; } =
     [
         "dispute_file.completed",
@@ -52,7 +52,7 @@ public static class EventTypes
         "unmatched_bank_item.created",
     ];
 
-    /// <summary>What a webhook endpoint may ask for: <c>*</c>, families such as <c>charge.*</c>, and types.</summary>
+    /// <summary>The filters of a webhook endpoint: <c>*</c>, families such as <c>charge.*</c>, and types.</summary>
     public static IReadOnlyList<string> Filters { get; } =
         ["*", .. OfMerchants.Select(Family).Distinct(StringComparer.Ordinal), .. OfMerchants];
 

@@ -12,7 +12,7 @@ namespace Payments.Domain.Messaging;
 public sealed record StoredEvent(
     EventId Id, MerchantId Merchant, string Type, string ObjectType, Guid ObjectId, int Sequence, string Data, DateTimeOffset CreatedAt)
 {
-    /// <summary>The version of the format that events are written in.</summary>
+    /// <summary>The version of the event format.</summary>
     public const string ApiVersion = "2026-03-01";
 
     /// <summary>The event as the API and webhooks show it: <c>{id, object, type, created_at, api_version, sequence, data}</c>.</summary>
@@ -47,7 +47,7 @@ public sealed class Events(NpgsqlDataSource dataSource)
     private const string Find = $"SELECT {Columns} FROM payments.events WHERE merchant_id = $1 AND id = $2";
 
     /// <summary>Newest first.</summary>
-    /// <param name="after">The last event of the page before.</param>
+    /// <param name="after">The last event of the previous page.</param>
     /// <param name="type">Only events of this type.</param>
     /// <param name="objectId">Only events of this object.</param>
     public async Task<IReadOnlyList<StoredEvent>> ListAsync(

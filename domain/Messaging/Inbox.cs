@@ -3,10 +3,10 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>What each consumer has handled, written in the transaction of the effect.</summary>
+/// <summary>The messages that each consumer has handled, written in the transaction of the effect.</summary>
 public static class Inbox
 {
-    /// <summary>True the first time. False when the consumer has handled the message before: it then leaves without an effect.</summary>
+    /// <summary>True the first time. False if the consumer has handled the message before: then it must end without an effect.</summary>
     public static async Task<bool> TryRecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, string consumer, Guid messageId, DateTimeOffset now, CancellationToken ct = default)
     {
@@ -17,11 +17,11 @@ public static class Inbox
         return await command.ExecuteNonQueryAsync(ct) == 1;
     }
 
-    /// <summary>Of the messages, those that the consumer has not handled before, now recorded.</summary>
+    /// <summary>Records the messages and returns those that the consumer had not handled before.</summary>
     public static async Task<IReadOnlySet<Guid>> TryRecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, string consumer, IReadOnlyCollection<Guid> messageIds, DateTimeOffset now, CancellationToken ct = default)
     {
-        // In order of id, so that two batches with the same messages wait for one another instead of deadlocking.
+        // Lock order: message id. Two batches with the same messages then wait for each other instead of deadlocking.
         await using var command = new NpgsqlCommand(MessagingSql.RecordManyHandled, connection, transaction)
         {
             Parameters = { SqlParameters.Text(consumer), SqlParameters.Column(messageIds.Order(), NpgsqlDbType.Uuid), SqlParameters.Time(now) },

@@ -3,21 +3,24 @@ using Microsoft.Extensions.Logging;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Takes what a transport delivers to its handlers, one or many at a time, and sees to what fails: each message is tried again after growing
-/// pauses, on its own, and after the last one stands among the dead letters with the error. Its neighbours never notice.
+/// Passes messages from a transport to their handlers, one or many at a time. A message that fails is tried again on its own, after growing
+/// pauses. After the last try it becomes a dead letter with the error. Its failures do not affect other messages.
 /// </summary>
 public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender sender, DeadLetters deadLetters, TimeProvider time, ILogger<MessageConsumer> logger)
 {
     private const int LongestReason = 1000;
 
-    // About two hours in all: longer than a failover of the database or an outage of a processor usually takes, short enough to call somebody.
+    // About two hours in all: longer than most failovers of the database or outages of a provider, and short enough to call an operator.
     private static readonly TimeSpan[] Pauses =
     [
         TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(15), TimeSpan.FromMinutes(30),
         TimeSpan.FromHours(1),
     ];
 
-    /// <summary>Handles one message. It returns when the transport may settle the message, handled or not, and throws when it has to deliver it again.</summary>
+    /// <summary>
+    /// Handles one message. It returns when the transport may settle the message, whether the handler succeeded or not.
+    /// </summary>
+    /// <exception cref="MessageNotHandledException">The transport must deliver the message again.</exception>
     /// <inheritdoc cref="MessageDispatcher.DispatchAsync" path="/param"/>
     public async Task ConsumeAsync(string queue, ReadOnlyMemory<byte> raw, CancellationToken ct)
     {
@@ -26,7 +29,9 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
             throw new MessageNotHandledException(outcome.Error!);
     }
 
-    /// <summary>Handles many side by side, as many as their handlers allow, and answers in order what became of each. It does not throw.</summary>
+    /// <summary>
+    /// Handles many messages in parallel, as far as their handlers allow, and returns their outcomes in order. It does not throw.
+    /// </summary>
     /// <inheritdoc cref="MessageDispatcher.DispatchAsync" path="/param"/>
     public async Task<IReadOnlyList<ConsumeOutcome>> ConsumeAsync(string queue, IReadOnlyList<ReadOnlyMemory<byte>> raws, CancellationToken ct)
     {
@@ -36,10 +41,10 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
         return outcomes;
     }
 
-    /// <summary>How long a message waits after so many failures; null when it is given up.</summary>
+    /// <summary>How long a message waits after this many failures. Null: it becomes a dead letter.</summary>
     internal static TimeSpan? PauseAfter(int failures) => failures <= Pauses.Length ? Pauses[failures - 1] : null;
 
-#pragma warning disable CA1031 // Whatever a handler throws is its message's matter alone.
+#pragma warning disable CA1031 // An exception of a handler concerns only its own message.
     private async Task<ConsumeOutcome> TryAsync(string queue, ReadOnlyMemory<byte> raw, CancellationToken ct)
     {
         try
@@ -49,7 +54,7 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
         }
         catch (OperationCanceledException e) when (ct.IsCancellationRequested)
         {
-            // The process stops: that is no failure of the message.
+            // The process stops. That is not a failure of the message.
             return new ConsumeOutcome(e, Redeliver: true);
         }
         catch (Exception e)
@@ -67,10 +72,10 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
     }
 #pragma warning restore CA1031
 
-    /// <summary>False when the transport has to deliver it again itself.</summary>
+    /// <summary>Sends a retry or keeps a dead letter. False if the transport must deliver the message again itself.</summary>
     private async Task<bool> TrySeeToAsync(string queue, ReadOnlyMemory<byte> raw, Exception failure, CancellationToken ct)
     {
-        // A copy at the end of the queue would lose its turn; a session waits for the one at its head instead.
+        // A copy at the end of the queue would change the order within its order key, so the session waits for the message at its head.
         if (MessageEnvelope.Parse(raw.Span) is not { OrderKey: null } envelope)
             return false;
         var failures = envelope.Failures + 1;
@@ -81,7 +86,8 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
             return true;
         }
 
-        // The copy is safe at the broker before the original is settled: a crash in between delivers both, which handlers allow.
+        // The copy is durable at the broker before the original is settled. After a crash in between the queue delivers both, which
+        // handlers allow.
         var copy = envelope with { Failures = (short)failures, NotBefore = time.GetUtcNow() + pause };
         if ((await sender.SendAsync(queue, [copy], ct))[0] is { } error)
         {
@@ -94,10 +100,10 @@ public sealed class MessageConsumer(MessageDispatcher dispatcher, IMessageSender
     }
 }
 
-/// <summary>What became of a delivery.</summary>
-/// <param name="Error">Why its handler failed; null when it did not.</param>
-/// <param name="Redeliver">The transport must keep the message and deliver it again; else it may be settled.</param>
+/// <summary>The outcome of a delivery.</summary>
+/// <param name="Error">Why the handler failed, or null if it succeeded.</param>
+/// <param name="Redeliver">True if the transport must keep the message and deliver it again. False if it may settle the message.</param>
 public readonly record struct ConsumeOutcome(Exception? Error, bool Redeliver);
 
-/// <summary>Tells the transport to deliver again what could neither be handled nor be put off.</summary>
+/// <summary>Tells the transport to deliver a message again that could be neither handled nor sent as a retry.</summary>
 public sealed class MessageNotHandledException(Exception failure) : Exception(failure.Message, failure);

@@ -6,23 +6,25 @@ using Npgsql;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Brings what arrives on a queue to its handler, the same way for every transport. When it returns, the message is done with and may be
-/// settled; when it throws, the transport has to deliver it again.
+/// Passes a message from a queue to its handler, in the same way for every transport. If it returns, the transport may settle the message.
+/// If it throws, the transport must deliver the message again.
 /// </summary>
 public sealed class MessageDispatcher(
     NpgsqlDataSource dataSource, IEnumerable<IMessageHandler> handlers, DeadLetters deadLetters, TimeProvider time, ILogger<MessageDispatcher> logger)
 {
     private static readonly TimeSpan PutBackFor = TimeSpan.FromMinutes(1);
 
-    // A deployment that reads the new version should be complete by then.
+    // By then a deployment that reads the new version should be complete.
     private static readonly TimeSpan PutBackAtMost = TimeSpan.FromHours(24);
 
     private readonly Dictionary<(string Queue, string Type), IMessageHandler> _handlers = handlers.ToDictionary(handler => (handler.Queue, handler.Type));
 
-    /// <summary>How many messages of a queue may be handled side by side; what cannot be read needs no more care than the rest.</summary>
+    /// <summary>
+    /// How many messages of a queue may be handled in parallel. The handler with the lowest limit decides, because a batch may mix types.
+    /// </summary>
     internal int ConcurrencyOf(string queue) => _handlers.Values.Where(handler => handler.Queue == queue).Select(handler => handler.Concurrency).DefaultIfEmpty(1).Min();
 
-    /// <param name="raw">The message's text in UTF-8, decoded from base64 where the transport encodes it.</param>
+    /// <param name="raw">The message's text in UTF-8, decoded from base64 if the transport encodes it.</param>
     public async Task DispatchAsync(string queue, ReadOnlyMemory<byte> raw, CancellationToken ct)
     {
         if (MessageEnvelope.Parse(raw.Span) is not { } envelope)
@@ -46,7 +48,7 @@ public sealed class MessageDispatcher(
             return;
         }
 
-        // The trace goes on from whoever wrote the message; the invocation that carries it now is linked.
+        // The writer's trace continues. The current invocation, which carries the message, is linked.
         _ = ActivityContext.TryParse(envelope.Traceparent, null, isRemote: true, out var parent);
         ActivityLink[] links = Activity.Current is { } invocation ? [new ActivityLink(invocation.Context)] : [];
         using var activity = MessagingMetrics.Activities.StartActivity($"process {envelope.Type}", ActivityKind.Consumer, parent, links: links);

@@ -5,10 +5,10 @@ using System.Text.Json.Serialization;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>What travels on a queue.</summary>
-/// <param name="Body">The body, or null when it is too large for a queue and stands in the database under <paramref name="Id"/>.</param>
-/// <param name="PutBack">How often it was put back to be handled later.</param>
-/// <param name="Failures">How often its handler has failed since it was last put on the queue by the outbox.</param>
+/// <summary>A message in the form in which it travels on a queue.</summary>
+/// <param name="Body">The body, or null if it is too large for a queue and is stored in the database under <paramref name="Id"/>.</param>
+/// <param name="PutBack">How often the outbox sent the message again under its id.</param>
+/// <param name="Failures">How often the handler has failed since the outbox last sent the message.</param>
 public sealed record MessageEnvelope(
     [property: JsonRequired] Guid Id,
     [property: JsonRequired] string Type,
@@ -20,17 +20,19 @@ public sealed record MessageEnvelope(
     short PutBack = 0,
     short Failures = 0)
 {
-    /// <summary>A Storage queue takes 64 KiB of base64 text, which is 48 KiB; the rest of the envelope needs some of it.</summary>
+    /// <summary>
+    /// In bytes. A Storage queue takes 64 KiB of base64 text, which is 48 KiB, and the rest of the envelope needs a part of it.
+    /// </summary>
     internal const int LargestBody = 40 * 1024;
 
-    // The text goes to a queue, never into a page: letters of every script stay as they are instead of growing threefold.
+    // The text goes to a queue, never into a page, so no letter needs an escape sequence of several times its length.
     private static readonly JsonWriterOptions Wire = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    /// <summary>The transport keeps the message and shows it to nobody before this time; null: at once.</summary>
+    /// <summary>The transport hides the message until this time. Null: it delivers the message at once.</summary>
     [JsonIgnore]
     public DateTimeOffset? NotBefore { get; init; }
 
-    /// <summary>What a broker knows the message by: one that was put back, or is tried again, is no duplicate to it.</summary>
+    /// <summary>The id for a broker that drops duplicates. It differs for each time the message is put back or tried again.</summary>
     internal string TransportId => (PutBack, Failures) switch
     {
         (0, 0) => Id.ToString("N"),
@@ -66,10 +68,10 @@ public sealed record MessageEnvelope(
         return buffer.WrittenMemory;
     }
 
-    /// <summary>Whether a body is too large for a queue, as it will stand there. Only large ones are looked at closely.</summary>
+    /// <summary>Whether a body, as it is written to a queue, is too large for the queue. Only a long text is measured exactly.</summary>
     internal static bool IsLarge(string body)
     {
-        // One character is six bytes at most, escaped.
+        // An escaped character takes at most six bytes.
         if (body.Length * 6 <= LargestBody)
             return false;
         var buffer = new ArrayBufferWriter<byte>(body.Length * 2);
@@ -79,7 +81,7 @@ public sealed record MessageEnvelope(
         return buffer.WrittenCount > LargestBody;
     }
 
-    /// <summary>Null when the text is no envelope.</summary>
+    /// <summary>Null if the text is not an envelope.</summary>
     internal static MessageEnvelope? Parse(ReadOnlySpan<byte> utf8)
     {
         try

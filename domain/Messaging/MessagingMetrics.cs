@@ -20,8 +20,8 @@ public static class MessagingMetrics
     static MessagingMetrics() =>
         Meter.CreateObservableGauge("payments.outbox.oldest", () => Volatile.Read(ref _oldest), "s", "How long the oldest due message has been waiting");
 
-    /// <param name="traceParent">The trace that the message was written in; sending it shows there.</param>
-    /// <param name="started">When its batch was begun.</param>
+    /// <param name="traceParent">The trace of the transaction that wrote the message. The send appears in it.</param>
+    /// <param name="started">When the relay began the batch of the message.</param>
     internal static void Sent(string queue, string type, string? traceParent, DateTimeOffset started, TimeSpan age)
     {
         if (Activities.HasListeners() && ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent))

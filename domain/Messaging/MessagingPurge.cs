@@ -2,13 +2,16 @@ using Npgsql;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Keeps the tables of messaging bounded; a timer runs it.</summary>
+/// <summary>Limits the size of the messaging tables. A timer runs it.</summary>
 public sealed class MessagingPurge(NpgsqlDataSource dataSource, TimeProvider time)
 {
-    // Longer than any queue keeps a message and any operator takes to replay one.
+    // Longer than a queue keeps a message, and longer than an operator takes to replay one.
     private static readonly TimeSpan Keep = TimeSpan.FromDays(30);
 
-    /// <summary>Deletes what is older than 30 days; answers how many rows. Safe to interrupt and to run anywhere at any time.</summary>
+    /// <summary>
+    /// Deletes rows older than 30 days and returns their number. Any number of instances may run it at any time, and an interruption is
+    /// harmless.
+    /// </summary>
     public async Task<long> RunAsync(CancellationToken ct)
     {
         var before = time.GetUtcNow() - Keep;

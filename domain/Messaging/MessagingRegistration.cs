@@ -11,9 +11,10 @@ namespace Payments.Domain.Messaging;
 public static class MessagingRegistration
 {
     /// <summary>
-    /// The outbox, its relay and the transport. <c>Messaging:Transport</c> is <c>storage</c> (the default; <c>AzureWebJobsStorage</c> names the
-    /// account) or <c>servicebus</c> (<c>ServiceBus</c>). Either is a connection string, or an identity's: <c>AzureWebJobsStorage:queueServiceUri</c>
-    /// and <c>ServiceBus:fullyQualifiedNamespace</c>, with <c>:clientId</c> of a user-assigned identity.
+    /// Adds the outbox, its relay and the transport. <c>Messaging:Transport</c> is <c>storage</c> (the default) or <c>servicebus</c>.
+    /// <c>AzureWebJobsStorage</c> or <c>ServiceBus</c> holds the connection string. With a managed identity, set
+    /// <c>AzureWebJobsStorage:queueServiceUri</c> or <c>ServiceBus:fullyQualifiedNamespace</c> instead, and <c>:clientId</c> for a
+    /// user-assigned identity.
     /// </summary>
     public static IServiceCollection AddMessaging(this IServiceCollection services, IConfiguration configuration)
     {
@@ -45,7 +46,7 @@ public static class MessagingRegistration
 
     private static QueueServiceClient StorageQueues(IConfiguration configuration)
     {
-        // The relay holds rows locked while it sends: a broker that hangs is given up soon, and asked again later.
+        // The relay holds row locks while it sends. It gives up soon on a broker that hangs, and tries again later.
         var options = new QueueClientOptions { Retry = { MaxRetries = 2, NetworkTimeout = TimeSpan.FromSeconds(10), MaxDelay = TimeSpan.FromSeconds(2) } };
         var section = configuration.GetSection("AzureWebJobsStorage");
         if (section["queueServiceUri"] is { Length: > 0 } uri)

@@ -2,8 +2,8 @@ namespace Payments.Domain.Messaging;
 
 internal static class MessagingSql
 {
-    // The caller holds the locks of the objects, so that the highest sequence cannot move meanwhile; the unique index would tell.
-    // An event that no endpoint of the merchant could want leaves no message.
+    // The caller holds the locks of the objects, so their highest sequence cannot change meanwhile. If it did, the unique index would
+    // refuse the event. An event that no endpoint of the merchant may want leaves no message.
     public const string AppendEvents =
         """
         WITH input AS (
@@ -30,7 +30,7 @@ internal static class MessagingSql
                 AND w.event_types && ARRAY['*', i.type, split_part(i.type, '.', 1) || '.*'])
         """;
 
-    // Likewise, of objects that the transaction itself made: each event is its object's first, so there is nothing to be looked up.
+    // Like AppendEvents, for objects that this transaction created. Each event is the first of its object, so no sequence is read.
     public const string AppendFirstEvents =
         """
         WITH input AS (
@@ -68,8 +68,8 @@ internal static class MessagingSql
 
     public const string ReadBody = "SELECT body::text FROM payments.message_bodies WHERE id = $1";
 
-    // $1 is now, $2 how far ahead of its time a message may be handed over; a try that failed waits out its pause. Behind a message that could not
-    // be sent, those of its order key wait.
+    // $1 is now. $2 is $1 plus the time that the transport sends ahead. A message whose send failed is claimed only once its retry is due
+    // at $1. While an earlier message of an order key waits for its retry, the later messages of the key wait too.
     public const string ClaimOutbox =
         """
         SELECT id, queue, type, version, body::text, order_key, trace_parent, created_at, due_at, attempts, put_back, position
@@ -82,7 +82,8 @@ internal static class MessagingSql
         FOR UPDATE SKIP LOCKED
         """;
 
-    // Where another relay holds earlier messages of a key, or has postponed them just now: the first position that is not ours to pass.
+    // For each order key, the first position that another relay holds or has just postponed. This relay must not send that position or a
+    // later one.
     public const string HeldElsewhere =
         """
         SELECT k.queue, k.order_key, min(o.position)
@@ -109,7 +110,7 @@ internal static class MessagingSql
         WHERE o.id = t.id
         """;
 
-    // The oldest that is due at $1, those that wait for another try included; the next that is not to be handed over at $2 yet; the next try.
+    // Three times: the oldest due time at $1, including messages that wait for another try; the next due time after $2; the next try.
     public const string OutboxState =
         """
         SELECT LEAST(
@@ -158,11 +159,11 @@ internal static class MessagingSql
 
     public const string DiscardDeadLetter = "UPDATE payments.dead_letters SET replayed_at = $2, discarded = true WHERE id = $1 AND replayed_at IS NULL";
 
-    // In small bites, so that a purge never holds many locks nor makes others wait for its commit.
+    // Small deletes, so that a purge never holds many locks and other transactions do not wait for its commit.
     public const string PurgeInbox =
         "DELETE FROM payments.inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM payments.inbox WHERE handled_at < $1 LIMIT 5000))";
 
-    // A message that is still to be sent, or that an operator may still replay, keeps its body however old it is.
+    // A message that is still to be sent, or that an operator may still replay, keeps its body whatever its age.
     public const string PurgeBodies =
         """
         DELETE FROM payments.message_bodies WHERE ctid = ANY(ARRAY(

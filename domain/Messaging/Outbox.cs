@@ -3,11 +3,13 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Writes messages in the transaction of what they tell; the <see cref="OutboxRelay"/> sends them once it has committed.</summary>
+/// <summary>
+/// Writes messages in the transaction of the change that they report. The <see cref="OutboxRelay"/> sends them after the commit.
+/// </summary>
 public static class Outbox
 {
     /// <summary>
-    /// The statements that enqueue all of <paramref name="messages"/>: one, or two when a body is too large for a queue. Signal the
+    /// The statements that enqueue all <paramref name="messages"/>: one, or two if a body is too large for a queue. Signal the
     /// <see cref="OutboxSignal"/> after the commit.
     /// </summary>
     public static IEnumerable<NpgsqlBatchCommand> Enqueue(IReadOnlyList<OutboxMessage> messages)
@@ -21,7 +23,7 @@ public static class Outbox
                 {
                     SqlParameters.Column(large.Select(m => m.Id), NpgsqlDbType.Uuid),
                     SqlParameters.Texts(large.Select(m => m.Body)),
-                    // Kept from when it is due: a message may be a month ahead of that.
+                    // The time to keep a body starts at the due time, because a message may be due a month later.
                     SqlParameters.Times(large, m => m.DueAt),
                 },
             };

@@ -6,15 +6,15 @@ using NpgsqlTypes;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Moves due messages from the outbox to their queues. Any number of relays may run: each takes rows that no other holds, and none passes an
-/// earlier message of an order key. A crash between sending and deleting sends a message again, with the same id.
+/// Moves due messages from the outbox to their queues. Several relays may run at once: each locks its rows, and none passes an earlier
+/// message of an order key. After a crash between sending and deleting, a relay sends the message again with the same id.
 /// </summary>
 public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender sender, TimeProvider time, ILogger<OutboxRelay> logger)
 {
     private const int BatchSize = 512;
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
-    /// <summary>Sends what is due, until nothing is; answers how many messages were sent.</summary>
+    /// <summary>Sends due messages until none is left, and returns the number of messages that it sent.</summary>
     public async Task<int> RelayAsync(CancellationToken ct)
     {
         var total = 0;
@@ -27,7 +27,9 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         }
     }
 
-    /// <summary>When there will be something to send again; null when nothing waits. Updates the age of the oldest due message.</summary>
+    /// <summary>
+    /// When the relay has something to send next, or null if no message waits. Updates the metric of the oldest due message's age.
+    /// </summary>
     public async Task<DateTimeOffset?> NextDueAsync(CancellationToken ct)
     {
         var (age, next) = await StateAsync(ct);
@@ -35,7 +37,9 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         return next;
     }
 
-    /// <summary>How long the oldest due message has been waiting, through all its tries, and when there will be something to send again.</summary>
+    /// <summary>
+    /// How long the oldest due message has been waiting, through all its tries, and when the relay has something to send next.
+    /// </summary>
     internal async Task<(TimeSpan OldestAge, DateTimeOffset? NextDue)> StateAsync(CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -49,13 +53,14 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         return (oldest < now ? now - oldest.Value : TimeSpan.Zero, fresh is null || again < fresh ? again : fresh);
     }
 
-    /// <summary>2 s, 4 s, ... 5 min: a broker that is away is asked rarely, and every message keeps its place.</summary>
+    /// <summary>2 s, 4 s, ... 5 min. A broker that is down gets few requests, and every message keeps its place.</summary>
     internal static TimeSpan PauseAfter(int failures) =>
         failures >= 9 ? LongestPause : TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, failures)));
 
     private async Task<(int Claimed, int Sent)> RelayBatchAsync(CancellationToken ct)
     {
-        // The rows stay locked while they are sent: if this process dies, the locks die with it and another relay sends them at once.
+        // The rows stay locked while their messages are sent. If this process dies, its locks end and another relay sends the messages at
+        // once.
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var started = time.GetUtcNow();
@@ -121,7 +126,7 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         return rows;
     }
 
-    /// <summary>What may be sent now: of an order key nothing that stands behind a message which another relay holds.</summary>
+    /// <summary>The messages that may be sent now: none that follows a message of its order key which another relay holds.</summary>
     private async Task<List<Row>> InOrderAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, List<Row> claimed, DateTimeOffset now, CancellationToken ct)
     {
         (string Queue, string Key)[] keys = [.. claimed.Where(row => row.Envelope.OrderKey is not null).Select(row => (row.Queue, row.Envelope.OrderKey!)).Distinct()];
@@ -141,13 +146,13 @@ public sealed class OutboxRelay(NpgsqlDataSource dataSource, IMessageSender send
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
             held[(reader.GetString(0), reader.GetString(1))] = reader.GetInt64(2);
-        // One that had to be tried again is due after those that it goes before.
+        // The claim orders by due time. A retry moves the due time, so the position restores the order.
         return [.. claimed
             .Where(row => row.Envelope.OrderKey is not { } key || !held.TryGetValue((row.Queue, key), out var position) || row.Position < position)
             .OrderBy(row => row.Position)];
     }
 
-    // No cancellation: the messages are out, and not marking them now would send them twice.
+    // Not cancellable: the messages are sent, and without the mark the relay would send them twice.
     private static async Task MarkAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, List<Row> sent, List<(Row Row, string Error)> failed, DateTimeOffset now)
     {

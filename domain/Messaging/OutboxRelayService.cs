@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Relays right after each commit of this process, when a delayed message becomes due, and every few seconds in any case.</summary>
+/// <summary>
+/// Runs the relay after each commit of this process, when a delayed message becomes due, and at least every five seconds.
+/// </summary>
 public sealed class OutboxRelayService(OutboxRelay relay, OutboxSignal signal, TimeProvider time, ILogger<OutboxRelayService> logger) : BackgroundService
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
@@ -24,7 +26,7 @@ public sealed class OutboxRelayService(OutboxRelay relay, OutboxSignal signal, T
             {
                 return;
             }
-#pragma warning disable CA1031 // Whatever failed, the rows are safe and the next round tries again.
+#pragma warning disable CA1031 // After any failure the rows are safe, and the next round tries again.
             catch (Exception e)
 #pragma warning restore CA1031
             {

@@ -1,15 +1,15 @@
 namespace Payments.Domain.Messaging;
 
-/// <summary>The queues, by the same names on Storage queues and on Service Bus.</summary>
+/// <summary>The names of the queues, the same on Storage queues and on Service Bus.</summary>
 public static class QueueNames
 {
-    /// <summary>Stored events of providers, to be applied.</summary>
+    /// <summary>Stored provider events that are to be applied.</summary>
     public const string ProviderEvents = "provider-events";
 
-    /// <summary>Events that some webhook endpoint wants.</summary>
+    /// <summary>Events that at least one webhook endpoint may want.</summary>
     public const string WebhookDeliveries = "webhook-deliveries";
 
-    /// <summary>Payouts to be handed to the bank or the processor.</summary>
+    /// <summary>Payouts that are to be sent to the bank or the provider.</summary>
     public const string PayoutSubmissions = "payout-submissions";
 
     public static IReadOnlyList<string> All { get; } = [ProviderEvents, WebhookDeliveries, PayoutSubmissions];

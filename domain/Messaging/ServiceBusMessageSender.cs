@@ -4,15 +4,15 @@ using Azure.Messaging.ServiceBus;
 namespace Payments.Domain.Messaging;
 
 /// <summary>
-/// Sends to Service Bus queues in batches. The message id is the outbox's, so that a queue with duplicate detection drops what is
-/// sent again after a crash between sending and marking.
+/// Sends to Service Bus queues in batches. The message id comes from the outbox. A queue with duplicate detection therefore drops a message
+/// that the relay sends again after a crash between sending and deleting.
 /// </summary>
 public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageSender, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<ServiceBusSender>> _senders = new(StringComparer.Ordinal);
 
-    // Retries and deadlines that are near come at their time though no instance is awake; what is further away stays where it can be seen and
-    // counted, in the outbox.
+    // Retries and deadlines of the next minutes arrive on time even if no instance is awake.
+    // Messages that are due later stay in the outbox, where an operator can see and count them.
     public TimeSpan Ahead => TimeSpan.FromMinutes(5);
 
     public async Task<IReadOnlyList<string?>> SendAsync(string queue, IReadOnlyList<MessageEnvelope> messages, CancellationToken ct)
@@ -37,7 +37,7 @@ public sealed class ServiceBusMessageSender(ServiceBusClient client) : IMessageS
             }
             catch (Exception e) when (e is ServiceBusException or UnauthorizedAccessException or TimeoutException or IOException)
             {
-                // What comes after would meet the same error.
+                // The messages after this one would meet the same error.
                 Array.Fill(errors, e.Message, first, messages.Count - first);
                 return errors;
             }

@@ -3,7 +3,7 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Typed parameters, by position: one value, or a column of many rows.</summary>
+/// <summary>Typed positional parameters: one value, or a column of many rows.</summary>
 internal static class SqlParameters
 {
     public static NpgsqlParameter Uuid(Guid? value) => Of(value, NpgsqlDbType.Uuid);

@@ -3,7 +3,9 @@ using Azure.Storage.Queues;
 
 namespace Payments.Domain.Messaging;
 
-/// <summary>Sends to Storage queues, base64 as the queue trigger expects. They know no batches: several sends run side by side.</summary>
+/// <summary>
+/// Sends to Storage queues, in base64 as the queue trigger expects. The queues have no batches, so several sends run in parallel.
+/// </summary>
 public sealed class StorageQueueMessageSender(QueueServiceClient service, TimeProvider time) : IMessageSender
 {
     private const int Parallel = 16;
@@ -30,7 +32,8 @@ public sealed class StorageQueueMessageSender(QueueServiceClient service, TimePr
     {
         var text = Convert.ToBase64String(message.ToUtf8().Span);
         var forever = TimeSpan.FromSeconds(-1);
-        // Whole seconds, and a queue hides a message for seven days at most: retries are far below that, and all longer delays are the outbox's.
+        // A queue hides a message in whole seconds, and for at most seven days. Retries need far less, and the outbox keeps messages with
+        // longer delays.
         TimeSpan? hidden = message.NotBefore - time.GetUtcNow() is { } wait && wait > TimeSpan.Zero ? TimeSpan.FromSeconds(Math.Ceiling(wait.TotalSeconds)) : null;
         try
         {

@@ -2,7 +2,9 @@ using NSec.Cryptography;
 
 namespace Payments.Domain.Webhooks;
 
-/// <summary>What deliveries to one endpoint are signed with: a secret that the merchant has too (<c>whsec_</c>), or a private key (<c>whsk_</c>).</summary>
+/// <summary>
+/// Signs the deliveries to one endpoint, with a secret that the merchant also has (<c>whsec_</c>) or with a private key (<c>whsk_</c>).
+/// </summary>
 internal sealed class SigningKey : IDisposable
 {
     private readonly byte[]? _secret;

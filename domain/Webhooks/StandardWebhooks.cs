@@ -5,8 +5,8 @@ using System.Text;
 namespace Payments.Domain.Webhooks;
 
 /// <summary>
-/// The symmetric signatures of Standard Webhooks 1.0 (https://www.standardwebhooks.com): HMAC-SHA256 over <c>id.timestamp.body</c>, in base64
-/// after <c>v1,</c>; several signatures are separated by spaces, and any of them may match.
+/// The symmetric signatures of Standard Webhooks 1.0 (https://www.standardwebhooks.com): HMAC-SHA256 over <c>id.timestamp.body</c>, in
+/// base64 after <c>v1,</c>. Spaces separate several signatures, and any of them may match.
 /// </summary>
 public static class StandardWebhooks
 {
@@ -14,7 +14,9 @@ public static class StandardWebhooks
     public const string TimestampHeader = "webhook-timestamp";
     public const string SignatureHeader = "webhook-signature";
 
-    /// <summary>How many signatures of a header are looked at: a sender that changes over has a few, and each costs the receiver time.</summary>
+    /// <summary>
+    /// How many signatures of a header are checked. A sender that changes its secret has a few, and each costs the receiver time.
+    /// </summary>
     public const int MostSignatures = 16;
 
     private const string SecretPrefix = "whsec_";
@@ -23,7 +25,7 @@ public static class StandardWebhooks
     /// <summary>A new secret: <c>whsec_</c> and the base64 of 32 random bytes (the specification allows 24 to 64).</summary>
     public static string NewSecret() => SecretPrefix + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
-    /// <summary>The key of a secret, or null when the text is none.</summary>
+    /// <summary>The key of a secret, or null if the text is not a secret.</summary>
     public static byte[]? KeyOf(string secret)
     {
         var text = secret.StartsWith(SecretPrefix, StringComparison.Ordinal) ? secret.AsSpan(SecretPrefix.Length) : secret;
@@ -31,7 +33,7 @@ public static class StandardWebhooks
         return text.Length <= 128 && Convert.TryFromBase64Chars(text, bytes, out var length) && length is >= 24 and <= 64 ? bytes[..length] : null;
     }
 
-    /// <param name="unixSeconds">The time of this attempt; a repetition is signed anew under the same id.</param>
+    /// <param name="unixSeconds">The time of this attempt. Each attempt has a new signature under the same id.</param>
     /// <returns>One signature: <c>v1,...</c>.</returns>
     public static string Sign(ReadOnlySpan<byte> key, string id, long unixSeconds, ReadOnlySpan<byte> body)
     {

@@ -6,15 +6,15 @@ using NSec.Cryptography;
 namespace Payments.Domain.Webhooks;
 
 /// <summary>
-/// The asymmetric signatures of Standard Webhooks 1.0: Ed25519 (RFC 8032) over <c>id.timestamp.body</c>, in base64 after <c>v1a,</c>. Who verifies holds
-/// the public key alone, so that what it verified can be proven to come from us.
+/// The asymmetric signatures of Standard Webhooks 1.0: Ed25519 (RFC 8032) over <c>id.timestamp.body</c>, in base64 after <c>v1a,</c>.
+/// The receiver holds only the public key, so a signature that it verified proves that the platform sent the message.
 /// </summary>
 public static class StandardWebhooksEd25519
 {
-    /// <summary>A private key starts with it.</summary>
+    /// <summary>The prefix of a private key.</summary>
     public const string PrivatePrefix = "whsk_";
 
-    /// <summary>A public key starts with it.</summary>
+    /// <summary>The prefix of a public key.</summary>
     public const string PublicPrefix = "whpk_";
 
     private const string SignaturePrefix = "v1a,";
@@ -39,15 +39,18 @@ public static class StandardWebhooksEd25519
         }
     }
 
-    /// <summary>The public key (<c>whpk_...</c>) of a private one.</summary>
-    /// <exception cref="FormatException">The text is no private key.</exception>
+    /// <summary>The public key (<c>whpk_...</c>) of a private key.</summary>
+    /// <exception cref="FormatException">The text is not a private key.</exception>
     public static string PublicKeyOf(string privateKey)
     {
         using var key = PrivateKey(privateKey) ?? throw new FormatException("The text is no private key of Standard Webhooks.");
         return PublicPrefix + Convert.ToBase64String(key.PublicKey.Export(KeyBlobFormat.RawPublicKey));
     }
 
-    /// <summary>The private key of a text, or null when it is none. It may be the seed alone, or the seed and its public key; another's public key is refused.</summary>
+    /// <summary>
+    /// The private key of a text, or null if it is not one. The text may hold the seed alone, or the seed and its public key. A public key
+    /// that does not match is refused.
+    /// </summary>
     internal static Key? PrivateKey(string text)
     {
         Span<byte> bytes = stackalloc byte[SeedSize + PublicSize];
@@ -67,7 +70,7 @@ public static class StandardWebhooksEd25519
         }
     }
 
-    /// <summary>The public key of a text, or null when it is none.</summary>
+    /// <summary>The public key of a text, or null if it is not one.</summary>
     internal static PublicKey? PublicKey(string text)
     {
         Span<byte> bytes = stackalloc byte[PublicSize];

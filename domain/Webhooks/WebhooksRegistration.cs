@@ -10,7 +10,10 @@ namespace Payments.Domain.Webhooks;
 
 public static class WebhooksRegistration
 {
-    /// <summary>Webhooks, both ways. They stand on <c>AddMessaging</c> and an <c>NpgsqlDataSource</c>, and need the key ring of <see cref="SecretBox"/>.</summary>
+    /// <summary>
+    /// Adds webhooks in both directions. They need <c>AddMessaging</c>, an <c>NpgsqlDataSource</c> and the key ring of
+    /// <see cref="SecretBox"/>.
+    /// </summary>
     public static IServiceCollection AddWebhooks(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddInbound(configuration);

@@ -26,7 +26,7 @@ CREATE INDEX provider_events_open ON payments.provider_events (status, received_
 CREATE INDEX provider_events_kept ON payments.provider_events (received_at) WHERE payload IS NOT NULL;
 COMMENT ON INDEX payments.provider_events_kept IS 'Events are looked up by time only to process them again or to drop the payload; the rest of history is not walked.';
 
--- Data with a retention time is partitioned by week and goes by dropping a partition: no row is looked for, and deleted rows leave no holes.
+-- Data with a retention time is partitioned by week. Dropping a partition deletes it without a search for rows and leaves no dead rows.
 CREATE TABLE payments.provider_event_payloads (
     received_at timestamptz NOT NULL,
     id          uuid        NOT NULL,
@@ -155,7 +155,8 @@ BEGIN
         RAISE EXCEPTION 'payments.% has no partitions to look after', kept USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    -- Other instances look after it at the same hour; and whoever holds a partition for long is not worth stopping traffic for: tomorrow is another night.
+    -- Several instances run this at the same hour: one takes the advisory lock, and the others return. If another session holds a partition
+    -- for long, this function must not stop the traffic behind it. So it waits only briefly for a lock, and the next night tries again.
     IF NOT pg_try_advisory_xact_lock(hashtextextended('payments.keep_weeks', 0)) THEN
         RETURN 0;
     END IF;

@@ -7,7 +7,10 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Faults;
 
-/// <summary>What a client was told is still true: the object exists, is that merchant's, and has only gone on from where it was; one key has made one thing.</summary>
+/// <summary>
+/// Every answer that a client got is still true: the object exists, belongs to that merchant, and has only moved on from its state. One key
+/// has made one object.
+/// </summary>
 internal static class AcknowledgedRequests
 {
     private const string Invariant = "acknowledged";
@@ -67,7 +70,7 @@ internal static class AcknowledgedRequests
         return request.Answer["amount_captured"] is JsonValue captured && captured.GetValue<long>() > known.Captured ? $"{captured.GetValue<long>()} was captured, and {known.Captured} is now" : null;
     }
 
-    /// <summary>Captures that were said to have succeeded, each once, against what is captured.</summary>
+    /// <summary>Compares the captures that were reported as succeeded, each once, with the captured amount.</summary>
     private static IEnumerable<string> Captures(IReadOnlyCollection<Acknowledged> requests, Dictionary<string, Known> objects) =>
         from request in requests
         let operation = request.Answer["operation"]
@@ -77,10 +80,10 @@ internal static class AcknowledgedRequests
         where objects.TryGetValue(charge.Key, out var known) && said > known.Captured
         select $"captures of {charge.Key} were said to have taken {said}, and {objects[charge.Key].Captured} is captured";
 
-    /// <summary>Whether an object that was told to be in one state may be in another later.</summary>
+    /// <summary>Whether an object that was reported in one state may be in another state later.</summary>
     private static bool CanFollow(string id, string told, string now) => id[..id.IndexOf('_', StringComparison.Ordinal)] switch
     {
-        // Who was told "processing" because the answer could not be written down has a charge that is still pending.
+        // A client is told "processing" if its answer could not be recorded. Its charge is then still pending.
         "ch" => Reaches(told == "processing" ? ChargeStatus.Pending : DbText.Parse<ChargeStatus>(told), DbText.Parse<ChargeStatus>(now), ChargeTransitions.Allows),
         "re" => Reaches(DbText.Parse<RefundStatus>(told), DbText.Parse<RefundStatus>(now), RefundTransitions.Allows),
         "po" => Reaches(DbText.Parse<PayoutStatus>(told), DbText.Parse<PayoutStatus>(now), PayoutTransitions.Allows),

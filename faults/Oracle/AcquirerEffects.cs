@@ -4,13 +4,14 @@ using Payments.Domain.Providers;
 namespace Payments.Faults;
 
 /// <summary>
-/// The acquirer's journal against our attempts: each effect exactly once, each of theirs known to us, each of ours carried out there.
+/// Compares the acquirer's journal with the platform's attempts. Each effect happened exactly once, the platform knows each of the
+/// acquirer's effects, and the acquirer carried out each attempt that succeeded.
 /// </summary>
 internal static class AcquirerEffects
 {
     private const string Invariant = "acquirer_effects";
 
-    // The acquirer knows us by more than one name where routing has several: it is one, and all that is here was done there.
+    // Routing may know the acquirer by several names. It is one acquirer, so the attempts of all these names were made there.
     private const string Attempts =
         """
         SELECT a.merchant_id, a.id, a.charge_id, a.operation, a.status, a.amount, c.currency, c.capture_method, c.status, c.captured_amount, c.refunded_amount, c.refunding_amount, a.provider, a.refund_id
@@ -21,7 +22,10 @@ internal static class AcquirerEffects
     private const string Contradictions =
         "SELECT merchant_id, attempt_id, result, detail FROM payments.attempt_contradictions WHERE acknowledged_at IS NULL ORDER BY first_at LIMIT 3";
 
-    /// <param name="known">What stood in the journal before the snapshot was taken: all of that has an attempt in it. The journal itself was read on since.</param>
+    /// <param name="known">
+    /// The last journal entry before the snapshot was taken. Every effect up to it has an attempt in the snapshot.
+    /// <paramref name="journal"/> was read further since.
+    /// </param>
     public static async Task<IReadOnlyList<Violation>> CheckAsync(Snapshot snapshot, AcquirerJournal journal, long known, bool settled, CancellationToken ct)
     {
         var attempts = await snapshot.ReadAsync(
@@ -56,7 +60,7 @@ internal static class AcquirerEffects
         void Broken(string problem) => found.Add(new Violation(Invariant, problem));
     }
 
-    /// <summary>What is wrong between an attempt and what was done under its reference; null when nothing is.</summary>
+    /// <summary>What is wrong between an attempt and the effect under its reference, or null.</summary>
     private static string? Problem(Attempt attempt, AcquirerEffect? effect, bool settled) => attempt switch
     {
         { IsOpen: true } => settled && effect is not null && effect is not { Kind: "payment", Status: "requires_action" } ? $"the {attempt} does not know how the {effect} ended" : null,

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Payments.Faults;
 
-/// <summary>What the acquirer did under one of our references.</summary>
+/// <summary>One effect at the acquirer, under one of the platform's references.</summary>
 internal sealed class AcquirerEffect(string reference, string kind, string id, long amount, string currency, long seq)
 {
     public string Reference { get; } = reference;
@@ -17,12 +17,12 @@ internal sealed class AcquirerEffect(string reference, string kind, string id, l
 
     public string Currency { get; } = currency;
 
-    /// <summary>Its place in the journal.</summary>
+    /// <summary>Its sequence number in the journal.</summary>
     public long Seq { get; } = seq;
 
     public string Status { get; set; } = "";
 
-    /// <summary>A payment's amounts; of an approved one the whole amount is authorized.</summary>
+    /// <summary>The authorized amount of a payment. An approved payment is authorized in full.</summary>
     public long Authorized { get; set; }
 
     public long Captured { get; set; }
@@ -33,10 +33,10 @@ internal sealed class AcquirerEffect(string reference, string kind, string id, l
 
     public long RefundsPending { get; set; }
 
-    /// <summary>Of a payout: whether the bank ever said that it is paid.</summary>
+    /// <summary>For a payout: whether the bank ever reported it as paid.</summary>
     public bool WasPaid { get; set; }
 
-    /// <summary>A payout that the sandbox keeps where it is.</summary>
+    /// <summary>Whether the sandbox bank holds the payout.</summary>
     public bool IsHeld { get; init; }
 
     /// <summary>Whether a payment was ever approved.</summary>
@@ -45,19 +45,19 @@ internal sealed class AcquirerEffect(string reference, string kind, string id, l
     public override string ToString() => $"{Kind} {Id} ({Reference}) of {Amount} {Currency}, {Status}";
 }
 
-/// <param name="DisputeId">The acquirer's name for it.</param>
+/// <param name="DisputeId">The acquirer's id of the dispute.</param>
 internal sealed record DisputeVersion(string DisputeId, int Version, string Stage, string Status, DateTime At, long Seq)
 {
-    /// <summary>What an update says of it here.</summary>
+    /// <summary>The dispute update that should report this version to the platform.</summary>
     public DisputeWord Word => new(DisputeId, Stage, Status, At.Ticks / TimeSpan.TicksPerMicrosecond);
 }
 
-/// <summary>What makes an update of a dispute the same as another, as far as both sides know.</summary>
-/// <param name="Microseconds">When it happened there, counted as <see cref="DateTime.Ticks"/> are.</param>
+/// <summary>Identifies an update of a dispute, as far as both sides know its content.</summary>
+/// <param name="Microseconds">When it happened at the acquirer, from the same origin as <see cref="DateTime.Ticks"/>.</param>
 internal readonly record struct DisputeWord(string DisputeId, string Stage, string Status, long Microseconds);
 
 /// <summary>
-/// What the acquirer and its bank really did, read from their durable journal: each time only what is new.
+/// The real effects at the acquirer and its bank, from their durable journal. Each read adds only the new entries.
 /// </summary>
 internal sealed class AcquirerJournal(HttpClient acquirer)
 {
@@ -67,15 +67,15 @@ internal sealed class AcquirerJournal(HttpClient acquirer)
     private readonly List<DisputeVersion> _disputes = [];
     private readonly Dictionary<string, long> _webhooks = new(StringComparer.Ordinal);
 
-    /// <summary>The last entry that was read.</summary>
+    /// <summary>The sequence number of the last entry that was read.</summary>
     public long Seq { get; private set; }
 
-    /// <summary>By reference. A reference is used once there.</summary>
+    /// <summary>By reference. The acquirer uses each reference once.</summary>
     public IReadOnlyDictionary<string, AcquirerEffect> Effects => _effects;
 
     public IReadOnlyList<DisputeVersion> Disputes => _disputes;
 
-    /// <summary>How many webhooks of each type it has made.</summary>
+    /// <summary>How many webhooks of each type the acquirer has created.</summary>
     public IReadOnlyDictionary<string, long> Webhooks => _webhooks;
 
     public async Task ReadAsync(CancellationToken ct)
@@ -91,7 +91,7 @@ internal sealed class AcquirerJournal(HttpClient acquirer)
         }
     }
 
-    /// <summary>How many webhooks it has not delivered yet.</summary>
+    /// <summary>How many webhooks the acquirer has not delivered yet.</summary>
     public async Task<long> PendingWebhooksAsync(CancellationToken ct)
     {
         using var health = JsonDocument.Parse(await acquirer.GetStringAsync(new Uri("/health", UriKind.Relative), ct));

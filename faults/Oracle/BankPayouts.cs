@@ -3,7 +3,10 @@ using Payments.Domain.Payouts;
 
 namespace Payments.Faults;
 
-/// <summary>The journal of the sandbox's bank against our payouts: each paid once, each of theirs one of ours. Payouts by file are the other bank's.</summary>
+/// <summary>
+/// Compares the journal of the sandbox bank with the platform's payouts: each is paid once, and each payment of the bank is one of them.
+/// Payouts by file go to the other bank.
+/// </summary>
 internal static class BankPayouts
 {
     private const string Invariant = "bank_payouts";

@@ -8,11 +8,13 @@ using Payments.Domain.Refunds;
 namespace Payments.Faults;
 
 /// <summary>
-/// Which moves the state machines made, counted by name (<c>charge: pending -> captured</c>), against all that the domain allows. The database notes each move as it happens.
+/// Counts the moves of the state machines by name (<c>charge: pending -> captured</c>), against all moves that the domain allows. Triggers
+/// in the database record each move.
 /// </summary>
 internal sealed class Coverage
 {
-    // Disputes move inside a stage and from stage to stage: of a new stage any status may be the first, which would be hundreds of moves that say the same.
+    // Disputes move inside a stage and from stage to stage. A new stage may begin with any of its statuses: these hundreds of moves would
+    // all say the same.
     private static readonly (string Object, string[] Moves)[] OfAttempts =
     [
         ("charge", ["started -> unknown", "started -> requires_action", "started -> succeeded", "started -> declined", "started -> failed", "unknown -> requires_action", "unknown -> succeeded",
@@ -29,8 +31,8 @@ internal sealed class Coverage
         "endpoint: enabled -> disabled by merchant", "endpoint: enabled -> disabled by gone", "endpoint: enabled -> disabled by failing", "endpoint: disabled -> enabled", "endpoint: deleted",
     ];
 
-    // What the domain allows and no word of the sandbox acquirer asks for: it neither takes payments on for later nor gives one up that we have not asked it to, and of a capture
-    // or a cancel that it refused it keeps nothing that could be asked for later.
+    // The domain allows these moves, but the sandbox acquirer never causes them. It neither takes a payment to finish it later nor cancels
+    // one without a request. It keeps no record of a capture or a cancel that it refused, so a later question finds none.
     private static readonly HashSet<string> NotInTheSandbox = new(StringComparer.Ordinal)
     {
         "charge: requires_action -> processing", "charge: pending -> canceled", "charge: processing -> canceled",
@@ -39,7 +41,7 @@ internal sealed class Coverage
 
     private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
 
-    /// <summary>Every move that is allowed and can be brought about here.</summary>
+    /// <summary>Every move that is allowed and that the sandbox can cause.</summary>
     public static IReadOnlyList<string> Legal { get; } =
     [
         .. Moves<ChargeStatus>("charge", ChargeTransitions.Allows).Where(move => !NotInTheSandbox.Contains(move)),
@@ -57,7 +59,7 @@ internal sealed class Coverage
     /// <summary>Allowed moves that never happened.</summary>
     public IReadOnlyList<string> Missing => [.. Legal.Where(move => !_counts.ContainsKey(move))];
 
-    /// <summary>Has the database note every move from now on, and the address of each endpoint that is deleted. Doing it twice is doing it once.</summary>
+    /// <summary>Makes the database record every later move, and the address of each deleted endpoint. Idempotent.</summary>
     public static async Task WatchAsync(NpgsqlDataSource owner, CancellationToken ct)
     {
         await using var command = owner.CreateCommand(Watch);

@@ -1,13 +1,16 @@
 namespace Payments.Faults;
 
-/// <summary>What merchants, partners and the app's own parts have to tell one another: nothing lost, nothing left without a reason.</summary>
+/// <summary>
+/// Rules for messages between merchants, partners and the parts of the app: nothing is lost, and nothing stays open without a reason.
+/// </summary>
 internal static class DeliveryRules
 {
     private const string Webhooks = "webhooks";
     private const string ProviderEvents = "provider_events";
 
     /// <summary>
-    /// Events without a delivery to an endpoint that wants them. An endpoint that was changed about that time may have been another then, whatever instance's clock said so.
+    /// Events without a delivery to an endpoint that wants them. An endpoint that changed at about that time is left out:
+    /// the instances' clocks differ, so its filters at the time of the event are not known.
     /// </summary>
     public const string Undelivered =
         """
@@ -18,7 +21,7 @@ internal static class DeliveryRules
             AND NOT EXISTS (SELECT FROM payments.webhook_deliveries d WHERE d.merchant_id = e.merchant_id AND d.event_id = e.id AND d.endpoint_id = w.id)
         """;
 
-    /// <summary>Of endpoints that take deliveries: those that no dispatcher will ever look at.</summary>
+    /// <summary>Pending deliveries to enabled endpoints that no dispatcher will ever read.</summary>
     private const string Stranded =
         """
         SELECT d.merchant_id AS merchant, d.endpoint_id AS endpoint, count(*) AS deliveries, min(d.next_attempt_at) AS next_attempt_at, l.due_at AS lane_due_at
@@ -29,7 +32,7 @@ internal static class DeliveryRules
         GROUP BY 1, 2, 5
         """;
 
-    /// <summary>They hold at any time.</summary>
+    /// <summary>Rules that hold at any time.</summary>
     public static IReadOnlyList<Rule> All { get; } =
     [
         new(Webhooks, "what counts as delivered was answered",
@@ -58,14 +61,14 @@ internal static class DeliveryRules
             "SELECT provider, event_id, type FROM payments.provider_events WHERE status = 'failed' AND detail IS NULL"),
     ];
 
-    /// <summary>They hold once faults are over and everything has come to rest.</summary>
+    /// <summary>Rules that hold once the faults are over and no work is open.</summary>
     public static IReadOnlyList<Rule> Settled { get; } =
     [
         new(Webhooks, "every event goes to every endpoint that wants it", Undelivered),
         new(Webhooks, "what is to be delivered will be", Stranded),
         new(ProviderEvents, "nothing that partners told failed", "SELECT provider, event_id, type, detail, received_at FROM payments.provider_events WHERE status = 'failed' ORDER BY received_at"),
 
-        // Not in the middle: payloads that move to a new week's partition cannot be seen in a snapshot from before.
+        // Not checked during work: a snapshot from before cannot see payloads that move to a new week's partition.
         new(ProviderEvents, "a partner's event that is open has its payload",
             """
             SELECT e.provider, e.event_id, e.type, e.status, e.detail
@@ -74,7 +77,7 @@ internal static class DeliveryRules
             WHERE e.status IN ('received', 'waiting', 'failed') AND COALESCE(p.payload, e.payload) IS NULL
             """),
 
-        // A payout that its bank never answers is tried on by the sweeper, whatever became of its message.
+        // If a bank never answers for a payout, the sweeper tries it again, whatever happened to its message.
         new("dead_letters", "no message was given up",
             "SELECT queue, type, message_id, reason, dead_at FROM payments.dead_letters WHERE replayed_at IS NULL AND type IS DISTINCT FROM 'payout.submit' ORDER BY dead_at"),
     ];

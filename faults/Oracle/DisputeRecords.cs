@@ -10,8 +10,8 @@ using Payments.Domain.Pricing;
 namespace Payments.Faults;
 
 /// <summary>
-/// Disputes: each is the fold of its updates, and holds in the ledger what that state asks for; each line of each file is an update, one that waits for its charge, or a reject; each
-/// version that the acquirer told of is known.
+/// Each dispute is the fold of its updates, and the ledger holds what its state requires. Each line of each file is an update, an unmatched
+/// update, or a reject. The platform knows each version that the acquirer reported.
 /// </summary>
 internal static class DisputeRecords
 {
@@ -90,7 +90,8 @@ internal static class DisputeRecords
         var byName = rows.ToLookup(row => (row.Partner, row.Name));
         var found = new List<Violation>();
 
-        // Compressed bytes have another hash than the content, and what came again stands under the name under which it came first.
+        // Compressed bytes have a different hash than the content. A file that comes again is recorded under the name under which it came
+        // first.
         foreach (var same in uploaded.GroupBy(file => (file.Partner, file.Content)))
         {
             var (partner, content) = same.Key;

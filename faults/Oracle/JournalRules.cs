@@ -3,12 +3,15 @@ using Payments.Domain.Payouts;
 namespace Payments.Faults;
 
 /// <summary>
-/// Every object against the journals that were posted for it, and every journal against the object it was posted for: exactly one for each effect, of its amount, and nothing that
-/// nobody can explain. They hold at any time, for state and journal change in one transaction.
+/// Compare every object with the journals that were posted for it, and every journal with its object. Each effect has exactly one journal,
+/// with its amount, and no journal is unexplained. The rules hold at any time, because state and journal change in one transaction.
 /// </summary>
 internal static class JournalRules
 {
-    /// <summary>One row for each journal: what it was posted for (<c>subject</c>), and what it moved in and out of the merchant's accounts. Of one snapshot.</summary>
+    /// <summary>
+    /// One row for each journal of one snapshot: the object that it was posted for (<c>subject</c>), and what it moved in and out of the
+    /// merchant's accounts.
+    /// </summary>
     public const string Prepare =
         """
         CREATE TEMP TABLE journals ON COMMIT DROP AS

@@ -2,7 +2,7 @@ using Payments.Domain;
 
 namespace Payments.Faults;
 
-/// <summary>What the platform takes for delivered was received.</summary>
+/// <summary>A merchant's server has received each delivery that the platform counts as delivered.</summary>
 internal static class MerchantWebhooks
 {
     private const string Delivered = "SELECT endpoint_id, event_id FROM payments.webhook_deliveries WHERE status = 'delivered'";

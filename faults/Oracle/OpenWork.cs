@@ -4,12 +4,13 @@ using System.Text;
 namespace Payments.Faults;
 
 /// <summary>
-/// What has not come to rest, and will without anybody's help. What waits for people, customers or a date (a payment for its cardholder, an authorization for its capture, a delivery for
-/// the next try after one that failed, or for an endpoint whose server fails every time, a payout that its bank holds) is at rest.
+/// Work that is open and will end by itself. Work that waits for a person, a customer or a date is at rest and does not count. Examples are
+/// a payment that waits for its cardholder, an authorization for its capture, a failed delivery for its next try, and a payout that its
+/// bank holds. A delivery to an endpoint whose server always fails is at rest too.
 /// </summary>
 internal static class OpenWork
 {
-    // One row for each kind of work: its name, how much of it, the first of it.
+    // One row for each kind of work: its name, its count, and the first item.
     private const string InTheDatabase =
         """
         SELECT 'attempts without an end (' || operation || ', ' || status || ')', count(*), min('att_' || replace(id::text, '-', '')) FROM payments.all_attempts
@@ -43,7 +44,7 @@ internal static class OpenWork
 
     private const string Undelivered = $"SELECT count(*), min('evt_' || replace(event::text, '-', '') || ', ' || type) FROM ({DeliveryRules.Undelivered}) AS missing";
 
-    // The sandbox's bank never takes one to an account that ends in 0009, and never says so: that is asked for ever.
+    // The sandbox bank never takes a payout to an account that ends in 0009, and never says so. The platform asks about it for ever.
     private const string Payouts =
         """
         SELECT 'pf_' || replace(p.merchant_id::text, '-', '') || '_' || replace(p.id::text, '-', ''), p.status
@@ -53,7 +54,7 @@ internal static class OpenWork
 
     private const string Files = "SELECT partner, hash, name FROM payments.dispute_files WHERE status <> 'processing'";
 
-    /// <param name="uploaded">The dispute files that lie, or lay, in the inbox.</param>
+    /// <param name="uploaded">The dispute files that are, or were, in the inbox.</param>
     public static async Task<IReadOnlyList<string>> ListAsync(Snapshot snapshot, AcquirerJournal journal, long pendingWebhooks, IReadOnlyCollection<DisputeFile> uploaded, CancellationToken ct)
     {
         var rows = await snapshot.ReadAsync(InTheDatabase, row => (What: row.GetString(0), Count: row.GetInt64(1), First: row.IsDBNull(2) ? "" : row.GetString(2)), ct);
@@ -74,7 +75,7 @@ internal static class OpenWork
 
         return [.. rows.Where(row => row.Count > 0).Select(row => $"{row.What}: {row.Count}{(row.First.Length > 0 ? $", first {row.First}" : "")}")];
 
-        // One that the sandbox's bank keeps where it is stays there, once we know as much.
+        // A payout that the sandbox bank holds does not move, once the platform has the bank's status.
         bool Moves((string Reference, string Status) payout) => journal.Effects.GetValueOrDefault(payout.Reference) is not { IsHeld: true } held || payout.Status != held.Status;
     }
 }

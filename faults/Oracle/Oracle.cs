@@ -5,20 +5,23 @@ using Payments.Domain.Ledger;
 namespace Payments.Faults;
 
 /// <summary>
-/// Says whether the platform kept its promises: it holds the database, the acquirer's and its bank's durable journals, and what clients were told against each other.
-/// It may be asked at any time, one question after the other; while a server is down, or goes down, it throws.
+/// Checks whether the platform kept its promises. It compares the database, the durable journals of the acquirer and its bank, and the
+/// answers that clients got. It may be called at any time, but not concurrently. While a server is down, or goes down, it throws.
 /// </summary>
-/// <param name="owner">The database's owner: the oracle sees everything, and changes nothing but tables of its own that live for one look.</param>
-/// <param name="acquirer">With the acquirer's address and key.</param>
+/// <param name="owner">The database's owner. The oracle reads everything, and writes only temporary tables of its own.</param>
+/// <param name="acquirer">A client with the acquirer's address and key.</param>
 internal sealed class Oracle(NpgsqlDataSource owner, HttpClient acquirer)
 {
     private readonly AcquirerJournal _journal = new(acquirer);
 
     /// <param name="observed">What was acknowledged before this call.</param>
-    /// <param name="settled">True once faults are over and nothing is under way any more: then all must hold. False asks only for what holds at any time.</param>
+    /// <param name="settled">
+    /// True once the faults are over and no work is open: then every rule must hold. False checks only the rules that hold at any time.
+    /// </param>
     public async Task<IReadOnlyList<Violation>> CheckAsync(Observed observed, bool settled, CancellationToken ct)
     {
-        // What the acquirer did before the look has an attempt in it; what the look says was done is in the journal behind it.
+        // Each effect at the acquirer before the snapshot has an attempt in the snapshot. Each effect that the snapshot reports is in the
+        // journal as read after it.
         await _journal.ReadAsync(ct);
         var known = _journal.Seq;
         await using var snapshot = await Snapshot.TakeAsync(owner, ct);
@@ -44,8 +47,8 @@ internal sealed class Oracle(NpgsqlDataSource owner, HttpClient acquirer)
         return found;
     }
 
-    /// <summary>What has not come to rest yet and will by itself, in words; none when everything has.</summary>
-    /// <param name="files">The dispute files that were uploaded, where those count.</param>
+    /// <summary>Open work that will end by itself, in words. Empty if there is none.</summary>
+    /// <param name="files">The uploaded dispute files, if they count.</param>
     public async Task<IReadOnlyList<string>> OpenWorkAsync(CancellationToken ct, IReadOnlyCollection<DisputeFile>? files = null)
     {
         var pending = await _journal.PendingWebhooksAsync(ct);
@@ -66,7 +69,10 @@ internal sealed class Oracle(NpgsqlDataSource owner, HttpClient acquirer)
     /// <inheritdoc cref="Coverage.ReadAsync"/>
     public Task<Coverage> CoverageAsync(CancellationToken ct) => Coverage.ReadAsync(owner, ct);
 
-    /// <summary>The ledger's own proof: every version and balance replayed, every journal balanced, the totals of each currency zero, the chain of seals whole.</summary>
+    /// <summary>
+    /// The ledger's own verification: it replays every version and balance. Every journal must balance, the totals of each currency must be
+    /// zero, and the chain of seals must be whole.
+    /// </summary>
     private async Task<IEnumerable<Violation>> LedgerAsync(CancellationToken ct)
     {
         var verdict = await new LedgerVerification(owner).RunAsync(null, ct);

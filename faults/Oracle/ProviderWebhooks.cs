@@ -1,11 +1,13 @@
 namespace Payments.Faults;
 
-/// <summary>Each webhook that the acquirer made is stored, once: it repeats each until it is acknowledged, and none other is ours.</summary>
+/// <summary>
+/// Each webhook that the acquirer created is stored once, and no other is stored. The acquirer repeats a webhook until it is acknowledged.
+/// </summary>
 internal static class ProviderWebhooks
 {
     private const string Stored = "SELECT type, count(*) FROM payments.provider_events WHERE provider = 'sandbox' GROUP BY type";
 
-    /// <param name="settled">Whether the acquirer has none left to deliver; until then there may be fewer.</param>
+    /// <param name="settled">Whether the acquirer has delivered every webhook. Until then fewer may be stored.</param>
     public static async Task<IReadOnlyList<Violation>> CheckAsync(Snapshot snapshot, AcquirerJournal journal, bool settled, CancellationToken ct)
     {
         var stored = (await snapshot.ReadAsync(Stored, row => (row.GetString(0), row.GetInt64(1)), ct)).ToDictionary(StringComparer.Ordinal);

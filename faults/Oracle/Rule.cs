@@ -1,9 +1,9 @@
 namespace Payments.Faults;
 
-/// <summary>A promise that the database alone can break.</summary>
-/// <param name="Invariant">The invariant it is part of.</param>
+/// <summary>A promise that a query of the database can check.</summary>
+/// <param name="Invariant">The invariant that the rule belongs to.</param>
 /// <param name="Name">What must hold, in a few words.</param>
-/// <param name="Sql">Returns the rows that break it; none means that it holds.</param>
+/// <param name="Sql">Returns the rows that break the rule. No rows mean that it holds.</param>
 internal sealed record Rule(string Invariant, string Name, string Sql)
 {
     private const int Told = 3;

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Payments.Faults;
 
-/// <summary>One look at the database: every question that is asked of it sees the same instant.</summary>
+/// <summary>A snapshot of the database: every query on it sees the same instant.</summary>
 internal sealed class Snapshot : IAsyncDisposable
 {
     private readonly NpgsqlConnection _connection;
@@ -11,7 +11,7 @@ internal sealed class Snapshot : IAsyncDisposable
 
     private Snapshot(NpgsqlConnection connection, NpgsqlTransaction transaction) => (_connection, _transaction) = (connection, transaction);
 
-    /// <summary>Takes it now. It may write tables of its own, which go with it.</summary>
+    /// <summary>Takes a snapshot now. It may create temporary tables, which end with it.</summary>
     public static async Task<Snapshot> TakeAsync(NpgsqlDataSource owner, CancellationToken ct)
     {
         var connection = await owner.OpenConnectionAsync(ct);

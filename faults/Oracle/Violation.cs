@@ -1,8 +1,8 @@
 namespace Payments.Faults;
 
-/// <summary>A promise that was broken.</summary>
+/// <summary>A broken promise.</summary>
 /// <param name="Invariant">Its short name, such as <c>ledger_replay</c>.</param>
-/// <param name="Details">Which object, what was expected and what was found: enough to look it up in the database that is left behind.</param>
+/// <param name="Details">The object, the expected and the actual value: enough to look it up in the database, which is kept.</param>
 internal sealed record Violation(string Invariant, string Details)
 {
     public override string ToString() => $"{Invariant}: {Details}";

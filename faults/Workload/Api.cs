@@ -19,25 +19,25 @@ internal sealed record Reply(int Status, string Body)
 }
 
 /// <summary>
-/// A client as careful as a merchant's should be: what was not answered is sent again under the same key, until it is answered or the client has no patience left. Whatever was
-/// answered is remembered.
+/// A client that is as careful as a merchant's should be. It repeats a request that got no answer under the same key, until it gets one or
+/// its patience ends. It remembers every answer.
 /// </summary>
 internal sealed class Api(World world, Tally tally)
 {
     private readonly ConcurrentQueue<(Acknowledged Request, string Key, string Body, DateTimeOffset At)> _acknowledged = new();
     private readonly ConcurrentQueue<Violation> _violations = new();
 
-    /// <summary>How long the client goes on asking for one answer.</summary>
+    /// <summary>How long the client asks for one answer.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromMinutes(2);
 
     public IReadOnlyCollection<Acknowledged> Acknowledged => [.. _acknowledged.Select(a => a.Request)];
 
-    /// <summary>Answers that may not be.</summary>
+    /// <summary>Answers that break a promise.</summary>
     public IReadOnlyCollection<Violation> Violations => _violations;
 
-    /// <summary>Sends what moves something. Null when nobody answered in time: then nobody may rely on anything.</summary>
-    /// <param name="operation">How it is counted and remembered.</param>
-    /// <param name="twice">Sends it twice at once, as a nervous client does: both must be told the same.</param>
+    /// <summary>Sends a request that changes something. Null if no answer came in time: then the run may rely on nothing.</summary>
+    /// <param name="operation">The name under which the request is counted and remembered.</param>
+    /// <param name="twice">Sends the request twice at once, as a nervous client does. Both answers must be the same.</param>
     public async Task<Reply?> MoveAsync(string operation, string merchant, string key, string path, object body, string idempotencyKey, bool twice = false)
     {
         var text = JsonSerializer.Serialize(body);
@@ -65,13 +65,13 @@ internal sealed class Api(World world, Tally tally)
         return reply;
     }
 
-    /// <summary>Sends a request that may be repeated as it is.</summary>
+    /// <summary>Sends a request that may be repeated without an idempotency key.</summary>
     public Task<Reply?> SetAsync(HttpMethod method, string path, string key, object? body = null, string? onBehalfOf = null) =>
         SendAsync(method, path, key, body is null ? null : JsonSerializer.Serialize(body), idempotencyKey: null, onBehalfOf);
 
     public Task<Reply?> GetAsync(string path, string key) => SendAsync(HttpMethod.Get, path, key, body: null, idempotencyKey: null);
 
-    /// <summary>Repeats what was answered, under the same keys: the answers must be the same, byte for byte.</summary>
+    /// <summary>Repeats acknowledged requests under their keys. The answers must be the same, byte for byte.</summary>
     public async Task<IReadOnlyList<Violation>> ReplayAsync(int atMost, Random random)
     {
         // A key is kept for 48 hours.
@@ -109,7 +109,8 @@ internal sealed class Api(World world, Tally tally)
                 using var response = await world.Http.SendAsync(request);
                 var reply = new Reply((int)response.StatusCode, await response.Content.ReadAsStringAsync());
 
-                // Another try of the same may be under way, an instance may be full or without its database: all of these say to come again.
+                // Another try of the same request may be in progress, or an instance may be full or without its database. All these answers
+                // ask for a repetition.
                 var again = reply.Status is 429 or >= 500 || (reply.Status == 409 && response.Headers.RetryAfter is not null);
                 if (!again)
                     return reply;

@@ -7,8 +7,8 @@ using Payments.Domain.Payouts;
 namespace Payments.Faults;
 
 /// <summary>
-/// The bank that takes files: it reads each run's pain.001 files, carries out what is in them, and tells by statements and status reports, one payment at a time or again. It keeps what
-/// it saw, and notices a payment that comes in two files, and a file that changes.
+/// The bank that takes files. It reads each run's pain.001 files, carries them out, and reports by statements and status reports, some
+/// payments late and some again. It remembers what it read, and detects a payment that comes in two files and a file that changes.
 /// </summary>
 internal sealed class FileBank(World world, Api api, Tally tally, int seed)
 {
@@ -17,12 +17,12 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
     private readonly List<Violation> _violations = [];
     private int _statements;
 
-    /// <summary>What it was told to pay, by the reference of each payment, in minor units.</summary>
+    /// <summary>The amount of each payment in its files, in minor units, by the payment's reference.</summary>
     public IReadOnlyDictionary<string, long> Payments => _payments.ToDictionary(payment => payment.Key, payment => payment.Value.Amount, StringComparer.Ordinal);
 
     public IReadOnlyCollection<Violation> Violations => _violations;
 
-    /// <summary>Takes what is there, and tells of everything it ever took that something happened to.</summary>
+    /// <summary>Takes the new files, and reports payments of all files that it ever took.</summary>
     public async Task VisitAsync()
     {
         var random = new Random(Seeds.Of(seed, 7_919, _statements));
@@ -76,7 +76,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
         var report = new StringBuilder("""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>R</MsgId></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>x</OrgnlMsgId><GrpSts>PART</GrpSts></OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>""");
         foreach (var (reference, (_, amount, fate)) in _payments)
         {
-            // Some is told later, some again.
+            // Some payments are reported later, some again.
             if (random.Next(5) == 0)
                 continue;
             if (fate == "rejected")
@@ -91,7 +91,7 @@ internal sealed class FileBank(World world, Api api, Tally tally, int seed)
         await SendAsync("pain.002", report.Append("</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>").ToString());
     }
 
-    /// <summary>How many of its reports still lie in the inbox: what they say is yet to happen.</summary>
+    /// <summary>How many of its reports are still in the inbox. Their effects are yet to come.</summary>
     public async Task<int> UnreadAsync()
     {
         var inbox = world.Blobs.GetBlobContainerClient(BankInbox.InboxContainer);

@@ -1,14 +1,14 @@
 namespace Payments.Faults;
 
-/// <summary>A merchant of the run and what its client knows of its own objects.</summary>
+/// <summary>A merchant of the run, and what its client knows of its objects.</summary>
 internal sealed record Merchant(string Id, string Key, bool IsLive)
 {
     public Bag<ChargeOfRun> Charges { get; } = new();
 
-    /// <summary>Charges that were not to be captured at once.</summary>
+    /// <summary>Charges with manual capture.</summary>
     public Bag<ChargeOfRun> Held { get; } = new();
 
-    /// <summary>Charges whose cardholders were asked.</summary>
+    /// <summary>Charges that wait for their cardholders.</summary>
     public Bag<ChargeOfRun> Waiting { get; } = new();
 
     public Bag<string> Refunds { get; } = new();
@@ -18,16 +18,16 @@ internal sealed record Merchant(string Id, string Key, bool IsLive)
     public Bag<string> Endpoints { get; } = new();
 }
 
-/// <param name="Payment">What the processor calls its payment, where it was told.</param>
+/// <param name="Payment">The acquirer's reference of the payment, if the client got it.</param>
 /// <param name="Amount">Minor units.</param>
 internal sealed record ChargeOfRun(string Id, string? Payment, string Currency, long Amount);
 
-/// <summary>Things that many put in and some draw from.</summary>
+/// <summary>A bag that many workers fill and draw from. Thread-safe.</summary>
 internal sealed class Bag<T>
 {
     private readonly List<T> _items = [];
 
-    /// <summary>All of them, as they are now.</summary>
+    /// <summary>A copy of the current items.</summary>
     public IReadOnlyList<T> All
     {
         get
@@ -43,7 +43,7 @@ internal sealed class Bag<T>
             _items.Add(item);
     }
 
-    /// <summary>One of them, the later the likelier; false when there is none.</summary>
+    /// <summary>Draws an item, a later one with a higher probability. False if there is none.</summary>
     public bool TryDraw(Random random, out T item)
     {
         lock (_items)

@@ -10,8 +10,8 @@ using Payments.Kit;
 namespace Payments.Faults;
 
 /// <summary>
-/// The servers of all merchants, one path for each endpoint. While the run wants it they fail in the ways of real ones: errors, no answer in time, a connection that ends. What they
-/// acknowledged they keep.
+/// The servers of all merchants, with one path for each endpoint. While the run wants it, they fail like real ones: errors, late answers,
+/// connections that end. They keep what they acknowledged.
 /// </summary>
 internal sealed class MerchantServers : IAsyncDisposable
 {
@@ -37,7 +37,7 @@ internal sealed class MerchantServers : IAsyncDisposable
     /// <summary>The share of deliveries that meet a failure.</summary>
     public double Trouble { get; set; }
 
-    /// <summary>What was acknowledged, by the endpoint's address and the event.</summary>
+    /// <summary>The acknowledged webhooks, by the endpoint's address and the event.</summary>
     public IReadOnlyCollection<(string Url, string Event)> Received => [.. _received.Keys];
 
     public static async Task<MerchantServers> StartAsync(int seed, Tally tally)
@@ -47,7 +47,7 @@ internal sealed class MerchantServers : IAsyncDisposable
         return servers;
     }
 
-    /// <summary>An address for one more endpoint.</summary>
+    /// <summary>Returns the address of a new endpoint.</summary>
     /// <param name="isBroken">Whether its server fails every time.</param>
     public string NewUrl(bool isBroken = false) => $"{Address}{(isBroken ? "broken" : "hooks")}/{Interlocked.Increment(ref _made)}";
 
@@ -86,7 +86,7 @@ internal sealed class MerchantServers : IAsyncDisposable
                 return;
         }
 
-        // Kept before it is told: what the platform may take for delivered is here.
+        // Kept before the answer: everything that the platform may count as delivered is here.
         _tally.Add("webhooks received");
         _received.AddOrUpdate((context.Request.GetEncodedUrl(), context.Request.Headers["webhook-id"].ToString()), 1, (_, before) => before + 1);
         context.Response.StatusCode = 204;

@@ -11,12 +11,14 @@ using Payments.Domain.Disputes.Files;
 namespace Payments.Faults;
 
 /// <summary>
-/// What merchants, customers, banks and the platform's people do, drawn from a seed: charges of every kind of card, captures, cancels, refunds, disputes and their answers, payouts, webhook
-/// endpoints, files. Each worker draws from a sequence of its own, so the same seed asks for the same things, however answers are timed.
+/// What merchants, customers, banks and operators do, drawn from a seed: charges with every kind of card, captures, cancels, refunds,
+/// disputes and their answers, payouts, webhook endpoints, files. Each worker draws from its own sequence, so the same seed asks for the
+/// same things, whatever the timing of the answers.
 /// </summary>
 internal sealed class Workload(World world, Api api, MerchantServers servers, Tally tally, int seed)
 {
-    // The bank of the sandbox decides by the end of the number: paid, failed, come back, accepted or not without a word.
+    // The sandbox bank decides by the end of the number: paid, failed, returned, accepted without a report, or not accepted without a
+    // report.
     private static readonly string[] Accounts = ["000123456789", "000123456789", "000120000001", "000120000004", "000120000004", "000120000007", "000120000008", "000120000009"];
 
     private static readonly (string Token, int Weight)[] Cards =
@@ -29,7 +31,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         ("tok_cancel_timeout_after", 2), ("tok_cancel_webhook_first", 2), ("tok_dispute", 4), ("tok_dispute_early_warning", 3), ("tok_dispute_inquiry", 3),
     ];
 
-    // What the bank says of a payout that it may have taken without our hearing of it.
+    // The reports of the bank for a payout that it may have taken without the platform's knowledge.
     private static readonly string[][] BanksWords = [["failed"], ["paid"], ["paid", "returned"], ["in_transit", "returned"], ["paid", "failed"]];
 
     private readonly List<Merchant> _merchants = [];
@@ -50,7 +52,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    /// <summary>Makes the merchants, in peace.</summary>
+    /// <summary>Creates the merchants, before the first fault.</summary>
     public async Task PrepareAsync(int merchants)
     {
         var random = new Random(seed);
@@ -59,8 +61,8 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         {
             var made = await api.MoveAsync("merchant", "", world.PlatformKey, "/v1/merchants", new { name = $"Merchant {i}", country = "DE", payout_delay_days = i % 2 }, NextKey());
             var id = made!.Text("id")!;
-            // Half of the accounts are live: their payouts go by bank file. Only test accounts have endpoints, since a live one takes no
-            // http address.
+            // Half of the accounts are live, and their payouts go by bank file. Only test accounts have endpoints, because a live account
+            // takes no http address.
             var mode = i % 2 == 0 ? "test" : "live";
             var key = await api.MoveAsync("api key", id, world.PlatformKey, $"/v1/merchants/{id}/api_keys", new { mode }, NextKey());
             id = key!.Text("merchant")!;
@@ -76,9 +78,9 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    /// <summary>So many workers do one thing after the other.</summary>
-    /// <param name="round">Which round of the run: each has sequences of its own.</param>
-    /// <param name="length">For how long they begin something: how far in its sequence each comes is a matter of time.</param>
+    /// <summary>Each of the workers does one step after the other.</summary>
+    /// <param name="round">The round of the run. Each round has its own sequences.</param>
+    /// <param name="length">How long workers begin new steps. How far each comes in its sequence depends on timing.</param>
     public Task RunAsync(int round, int workers, TimeSpan length) => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => Task.Run(async () =>
     {
         var random = new Random(Seeds.Of(Seeds.Of(seed, 31, round), 1_000_003, worker));
@@ -136,7 +138,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    /// <summary>A charge, and most often at once what such a card is for.</summary>
+    /// <summary>Creates a charge, and in most cases does at once what its card is meant to test.</summary>
     private async Task ChargeAsync(Random random, Merchant merchant)
     {
         var token = Draw(random);
@@ -213,7 +215,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             return;
         }
 
-        // Several at once want what only some can have.
+        // Several refunds at once compete for an amount that only some of them can have.
         await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => api.MoveAsync("refund", merchant.Id, merchant.Key, "/v1/refunds", body, NextKey())));
     }
 
@@ -230,13 +232,13 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             await ChangeDisputeAsync(random);
     }
 
-    /// <summary>The network moves a dispute inside its stage, or on to a later one, some of them several times.</summary>
+    /// <summary>The network moves a dispute inside its stage or to a later stage, some disputes several times.</summary>
     private async Task ChangeDisputeAsync(Random random)
     {
         if (!_disputes.TryDraw(random, out var id))
             return;
 
-        // Not every move that the domain allows is one that the sandbox's network makes, unless it corrects what it said.
+        // The domain allows moves that the sandbox's network makes only as corrections.
         var isCorrection = random.Next(4) > 0 ? true : (bool?)null;
         var left = 1 + random.Next(4);
         for (var tries = 0; left > 0 && tries < 8; tries++)
@@ -276,7 +278,9 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         await api.MoveAsync("dispute submit", merchant.Id, merchant.Key, $"{path}/submit", new { }, NextKey());
     }
 
-    /// <summary>The processor's own file of the day, whole, cut off somewhere, compressed, or one that came before.</summary>
+    /// <summary>
+    /// Uploads the acquirer's dispute file of the day: whole, cut off somewhere, or compressed. Sometimes it uploads an earlier file again.
+    /// </summary>
     private async Task DropFileAsync(Random random)
     {
         DisputeFile file;
@@ -292,7 +296,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                 return;
             if (random.Next(4) == 0)
             {
-                // The transfer broke off; the next day's file, or the same again, has the rest.
+                // The transfer broke off. The next day's file, or the same file again, has the rest.
                 var head = text.IndexOf('\n', StringComparison.Ordinal) + 1;
                 text = text[..(head + random.Next(text.Length - head))];
                 tally.Add("fault: truncated file");
@@ -318,7 +322,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             _uploaded.Add(file);
     }
 
-    /// <summary>Null where it has no line yet, or the processor is down.</summary>
+    /// <summary>Null if the file has no line yet, or the acquirer is down.</summary>
     private async Task<string?> FileOfTheDayAsync()
     {
         try
@@ -348,8 +352,12 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             await TellOfPayoutAsync(random, before);
     }
 
-    /// <summary>The bank says how one of the last payouts ended, in one breath, whether we have heard that it took it or not.</summary>
-    /// <param name="before">What it took last: a later one is waited for a little, to be faster than its answer.</param>
+    /// <summary>
+    /// The bank reports all steps of one of the last payouts at once, whether or not the platform knows that the bank took it.
+    /// </summary>
+    /// <param name="before">
+    /// The last payout that the bank took. The method waits a little for a later one, to report before the bank's answer arrives.
+    /// </param>
     private async Task TellOfPayoutAsync(Random random, IReadOnlyList<string>? before = null)
     {
         var latest = await LatestAsync("payout", null, 4);
@@ -366,7 +374,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
             await TellAcquirerAsync("payout decided", HttpMethod.Post, $"/control/payouts/{payout}", new { status });
     }
 
-    /// <summary>Whoever mends servers has all of a merchant's endpoints switched on again, and wants what they missed.</summary>
+    /// <summary>A merchant mends its servers, enables all of its endpoints, and asks for the deliveries that they missed.</summary>
     private async Task MendEndpointsAsync(Random random, Merchant merchant)
     {
         foreach (var endpoint in merchant.Endpoints.All)
@@ -400,7 +408,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
                     await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
                 break;
             case 3:
-                // Whoever mends a server wants to have what it missed.
+                // A merchant that mends a server asks for the deliveries that it missed.
                 await api.SetAsync(HttpMethod.Patch, path, merchant.Key, new { status = "enabled" });
                 await ResendAsync(random, merchant, path);
                 break;
@@ -434,7 +442,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         await api.SetAsync(HttpMethod.Post, "/v1/payout_settings/USD/release", world.PlatformKey, new { }, merchant.Id);
     }
 
-    /// <summary>The world outside does what nobody asked for, also to what we do not know of yet.</summary>
+    /// <summary>The world outside acts without a request, also on objects that the platform does not know yet.</summary>
     private async Task DisturbAsync(Random random, Merchant merchant)
     {
         switch (random.Next(6))
@@ -467,7 +475,9 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
     }
 
-    /// <summary>The last payments or payouts at the acquirer that it answered so, oldest first: some of them were never heard of here.</summary>
+    /// <summary>
+    /// The last payments or payouts at the acquirer with this status, oldest first. The platform may not know some of them.
+    /// </summary>
     private async Task<IReadOnlyList<string>> LatestAsync(string type, string? status, int atMost)
     {
         try
@@ -480,7 +490,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException or JsonException)
         {
-            // It is down, or went down while it told.
+            // The acquirer is down, or went down during the answer.
             return [];
         }
     }
@@ -516,7 +526,7 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or SocketException or JsonException)
         {
-            // It is down at the moment, or answers half: nothing happened, or nobody knows.
+            // The acquirer is down, or its answer broke off. Then nothing happened, or the outcome is unknown.
             return null;
         }
     }

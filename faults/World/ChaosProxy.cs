@@ -5,7 +5,8 @@ using System.Net.Sockets;
 namespace Payments.Faults;
 
 /// <summary>
-/// A cable that can be pulled: it carries TCP to one of several servers, and on the way delays it, refuses it, cuts it, or loses the answers while the requests get through.
+/// A TCP proxy to one of several servers. It can delay answers, refuse connections, cut them, or lose answers while the requests get
+/// through.
 /// </summary>
 internal sealed class ChaosProxy : IAsyncDisposable
 {
@@ -16,7 +17,7 @@ internal sealed class ChaosProxy : IAsyncDisposable
     private readonly Task _loop;
     private int _answersToLose;
 
-    /// <param name="target">The port of the server for the next connection; null refuses it.</param>
+    /// <param name="target">The port of the server for the next connection. Null refuses the connection.</param>
     public ChaosProxy(Func<int?> target)
     {
         _target = target;
@@ -27,20 +28,20 @@ internal sealed class ChaosProxy : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <summary>Nobody is there: connections are closed as they come.</summary>
+    /// <summary>Whether connections are closed as they come, as if no server were there.</summary>
     public bool Refuses { get; set; }
 
-    /// <summary>How much later an answer arrives.</summary>
+    /// <summary>The delay of each answer.</summary>
     public TimeSpan Delay { get; set; }
 
-    /// <summary>Ends every connection where it is.</summary>
+    /// <summary>Ends every connection at once.</summary>
     public void Cut()
     {
         foreach (var socket in _open.Keys)
             Close(socket);
     }
 
-    /// <summary>The next so many answers do not arrive, though what they answer was done: their connections end instead.</summary>
+    /// <summary>Loses this many of the next answers. The requests are carried out, and their connections end.</summary>
     public void LoseAnswers(int count) => Interlocked.Exchange(ref _answersToLose, count);
 
     public void Heal()
@@ -93,7 +94,7 @@ internal sealed class ChaosProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // The other side is gone; so is this connection.
+            // The other side has ended, so this connection ends too.
         }
         finally
         {
@@ -125,11 +126,11 @@ internal sealed class ChaosProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Cut.
+            // The connection was cut.
         }
     }
 
-    // A reset, not a goodbye: whoever is at the other end learns at once.
+    // A reset, so that the other end notices at once.
     private void Close(Socket socket)
     {
         if (!_open.TryRemove(socket, out _))
@@ -140,7 +141,7 @@ internal sealed class ChaosProxy : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // It is closed already.
+            // The socket is closed already.
         }
 
         socket.Dispose();

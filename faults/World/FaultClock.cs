@@ -3,8 +3,8 @@ using System.IO.MemoryMappedFiles;
 namespace Payments.Faults;
 
 /// <summary>
-/// The clock of a run: the system's, moved forward by the run, and for each instance off by its own skew. The instances read theirs from a file
-/// (<c>PAYMENTS_CLOCK</c>), the acquirer is told.
+/// The clock of a run: the system clock plus an offset that the run moves forward, plus a skew for each instance. Each instance reads its
+/// offset from a file (<c>PAYMENTS_CLOCK</c>). The acquirer gets the offset through its control API.
 /// </summary>
 internal sealed class FaultClock : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class FaultClock : IDisposable
         })];
     }
 
-    /// <summary>How far the run is ahead of the system's clock.</summary>
+    /// <summary>How far the run's clock is ahead of the system clock.</summary>
     public TimeSpan Offset => _offset;
 
     public DateTimeOffset Now => TimeProvider.System.GetUtcNow() + _offset;
@@ -37,7 +37,7 @@ internal sealed class FaultClock : IDisposable
         Write();
     }
 
-    /// <summary>How far an instance's clock is off.</summary>
+    /// <summary>Sets how far an instance's clock is off.</summary>
     public void Skew(int instance, TimeSpan by)
     {
         _skews[instance] = by;

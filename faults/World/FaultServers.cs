@@ -5,11 +5,11 @@ namespace Payments.Faults;
 /// <summary>The servers that all runs of this process share, and their folder.</summary>
 internal sealed class FaultServers : IAsyncDisposable
 {
-    // Each seed takes another account of the storage, so that nothing of one run is left to the next.
+    // Seeds rotate through the storage accounts, so that a run leaves nothing to the next one.
     private const int StorageAccounts = 64;
 
-    // A process of a run does not live long enough for its code to be worth compiling a second time. It neither spins while it waits nor collects garbage beside its work: there are many of
-    // them and few processors.
+    // A process of a run does not live long enough for a second compilation of its code to pay off. It neither spins while it waits nor
+    // collects garbage in parallel, because many processes share few processors.
     private static readonly Dictionary<string, string> ShortLived = new()
     {
         ["DOTNET_TC_CallCounting"] = "0",
@@ -32,10 +32,10 @@ internal sealed class FaultServers : IAsyncDisposable
 
     public AzuritePorts Storage => _azurite.Ports;
 
-    /// <summary>Whether the data outlives this process: a run that found something is there to be looked at.</summary>
+    /// <summary>Whether the data is kept after this process ends, so that a run with a finding can be examined.</summary>
     public bool Keep { get; set; }
 
-    /// <param name="logs">The folder of the logs of all processes; null keeps them with the data.</param>
+    /// <param name="logs">The folder of the logs of all processes. Null puts them with the data.</param>
     public static async Task<FaultServers> StartAsync(string? logs = null)
     {
         var data = Path.Combine(Repository.Data, $"faults.{Environment.ProcessId}");

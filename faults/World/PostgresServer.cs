@@ -5,13 +5,13 @@ using Payments.Kit;
 
 namespace Payments.Faults;
 
-/// <summary>A server of the run's own, to be stopped and started as faults want it. Databases are copies of one that was migrated once.</summary>
+/// <summary>A Postgres server of the run's own, which faults stop and start. Its databases are copies of one migrated template.</summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {
     private const string Owner = "payments_faults_owner";
     private const string App = "payments_faults_app";
 
-    // Guards nothing: these logins can touch databases that only fault runs make.
+    // The password protects nothing: these logins can use only databases of fault runs.
     private const string Password = "payments-faults";
     private const string Template = "payments_faults";
 
@@ -36,12 +36,12 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public string OwnerOf(string database) => Login(Owner, database);
 
-    /// <summary>The app's login, by way of a port that may be a proxy's.</summary>
+    /// <summary>The app's connection string, through a port that may be a proxy's.</summary>
     public string AppOf(string database, int port) =>
         new NpgsqlConnectionStringBuilder(Login(App, database)) { Port = port, MaxPoolSize = 40, Timeout = 5, CommandTimeout = 10 }.ConnectionString;
 
-    /// <summary>Stops the server and starts it again; what was committed is there again.</summary>
-    /// <param name="immediate">True aborts it, so that it has to recover; false ends its sessions first.</param>
+    /// <summary>Stops the server and starts it again. Committed data survives.</summary>
+    /// <param name="immediate">True aborts the server, so that it must recover. False ends its sessions first.</param>
     public async Task RestartAsync(bool immediate, TimeSpan down)
     {
         await _gate.WaitAsync();
@@ -61,11 +61,11 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public Task DropAsync(string database) => ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
 
-    /// <summary>Ends the sessions of a database where they are.</summary>
+    /// <summary>Terminates the app's sessions on a database.</summary>
     public Task DropConnectionsAsync(string database) =>
         ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND usename = '{App}'");
 
-    /// <summary>Makes every commit wait, as a slow disk does; zero ends it.</summary>
+    /// <summary>Delays every commit, as a slow disk does. Zero ends the delay.</summary>
     public async Task SlowCommitsAsync(TimeSpan by)
     {
         await ExecuteAsync($"ALTER SYSTEM SET commit_delay = {(int)Math.Min(100_000, by.TotalMicroseconds)}");
@@ -84,7 +84,7 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     private async Task ExecuteAsync(string sql)
     {
-        // Not while it is down by our own hand.
+        // Waits until a restart of the server has ended.
         await _gate.WaitAsync();
         try
         {

@@ -12,8 +12,8 @@ using Payments.TestHooks.Bugs;
 namespace Payments.Faults;
 
 /// <summary>
-/// The whole platform of one seed: two instances of the app, each a Functions host with its worker, an acquirer, and what carries messages; a database and a storage account of its own. Everything
-/// that they say to one another goes through proxies that can fail.
+/// The whole platform of one seed: two instances of the app, each a Functions host with its worker, an acquirer, and the transport of
+/// messages. It has its own database and storage account. All traffic between the parts goes through proxies that can fail.
 /// </summary>
 internal sealed class World : IAsyncDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class World : IAsyncDisposable
     private readonly string _transport;
     private readonly ChildProcess?[] _apps = new ChildProcess?[Instances];
 
-    // An instance is killed or started by one fault at a time.
+    // Only one fault at a time kills or starts an instance.
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, Instances).Select(_ => new SemaphoreSlim(1))];
     private readonly int[] _ports = FreePorts.Take(Instances);
     private readonly int _acquirerPort = FreePorts.Take();
@@ -69,10 +69,10 @@ internal sealed class World : IAsyncDisposable
 
     public NpgsqlDataSource Owner { get; }
 
-    /// <summary>To whichever instance is alive, as through a load balancer.</summary>
+    /// <summary>Goes to any instance that is alive, as through a load balancer.</summary>
     public HttpClient Http { get; }
 
-    /// <summary>The acquirer itself, past the cable.</summary>
+    /// <summary>Goes to the acquirer directly, not through its proxy.</summary>
     public HttpClient Acquirer { get; }
 
     public Azure.Storage.Blobs.BlobServiceClient Blobs { get; }
@@ -83,12 +83,12 @@ internal sealed class World : IAsyncDisposable
 
     public ChaosProxy BlobCable { get; }
 
-    /// <summary>To the queues, whichever transport carries messages.</summary>
+    /// <summary>The proxy of the queues, for either transport.</summary>
     public ChaosProxy QueueCable { get; }
 
     public ChaosProxy AcquirerCable { get; }
 
-    /// <summary>In front of the instances: what clients and the acquirer's webhooks go through.</summary>
+    /// <summary>The proxy in front of the instances, for clients and for the acquirer's webhooks.</summary>
     public ChaosProxy Front { get; }
 
     public string Transport => _transport;
@@ -110,7 +110,7 @@ internal sealed class World : IAsyncDisposable
 
     public bool IsAlive(int instance) => _apps[instance] is { HasExited: false };
 
-    /// <summary>Kills processes of an instance, as <c>kill -9</c> does, and has the instance run again after a time.</summary>
+    /// <summary>Kills processes of an instance, as <c>kill -9</c> does, and starts the instance again after a time.</summary>
     public async Task CrashAsync(int instance, InstanceProcesses processes, TimeSpan down)
     {
         await _gates[instance].WaitAsync();
@@ -133,7 +133,7 @@ internal sealed class World : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts an instance that does not run.</summary>
+    /// <summary>Starts an instance unless it runs.</summary>
     public async Task StartInstanceAsync(int instance)
     {
         await _gates[instance].WaitAsync();
@@ -152,11 +152,13 @@ internal sealed class World : IAsyncDisposable
     {
         await Postgres.RestartAsync(immediate, down);
 
-        // The oracle's own connections went with it.
+        // The oracle's own connections broke with the server.
         Owner.Clear();
     }
 
-    /// <summary>Kills the broker and starts it again with what it had acknowledged. Storage queues go away by their cable.</summary>
+    /// <summary>
+    /// Kills the broker and starts it again with the messages that it had acknowledged. For storage queues it closes their proxy instead.
+    /// </summary>
     public async Task RestartBusAsync(TimeSpan down)
     {
         if (_bus is null)
@@ -181,7 +183,7 @@ internal sealed class World : IAsyncDisposable
         await StartAcquirerAsync();
     }
 
-    /// <summary>Moves the clock on. It must not be called twice at once.</summary>
+    /// <summary>Moves the clock on. Do not call it concurrently.</summary>
     public async Task AdvanceAsync(TimeSpan by)
     {
         Clock.Advance(by);
@@ -189,7 +191,7 @@ internal sealed class World : IAsyncDisposable
             async () => await ControlAsync(HttpMethod.Post, "/control/clock", new { offset_seconds = Clock.Offset.TotalSeconds }) is not null, TimeSpan.FromMinutes(1), "the acquirer's clock is set");
     }
 
-    /// <summary>Calls the acquirer's control API; null when it refused.</summary>
+    /// <summary>Calls the acquirer's control API. Null if the acquirer refused.</summary>
     public async Task<JsonNode?> ControlAsync(HttpMethod method, string path, object? body = null)
     {
         using var request = new HttpRequestMessage(method, path);
@@ -221,7 +223,7 @@ internal sealed class World : IAsyncDisposable
         await Owner.DisposeAsync();
     }
 
-    /// <summary>Forgets the run: its database and files. A run that found something keeps them.</summary>
+    /// <summary>Deletes the run's database and files. Not called for a run with a finding.</summary>
     public async Task DropAsync()
     {
         await Postgres.DropAsync(Database);
@@ -258,7 +260,8 @@ internal sealed class World : IAsyncDisposable
             new("PAYMENTS_CLOCK", Clock.FileOf(instance)),
             new(Mutations.Variable, _mutation),
 
-            // Half of the seeds run every timer on both instances at once, which the platform promises not to do and the app must bear.
+            // Half of the seeds run every timer on both instances at once. The Functions platform promises to prevent that, but the app
+            // must tolerate it.
             new("AzureFunctionsWebHost__hostid", _seed / 2 % 2 == 0 ? $"host{instance}" : "host"),
         ]));
         _apps[instance] = app;
@@ -285,7 +288,7 @@ internal sealed class World : IAsyncDisposable
 
     private void StartBus()
     {
-        // What a killed instance had locked comes free soon.
+        // A short lock, so that the messages of a killed instance soon become free.
         var queues = JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.Root, "local", "servicebus", "queues.json")))!;
         foreach (var (_, queue) in queues["queues"]!.AsObject())
             queue!["lockDuration"] = "00:00:05";
@@ -325,11 +328,11 @@ internal sealed class World : IAsyncDisposable
         ];
         return AppSettings.Compose(surroundings,
         [
-            // Time passes fast: what is looked for now and then is looked for all the time.
+            // Time passes fast, so these timers run all the time.
             .. schedules.Select(schedule => new KeyValuePair<string, string>(schedule, "*/20 * * * * *")),
             new("FunctionsHost__TimerPolling", "00:00:00.500"),
 
-            // What a killed process had taken comes free soon.
+            // Short leases, so that the work of a killed process soon becomes free.
             new("FunctionsHost__QueueLease", "00:00:03"),
             new("FunctionsHost__WorkerRestarts", "1000"),
             new("Webhooks__Lease", "00:00:06"),
@@ -361,7 +364,7 @@ internal sealed class World : IAsyncDisposable
 /// <summary>The processes of an instance that a fault kills.</summary>
 internal enum InstanceProcesses
 {
-    /// <summary>The worker, in which the app runs. The host starts another.</summary>
+    /// <summary>The worker, which runs the app. The host starts another one.</summary>
     Worker,
 
     /// <summary>The Functions host. The worker ends when it notices.</summary>

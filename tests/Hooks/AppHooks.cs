@@ -4,7 +4,9 @@ using Payments.TestHooks.Bugs;
 
 namespace Payments.TestHooks;
 
-/// <summary>What tests change in the app: a broker that follows the driven clock, the step at which it dies, and one deliberate bug.</summary>
+/// <summary>
+/// The changes that tests make to the app: a sender that follows the driven clock, a crash at a given step, and one deliberate bug.
+/// </summary>
 internal static class AppHooks
 {
     public static void AddTo(IHostBuilder host)

@@ -4,7 +4,9 @@ using Payments.Domain.Observability;
 
 namespace Payments.TestHooks;
 
-/// <summary>Kills the process, as <c>kill -9</c> does, at the step of a payment that <see cref="Variable"/> names: <c>operation:step</c>.</summary>
+/// <summary>
+/// Kills the process, as <c>kill -9</c> does, at the step of a payment that <see cref="Variable"/> names (<c>operation:step</c>).
+/// </summary>
 internal static class CrashPoint
 {
     public const string Variable = "PAYMENTS_CRASH_AT";
@@ -25,7 +27,7 @@ internal static class CrashPoint
         using var self = Process.GetCurrentProcess();
         self.Kill();
 
-        // Until the signal is there, nothing may go on.
+        // This thread must not continue before the signal arrives.
         using var never = new ManualResetEventSlim();
         never.Wait();
     }

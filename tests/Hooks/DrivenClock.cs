@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace Payments.TestHooks;
 
 /// <summary>
-/// A clock that a test drives: the file that <see cref="Variable"/> names holds how far, in ticks, it is ahead of the program's own clock, and may be written at any time. Timers and measured
-/// durations stay those of the system.
+/// A clock that a test drives. The file that <see cref="Variable"/> names holds, in ticks, how far it is ahead of the program's own clock.
+/// A test may write it at any time. Timers and measured durations stay those of the system.
 /// </summary>
 internal sealed class DrivenClock(TimeProvider clock, MemoryMappedViewAccessor offset) : TimeProvider
 {
@@ -16,12 +16,12 @@ internal sealed class DrivenClock(TimeProvider clock, MemoryMappedViewAccessor o
 
     public override DateTimeOffset GetUtcNow()
     {
-        // Cut as the program's own clock is: to the microseconds that Postgres keeps.
+        // Truncated to microseconds like the program's own clock, because Postgres keeps no more.
         var now = clock.GetUtcNow().AddTicks(offset.ReadInt64(0));
         return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
     }
 
-    /// <summary>Replaces the clock in the host's services, where the variable is set.</summary>
+    /// <summary>Replaces the clock in the host's services if the variable is set.</summary>
     public static void ReplaceIn(IHostBuilder host)
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } path)

@@ -4,7 +4,8 @@ using Payments.Domain.Messaging;
 namespace Payments.TestHooks;
 
 /// <summary>
-/// Hands messages to a broker, whose clock is the system's. A message that is to stay hidden until a driven time is hidden for as long from now, and not for longer than a run waits.
+/// Sends messages to a broker that runs on the system clock. A message that is hidden until a driven time is hidden for the same duration
+/// from now, at most two seconds.
 /// </summary>
 internal sealed class DrivenSender(IServiceProvider services, IMessageSender sender) : IMessageSender
 {

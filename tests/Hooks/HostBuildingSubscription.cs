@@ -4,7 +4,8 @@ using Microsoft.Extensions.Hosting;
 namespace Payments.TestHooks;
 
 /// <summary>
-/// Changes the services of the process's host at the last moment before its container is built: a generic host announces itself with the event "HostBuilding" and takes further services then.
+/// Changes the services of the process's host just before its container is built. A generic host announces itself with the event
+/// "HostBuilding" and still accepts services then.
 /// </summary>
 internal static class HostBuildingSubscription
 {
@@ -20,13 +21,15 @@ internal static class HostBuildingSubscription
             return;
         DrivenClock.ReplaceIn(host);
 
-        // The Functions host loads this assembly too, and has none of the app's types.
+        // The Functions host loads this assembly too, but has none of the app's types.
         if (File.Exists(Path.Combine(AppContext.BaseDirectory, "Payments.Domain.dll")))
             AppHooks.AddTo(host);
     }
 }
 
-/// <summary>Calls an action with each value. An error of the action ends the process: a test must not go on without its hook.</summary>
+/// <summary>
+/// Calls an action with each value. An error in the action ends the process, because a test must not continue without its hook.
+/// </summary>
 internal sealed class Observer<T>(Action<T> next) : IObserver<T>
 {
     public void OnNext(T value)
@@ -35,7 +38,7 @@ internal sealed class Observer<T>(Action<T> next) : IObserver<T>
         {
             next(value);
         }
-#pragma warning disable CA1031 // Whatever it is, nobody else would see it.
+#pragma warning disable CA1031 // No other code would report the exception.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -5,7 +5,7 @@ namespace Payments.TestHooks;
 
 internal static class PaymentEvents
 {
-    /// <summary>Calls the handler inside each step of a payment, before the payment goes on.</summary>
+    /// <summary>Calls the handler inside each step of a payment, before the payment continues.</summary>
     public static void Subscribe(Action<string, object?> handler) => DiagnosticListener.AllListeners.Subscribe(new Observer<DiagnosticListener>(listener =>
     {
         if (listener.Name == PaymentSteps.ListenerName)

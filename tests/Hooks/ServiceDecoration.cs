@@ -4,8 +4,8 @@ namespace Payments.TestHooks;
 
 internal static class ServiceDecoration
 {
-    /// <summary>Puts something around every registration of a service.</summary>
-    /// <exception cref="InvalidOperationException">The service is not registered: what a test is to change would stay as it is.</exception>
+    /// <summary>Wraps every registration of a service.</summary>
+    /// <exception cref="InvalidOperationException">The service is not registered, so the test would change nothing.</exception>
     public static void Decorate<T>(this IServiceCollection services, Func<IServiceProvider, T, T> around)
         where T : class
     {

@@ -1,7 +1,9 @@
 using Payments.TestHooks;
 
-/// <summary>What the runtime calls in a process that <c>DOTNET_STARTUP_HOOKS</c> loads this assembly into, before the program's own entry point.</summary>
-#pragma warning disable CA1050 // The runtime looks for this name in no namespace.
+/// <summary>
+/// The runtime calls this before the program's entry point, in a process that loads this assembly through <c>DOTNET_STARTUP_HOOKS</c>.
+/// </summary>
+#pragma warning disable CA1050 // The runtime looks for this name outside any namespace.
 internal static class StartupHook
 #pragma warning restore CA1050
 {

@@ -1,34 +1,34 @@
 namespace Payments.Domain.Disputes.Evidence;
 
-/// <summary>What a merchant answers to a dispute.</summary>
+/// <summary>A merchant's answer to a dispute.</summary>
 public enum DisputeResponseKind
 {
     /// <summary>Contest it with evidence.</summary>
     Submit,
 
-    /// <summary>Give in: the money stays with the cardholder.</summary>
+    /// <summary>Accept it: the money stays with the cardholder.</summary>
     Accept,
 }
 
-/// <summary>What is known in the merchant's favour; complete enough to be sent again.</summary>
+/// <summary>The merchant's evidence, complete enough to be sent again.</summary>
 public sealed record EvidencePack(string? Text, IReadOnlyDictionary<string, string> Fields, IReadOnlyList<EvidenceFile> Files)
 {
     public bool IsEmpty => string.IsNullOrWhiteSpace(Text) && Fields.Count == 0 && Files.Count == 0;
 }
 
-/// <param name="Hash">SHA-256 of the content, in hexadecimal: its name in storage.</param>
+/// <param name="Hash">SHA-256 of the content in hexadecimal. It names the content in storage.</param>
 /// <param name="Size">Bytes.</param>
 public sealed record EvidenceFile(string Hash, string Purpose, string Name, string ContentType, int Size);
 
 public enum DisputeAnswerKind
 {
-    /// <summary>The provider took it; the update says how the dispute stands now.</summary>
+    /// <summary>The provider took the answer. The update gives the dispute's current state.</summary>
     Done,
 
-    /// <summary>The provider refuses it: the dispute takes no answer. Nothing happened.</summary>
+    /// <summary>The provider refused the answer, because the dispute takes none. Nothing happened.</summary>
     Refused,
 
-    /// <summary>Whether it was taken is not known; the provider is asked until it is.</summary>
+    /// <summary>It is not known whether the provider took the answer. The resolver asks until it is known.</summary>
     Unknown,
 }
 
@@ -47,7 +47,7 @@ public interface IDisputeProvider
     string Name { get; }
 
     /// <summary>
-    /// Sends an answer. Asked again after an unknown outcome, it first looks whether the dispute has gone on, so that nothing is sent twice.
+    /// Sends an answer. After an unknown outcome it first checks whether the dispute has changed, so that nothing is sent twice.
     /// </summary>
     Task<DisputeAnswer> RespondAsync(string providerDisputeId, DisputeResponseKind kind, EvidencePack evidence, CancellationToken ct);
 }

@@ -7,12 +7,13 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Disputes.Evidence;
 
-/// <param name="Text">Replaces the text where it is given.</param>
-/// <param name="Fields">Each replaces the field of its name; null takes it away.</param>
+/// <param name="Text">Replaces the text if it is given.</param>
+/// <param name="Fields">Each value replaces the field of its name. Null removes the field.</param>
 public sealed record SaveEvidenceRequest(string? Text, IReadOnlyDictionary<string, string?>? Fields);
 
 /// <summary>
-/// What a merchant collects for a dispute until it is submitted. Saving the same again changes nothing: fields go by their names and files by their content.
+/// The evidence that a merchant collects for a dispute until it is submitted. Saving it again changes nothing: names identify fields, and
+/// content identifies files.
 /// </summary>
 public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads reads, BlobServiceClient blobs, EvidenceScanner scanner, TimeProvider time)
 {
@@ -39,7 +40,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
             : await LoadAsync(dataSource, merchant, id, ct);
     }
 
-    /// <summary>Stores a file under its hash after its type, its size and the scanner have let it pass.</summary>
+    /// <summary>Stores a file under its hash if its type, its size and the scanner allow it.</summary>
     public async Task<Result<EvidencePack>> AddFileAsync(MerchantId merchant, DisputeId id, string purpose, string name, byte[] content, CancellationToken ct)
     {
         if (purpose.Length is 0 or > 60)
@@ -60,7 +61,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         var container = blobs.GetBlobContainerClient(Container);
         await container.CreateIfNotExistsAsync(cancellationToken: ct);
 
-        // The blob comes first: a row never points to nothing. Content without a row harms nobody.
+        // The blob is stored first, so that no row points to missing content. Content without a row is harmless.
         await container.GetBlobClient($"{merchant}/{id}/{Convert.ToHexStringLower(hash)}").UploadAsync(
             BinaryData.FromBytes(content), new BlobUploadOptions { HttpHeaders = new BlobHttpHeaders { ContentType = type } }, ct);
         await using var command = dataSource.CreateCommand(EvidenceSql.AddFile);
@@ -76,7 +77,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         return await LoadAsync(dataSource, merchant, id, ct);
     }
 
-    /// <summary>Takes a file out of the draft. What was submitted with it keeps it, so its content stays in storage.</summary>
+    /// <summary>Removes a file from the draft. An answer that was submitted with it keeps it, so its content stays in storage.</summary>
     public async Task<Result<EvidencePack>> RemoveFileAsync(MerchantId merchant, DisputeId id, string hash, CancellationToken ct)
     {
         if (await OpenAsync(merchant, id, ct) is { } closed)
@@ -89,8 +90,8 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
     }
 
     /// <summary>
-    /// A pack built from what we know: the charge, the customer, what was refunded, and the delivery notes in the charge's metadata (names that begin with
-    /// <c>delivery</c>, <c>shipping</c> or <c>tracking</c>). It is a suggestion: nothing is saved.
+    /// Suggests evidence from the platform's data: the charge, the customer, the refunds, and the delivery notes in the charge's metadata
+    /// (names that begin with <c>delivery</c>, <c>shipping</c> or <c>tracking</c>). It saves nothing.
     /// </summary>
     public async Task<Result<EvidencePack>> SuggestAsync(MerchantId merchant, DisputeId id, CancellationToken ct)
     {
@@ -169,7 +170,7 @@ public sealed class EvidenceFolder(NpgsqlDataSource dataSource, DisputeReads rea
         return new EvidencePack(text, fields, files);
     }
 
-    /// <summary>Why nothing can be added: there is no such dispute, or it awaits no response.</summary>
+    /// <summary>A refusal if the dispute does not exist or awaits no response, otherwise null.</summary>
     private async Task<Refusal?> OpenAsync(MerchantId merchant, DisputeId id, CancellationToken ct) =>
         await reads.GetAsync(merchant, id, ct) switch
         {

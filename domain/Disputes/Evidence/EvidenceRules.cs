@@ -1,6 +1,6 @@
 namespace Payments.Domain.Disputes.Evidence;
 
-/// <summary>What may be said and sent, decided before anything is stored.</summary>
+/// <summary>The rules for evidence and answers, checked before anything is stored or sent.</summary>
 public static class EvidenceRules
 {
     public const int MaximumText = 20_000;
@@ -25,7 +25,7 @@ public static class EvidenceRules
         return text?.Contains('\0', StringComparison.Ordinal) is true ? Refusal.Invalid("text", "`text` must not contain the character NUL.") : null;
     }
 
-    /// <summary>Whether an answer may be sent now.</summary>
+    /// <summary>Why the answer may not be sent now, or null if it may.</summary>
     public static Refusal? CheckResponse(DisputeState state, DisputeResponseKind kind, EvidencePack evidence)
     {
         if (!DisputeTransitions.AwaitsResponse(state.Status))
@@ -41,7 +41,7 @@ public static class EvidenceRules
     }
 
     /// <summary>
-    /// The type by the first bytes, whatever the name or the header say: PDF, PNG and JPEG are what providers take. Null for anything else.
+    /// The type by the first bytes, whatever the name or the header say. Providers take PDF, PNG and JPEG. Null for other content.
     /// </summary>
     public static string? TypeOf(ReadOnlySpan<byte> content)
     {

@@ -3,8 +3,8 @@ using System.Net;
 namespace Payments.Domain.Disputes.Evidence;
 
 /// <summary>
-/// The hook for a virus scanner: where <c>Disputes:EvidenceScanner</c> names an address, every file is posted to it before it is stored. 204 lets it
-/// pass, 422 refuses it; without a clear answer nothing is stored. Without an address every file passes.
+/// Calls a virus scanner. If <c>Disputes:EvidenceScanner</c> names an address, every file is posted to it before it is stored. 204 accepts
+/// the file and 422 refuses it. Without a clear answer nothing is stored. Without an address every file is accepted.
 /// </summary>
 public sealed class EvidenceScanner(HttpClient http, Uri? address)
 {

@@ -9,7 +9,10 @@ internal static class EvidenceSql
         WHERE e.merchant_id = $1 AND e.dispute_id = $2
         """;
 
-    /// <summary>A field that is given replaces the one of its name, null takes it away, and the others stay. No row when there would be too many.</summary>
+    /// <summary>
+    /// A given field replaces the saved one of its name, null removes it, and the others stay. No row is written if there would be too many
+    /// fields.
+    /// </summary>
     public const string SaveDraft =
         """
         INSERT INTO payments.dispute_evidence (bucket, merchant_id, dispute_id, text, fields, updated_at)
@@ -59,10 +62,12 @@ internal static class EvidenceSql
         WHERE merchant_id = $1 AND id = $2 AND status IN ('started', 'unknown')
         """;
 
-    /// <summary>A refused answer did nothing: its key may be used again.</summary>
+    /// <summary>A refused answer did nothing, so its key may be used again.</summary>
     public const string ForgetKey = "DELETE FROM payments.idempotency_keys WHERE merchant_id = $1 AND key = $2 AND completed_at IS NULL";
 
-    /// <summary>Takes answers whose outcome is due to be looked for, and puts the next look off with growing pauses up to an hour.</summary>
+    /// <summary>
+    /// Takes answers that are due for a check of their outcome, and postpones the next check with growing pauses, up to an hour.
+    /// </summary>
     public const string TakeOpen =
         """
         WITH due AS (
@@ -81,7 +86,7 @@ internal static class EvidenceSql
         RETURNING r.merchant_id, r.id, r.dispute_id, r.kind, r.evidence::text, r.idempotency_key, d.provider, d.provider_dispute_id, r.checks
         """;
 
-    /// <summary>What is known of the charge that a bank would want to see.</summary>
+    /// <summary>The facts about the charge that matter to a bank.</summary>
     public const string ChargeFacts =
         """
         SELECT c.currency, c.captured_amount, c.refunded_amount, c.customer, c.description, c.statement_descriptor, c.card::text, c.metadata::text, c.created_at,

@@ -11,20 +11,20 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Disputes.Evidence;
 
 /// <summary>
-/// Sends a merchant's answer to the provider, once: the intent is recorded, the provider is called outside any transaction, and the outcome is recorded
-/// with what it makes of the dispute. What a crash or a silent provider leaves open is taken up by <see cref="ResolveAsync"/>.
+/// Sends a merchant's answer to the provider once. It records the intent, calls the provider outside any transaction, and records the
+/// outcome with the changed dispute. <see cref="ResolveAsync"/> finishes the answers that a crash or a silent provider leaves open.
 /// </summary>
 public sealed class RespondToDispute(
     NpgsqlDataSource dataSource, DisputeIngestion ingestion, DisputeReads reads, IdempotencyStore idempotency, IEnumerable<IDisputeProvider> providers, OutboxSignal outbox,
     TimeProvider time, ILogger<RespondToDispute> logger)
 {
-    /// <summary>An answer that is still on its way after this long is looked for.</summary>
+    /// <summary>How long an answer may be in progress before the resolver checks it.</summary>
     private static readonly TimeSpan FirstLook = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<string, IDisputeProvider> _providers = providers.ToDictionary(p => p.Name, StringComparer.Ordinal);
 
-    /// <returns>200 with the dispute as it stands after the answer, 202 while the outcome is unknown, or why nothing was sent.</returns>
-    /// <param name="actor">Who answers: it stands in the audit log.</param>
+    /// <returns>200 with the dispute after the answer, 202 while the outcome is unknown, or a refusal.</returns>
+    /// <param name="actor">The author of the answer for the audit log.</param>
     public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, DisputeId id, DisputeResponseKind kind, Actor actor, CancellationToken ct)
     {
         if (await reads.GetAsync(request.Merchant, id, ct) is not { } dispute)
@@ -39,13 +39,13 @@ public sealed class RespondToDispute(
         if (started.Response is null)
             return await idempotency.RecallAsync(request, ct);
 
-        // From here on the answer may be with the provider, whether the caller waits or not.
+        // From here on the provider may have the answer, so a caller that leaves does not cancel the call.
         var answer = await provider.RespondAsync(dispute.ProviderDisputeId, kind, evidence, CancellationToken.None);
         return await FinishAsync(started.Response, answer, checks: 0, CancellationToken.None);
     }
 
-    /// <summary>Finds out what became of answers without an outcome, and sends those again that were not taken.</summary>
-    /// <returns>How many were looked at; fewer than <paramref name="limit"/> when no more are due.</returns>
+    /// <summary>Resolves answers without an outcome, and sends those again that the provider did not take.</summary>
+    /// <returns>How many answers were checked. Fewer than <paramref name="limit"/> means that no more are due.</returns>
     public async Task<int> ResolveAsync(int limit, CancellationToken ct)
     {
         var open = new List<(OpenResponse Response, DisputeResponseKind Kind, EvidencePack Evidence, string Provider, string ProviderDisputeId, int Checks)>();
@@ -183,11 +183,11 @@ public sealed class RespondToDispute(
         await transaction.CommitAsync(ct);
         outbox.Set();
 
-        // Whoever was first has decided what is told under the key, now and on every repeat.
+        // The response is the answer that was kept first under the key, now and on every repeat.
         return await idempotency.FindAsync(response.Merchant, response.IdempotencyKey, ct) ?? result;
     }
 
-    /// <summary>The first answer under the key stays: one that is kept already is not replaced.</summary>
+    /// <summary>The first answer under the key stays. A later one does not replace it.</summary>
     private static async Task KeepAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, OpenResponse response, StoredResponse answer, DateTimeOffset now, CancellationToken ct)
     {
         await using var batch = new NpgsqlBatch(connection, transaction)
@@ -215,7 +215,7 @@ public sealed class RespondToDispute(
 
     private sealed record OpenResponse(MerchantId Merchant, Guid Id, DisputeId Dispute, string IdempotencyKey);
 
-    /// <param name="Response">Null where the key was taken before.</param>
+    /// <param name="Response">Null if the key was taken before.</param>
     private sealed record Started(OpenResponse? Response);
 }
 

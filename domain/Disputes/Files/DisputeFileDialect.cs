@@ -3,7 +3,7 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Disputes.Files;
 
-/// <summary>What a line of a dispute file can say.</summary>
+/// <summary>The fields that a line of a dispute file can have.</summary>
 public enum DisputeField
 {
     DisputeId,
@@ -24,10 +24,10 @@ public enum DisputeField
 
 public enum DisputeFileFormat
 {
-    /// <summary>A header line, then one dispute a line.</summary>
+    /// <summary>A header line, then one dispute per line.</summary>
     Csv,
 
-    /// <summary>One JSON object a line.</summary>
+    /// <summary>One JSON object per line.</summary>
     JsonLines,
 }
 
@@ -41,32 +41,35 @@ public enum DisputeAmountFormat
 }
 
 /// <summary>
-/// How one partner writes disputes: one entry of the configuration, <c>Disputes:Partners:{partner}</c>. Names of fields are those of
+/// How one partner writes disputes: one entry of the configuration, <c>Disputes:Partners:{partner}</c>. Field names are those of
 /// <see cref="DisputeField"/>.
 /// </summary>
 public sealed class DisputeFileDialect
 {
-    /// <summary>The provider whose disputes and charges the file speaks of.</summary>
+    /// <summary>The provider of the file's disputes and charges.</summary>
     public string Provider { get; set; } = "";
 
     public DisputeFileFormat Format { get; set; } = DisputeFileFormat.Csv;
 
-    /// <summary>One character between two fields.</summary>
+    /// <summary>The character between two fields.</summary>
     public string Delimiter { get; set; } = ",";
 
-    /// <summary>The IANA name of the encoding. A byte-order mark precedes it.</summary>
+    /// <summary>The IANA name of the encoding. A byte-order mark takes precedence.</summary>
     public string Encoding { get; set; } = "utf-8";
 
-    /// <summary>From a field to the name of the column or JSON property that holds it. Column names are compared without regard to case.</summary>
+    /// <summary>Maps a field to the column or JSON property that holds it. Column names ignore case.</summary>
     public Dictionary<DisputeField, string> Columns { get; set; } = [];
 
-    /// <summary>What a field is where the partner has no column for it, or leaves it empty.</summary>
+    /// <summary>The value of a field that the partner has no column for, or leaves empty.</summary>
     public Dictionary<DisputeField, string> Constants { get; set; } = [];
 
-    /// <summary>From the partner's word to ours (<c>chargeback</c>). A word that is not listed must be ours.</summary>
+    /// <summary>Maps the partner's word to a stage (<c>chargeback</c>). A word that is not listed must itself be a stage.</summary>
     public Dictionary<string, string> Stages { get; set; } = [];
 
-    /// <summary>From the partner's word to ours (<c>needs_response</c>), or to a stage and status together (<c>chargeback/needs_response</c>).</summary>
+    /// <summary>
+    /// Maps the partner's word to a status (<c>needs_response</c>), or to a stage and status (<c>chargeback/needs_response</c>).
+    /// A word that is not listed must itself be one of these.
+    /// </summary>
     public Dictionary<string, string> Statuses { get; set; } = [];
 
     public DisputeAmountFormat AmountFormat { get; set; } = DisputeAmountFormat.Minor;
@@ -75,12 +78,12 @@ public sealed class DisputeFileDialect
 
     public string? ThousandsSeparator { get; set; }
 
-    /// <summary>Whether the partner writes what it takes from us with a minus sign.</summary>
+    /// <summary>Whether the partner writes the amounts that it takes with a minus sign.</summary>
     public bool NegativeAmounts { get; set; }
 
     /// <summary>
-    /// .NET date formats, the first that fits wins. A format without hours gives a day: of an update, the opening stands at the start of the day, a
-    /// verdict at its end and a review between them; of a due date, it is the end of the day.
+    /// .NET date formats. The first that fits is used. A format without hours gives only a day. An opening then counts at the start of its
+    /// day, a verdict at the end, and a review between them. A due date counts at the end of its day.
     /// </summary>
     public string[] DateFormats { get; set; } = ["yyyy-MM-ddTHH:mm:ss.FFFFFFFK", "yyyy-MM-dd"];
 
@@ -88,7 +91,8 @@ public sealed class DisputeFileDialect
     public string TimeZone { get; set; } = "UTC";
 
     /// <summary>
-    /// Whether the last line may end without a line break. Otherwise such a line is rejected, for it may be cut in the middle of an amount.
+    /// Whether the last line may end without a line break. Otherwise such a line is rejected, because it may be cut in the middle of an
+    /// amount.
     /// </summary>
     public bool LastLineMayLackBreak { get; set; }
 
@@ -135,7 +139,7 @@ public sealed class DisputeFileDialect
         return problems;
     }
 
-    /// <summary>Reads <c>status</c> or <c>stage/status</c> in our words.</summary>
+    /// <summary>Reads <c>status</c> or <c>stage/status</c> in neutral words.</summary>
     internal static bool TryPlace(string text, out DisputeStage? stage, out DisputeStatus status)
     {
         stage = null;
@@ -154,7 +158,7 @@ public sealed class DisputeFileDialect
         return DbText.TryParse(text[(slash + 1)..], out status);
     }
 
-    /// <summary>Bytes that the encoding does not know become U+FFFD, which no line may contain.</summary>
+    /// <summary>Bytes that are invalid in the encoding become U+FFFD, which no line may contain.</summary>
     internal static Encoding? Find(string name)
     {
         try

@@ -12,22 +12,23 @@ using Payments.Domain.Observability;
 namespace Payments.Domain.Disputes.Files;
 
 /// <summary>
-/// Applies a partner's file of disputes: streamed, in batches of lines that share a transaction with the mark of how far the file is done. Applying
-/// a file again, after a crash or because it came twice, does what is left of it.
+/// Applies a partner's dispute file. It streams the file in batches of lines. Each batch shares a transaction with the count of lines that
+/// are done. Applying a file again, after a crash or because it came twice, does only what is left of it.
 /// </summary>
 public sealed partial class DisputeFileIngestion(
     NpgsqlDataSource dataSource, DisputeIngestion ingestion, OutboxSignal outbox, TimeProvider time, ILogger<DisputeFileIngestion> logger)
 {
     private const int Attempts = 5;
 
-    /// <summary>Lines that share a transaction.</summary>
+    /// <summary>The number of lines that share a transaction.</summary>
     internal int BatchSize { get; init; } = 4000;
 
     /// <summary>
-    /// Applies a file and answers its summary. Lines that cannot be read are rejected one by one (<see cref="RejectsAsync"/>); good lines are applied once.
+    /// Applies a file and returns its summary. Lines that cannot be read are rejected one by one (<see cref="RejectsAsync"/>). Each good
+    /// line is applied once.
     /// </summary>
-    /// <param name="open">Opens the bytes as they arrived, from the beginning; called twice. The stream can be rewound.</param>
-    /// <returns>Null when another run is at work on the same file.</returns>
+    /// <param name="open">Opens the bytes as they arrived, from the beginning. It is called twice. The stream must be seekable.</param>
+    /// <returns>Null if another run is processing the same file.</returns>
     public async Task<DisputeFile?> ApplyAsync(
         string partner, DisputeFileDialect dialect, string name, Func<CancellationToken, Task<Stream>> open, CancellationToken ct)
     {
@@ -80,8 +81,8 @@ public sealed partial class DisputeFileIngestion(
         return await row.ReadAsync(ct) ? Read(row) : null;
     }
 
-    /// <summary>The files of one partner or of all, the latest first.</summary>
-    /// <param name="after">The last file of the page before, by its partner and hash.</param>
+    /// <summary>The files of one partner or of all, latest first.</summary>
+    /// <param name="after">The last file of the previous page, by its partner and hash.</param>
     public async Task<IReadOnlyList<DisputeFile>> ListAsync(string? partner, (string Partner, byte[] Hash)? after, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(DisputeFileSql.List);
@@ -96,8 +97,8 @@ public sealed partial class DisputeFileIngestion(
         return files;
     }
 
-    /// <summary>The lines of a file that were not applied, by number.</summary>
-    /// <param name="after">The line after which to begin.</param>
+    /// <summary>The rejected lines of a file, by number.</summary>
+    /// <param name="after">The number of the line after which to begin.</param>
     public async IAsyncEnumerable<DisputeFileReject> RejectsAsync(
         string partner, byte[] hash, long after, int limit, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
@@ -128,12 +129,12 @@ public sealed partial class DisputeFileIngestion(
         }
         catch (Exception e)
         {
-            // Whoever reads the channel throws it.
+            // The reader of the channel throws it.
             writer.Complete(e);
         }
     }
 
-    /// <summary>False when the mark is not where it should be: another run has done these lines.</summary>
+    /// <summary>False if <c>lines_done</c> has another value than expected: another run has done these lines.</summary>
     private async Task<bool> ApplyAsync(FileKey file, List<DisputeFileLine> batch, long done, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
@@ -204,7 +205,7 @@ public sealed partial class DisputeFileIngestion(
         return (DbText.Parse<DisputeFileStatus>(row.GetString(0)), row.GetInt64(1));
     }
 
-    /// <summary>The event goes to the platform, not to a merchant: a file speaks of many.</summary>
+    /// <summary>The event goes to the platform, because a file reports disputes of many merchants.</summary>
     private async Task FinishAsync(FileKey file, DisputeFileStatus status, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -259,7 +260,7 @@ public sealed partial class DisputeFileIngestion(
         return command;
     }
 
-    /// <summary>What Postgres can hold, no longer than helps, and without card numbers.</summary>
+    /// <summary>Text that Postgres can hold, at most 1000 characters, with card numbers masked.</summary>
     private static string? Storable(string? text)
     {
         if (text is null)

@@ -5,14 +5,14 @@ using CsvHelper;
 
 namespace Payments.Domain.Disputes.Files;
 
-/// <summary>One line of a dispute file: an update, or why it is none.</summary>
+/// <summary>One line of a dispute file: an update, or the reason why it was rejected.</summary>
 /// <param name="Number">Counts physical lines from 1, the header included.</param>
-/// <param name="Text">The line, of those that were rejected.</param>
+/// <param name="Text">The line, if it was rejected.</param>
 public readonly record struct DisputeFileLine(long Number, DisputeUpdate? Update, DisputeLineRejection? Rejection, string? Detail, string? Text);
 
 /// <summary>
-/// Reads a dispute file, compressed or not, in memory that does not grow with the file. Nothing that a file contains makes it
-/// throw: what cannot be read is a rejected line.
+/// Reads a dispute file, compressed or not, in memory that does not grow with the file. No content makes it throw: a line that cannot be
+/// read is rejected.
 /// </summary>
 public sealed class DisputeFileReader : IAsyncDisposable
 {
@@ -38,10 +38,10 @@ public sealed class DisputeFileReader : IAsyncDisposable
         _properties = [.. dialect.Columns.Select(column => (column.Key, column.Value))];
     }
 
-    /// <summary>Whether nothing of the file can be applied, because its header is not what the dialect says.</summary>
+    /// <summary>Whether the whole file is rejected, because its header does not fit the dialect.</summary>
     public bool IsRejected { get; private set; }
 
-    /// <param name="stream">Can be rewound: the first bytes tell whether it is compressed. It is disposed with the reader.</param>
+    /// <param name="stream">Must be seekable: its first bytes tell whether it is compressed. The reader disposes it.</param>
     /// <param name="file">Names the file in the updates' source references.</param>
     public static async Task<DisputeFileReader> OpenAsync(Stream stream, DisputeFileDialect dialect, string file, CancellationToken ct)
     {
@@ -51,7 +51,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
         return new DisputeFileReader(read == 2 && magic is [0x1F, 0x8B] ? new GZipStream(stream, CompressionMode.Decompress) : stream, dialect, file);
     }
 
-    /// <summary>Adds up to <paramref name="max"/> lines to <paramref name="batch"/>. The file has ended when it adds none.</summary>
+    /// <summary>Adds up to <paramref name="max"/> lines to <paramref name="batch"/>. If it adds none, the file has ended.</summary>
     public async ValueTask ReadAsync(List<DisputeFileLine> batch, int max, CancellationToken ct)
     {
         var wanted = batch.Count + max;
@@ -72,7 +72,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
             }
             catch (InvalidDataException)
             {
-                // What was decompressed before the damage is in memory, and its last line has no break.
+                // The text that was decompressed before the damage is in memory, and its last line has no break.
                 _lines.Cut();
                 batch.Add(new DisputeFileLine(_number + 1, null, DisputeLineRejection.BadCompression, null, null));
             }
@@ -141,7 +141,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
         return null;
     }
 
-    /// <summary>A line without a quote is what its delimiters say; only the fields that are wanted become strings.</summary>
+    /// <summary>Splits a line without quotes at its delimiters. Only the fields that are needed become strings.</summary>
     private DisputeLineRejection? Split(ReadOnlySpan<char> line, out string? detail)
     {
         var column = 0;
@@ -175,7 +175,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
         return detail is null ? null : DisputeLineRejection.FieldCount;
     }
 
-    /// <summary>Null where the quotes do not pair.</summary>
+    /// <summary>Null if the quotes do not pair.</summary>
     private string[]? Quoted(ReadOnlySpan<char> line)
     {
         try
@@ -220,7 +220,7 @@ public sealed class DisputeFileReader : IAsyncDisposable
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // InvalidOperationException: a string with half a surrogate pair.
+            // InvalidOperationException: a string has half a surrogate pair.
             return DisputeLineRejection.BadJson;
         }
     }

@@ -10,7 +10,9 @@ internal static class DisputeFileSql
         RETURNING status, lines_done
         """;
 
-    /// <summary>Whoever moves the mark owns the lines below it; another run of the same file finds another mark and stops.</summary>
+    /// <summary>
+    /// The run that moves <c>lines_done</c> owns the lines below it. Another run of the same file finds another value and stops.
+    /// </summary>
     public const string Advance =
         """
         UPDATE payments.dispute_files

@@ -5,21 +5,21 @@ namespace Payments.Domain.Disputes.Files;
 
 public enum DisputeFileStatus
 {
-    /// <summary>Some of it may be applied; a run that was cut off goes on where it stopped.</summary>
+    /// <summary>Some lines may be applied. After an interruption, the next run continues where the last one stopped.</summary>
     Processing,
 
-    /// <summary>Every line was applied, known already, kept unmatched, or rejected.</summary>
+    /// <summary>Every line was applied, was a duplicate, was kept unmatched, or was rejected.</summary>
     Completed,
 
-    /// <summary>Nothing was applied, because the header is not what the partner's dialect says.</summary>
+    /// <summary>Nothing was applied, because the header does not fit the partner's dialect.</summary>
     Rejected,
 }
 
-/// <summary>What became of one file.</summary>
+/// <summary>The summary of one file.</summary>
 /// <param name="Hash">SHA-256 of the bytes as they arrived.</param>
-/// <param name="Applied">Lines that are part of a dispute's history now.</param>
-/// <param name="Duplicate">Lines that said what was known.</param>
-/// <param name="Unmatched">Lines whose charge is not known; they are kept.</param>
+/// <param name="Applied">Lines that are now part of a dispute's history.</param>
+/// <param name="Duplicate">Lines whose update was known already.</param>
+/// <param name="Unmatched">Lines whose charge is not known. They are kept.</param>
 /// <param name="Arrivals">How often these bytes arrived.</param>
 public sealed record DisputeFile(
     string Partner,
@@ -35,8 +35,8 @@ public sealed record DisputeFile(
     DateTimeOffset StartedAt,
     DateTimeOffset? FinishedAt);
 
-/// <summary>A line that was not applied.</summary>
-/// <param name="Content">The line, with digits that may be a card number masked, and no longer than 1000 characters.</param>
+/// <summary>A rejected line.</summary>
+/// <param name="Content">The line, at most 1000 characters, with digits that may be a card number masked.</param>
 public sealed record DisputeFileReject(long Line, string Reason, string? Detail, string? Content);
 
 /// <summary>A rejected line as the API shows it.</summary>
@@ -46,7 +46,7 @@ public sealed record DisputeFileRejectResource(string Object, long Line, string 
 }
 
 /// <summary>The summary of a file as the API and the event show it.</summary>
-/// <param name="Id">The partner and the hash, <c>acme/9f86...</c>: where the file lies in the archive.</param>
+/// <param name="Id">The partner and the hash, <c>acme/9f86...</c>. It is also the file's folder in the archive.</param>
 public sealed record DisputeFileResource(
     string Id,
     string Object,

@@ -7,12 +7,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Payments.Domain.Disputes.Files;
 
-/// <summary>The partners that may drop dispute files, and how each writes them: <c>Disputes:Partners:{partner}</c> of the configuration.</summary>
+/// <summary>
+/// The partners that may upload dispute files, each with its dialect: <c>Disputes:Partners:{partner}</c> of the configuration.
+/// </summary>
 public sealed class DisputePartners
 {
     private readonly Dictionary<string, DisputeFileDialect> _dialects = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <exception cref="InvalidOperationException">An entry cannot be used; the message names it and what is wrong.</exception>
+    /// <exception cref="InvalidOperationException">An entry is invalid. The message names it and its problems.</exception>
     public DisputePartners(IConfiguration configuration)
     {
         foreach (var section in configuration.GetSection("Disputes:Partners").GetChildren())
@@ -28,8 +30,9 @@ public sealed class DisputePartners
 }
 
 /// <summary>
-/// Where partners drop files: <c>disputes-inbox/{partner}/{name}</c>. A file is applied, its rejected lines go to <c>disputes-rejected</c>, the bytes as they
-/// arrived to <c>disputes-archive</c>, and only then does it leave the inbox: it may be handled any number of times, and stop after any line.
+/// Where partners upload files: <c>disputes-inbox/{partner}/{name}</c>. A file is applied, its rejected lines go to
+/// <c>disputes-rejected</c>, and its original bytes go to <c>disputes-archive</c>. Only then does it leave the inbox. So a run may stop
+/// after any line, and a file may be handled any number of times.
 /// </summary>
 public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion files, DisputePartners partners, ILogger<DisputeInbox> logger)
 {
@@ -37,9 +40,9 @@ public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion f
     public const string RejectedContainer = "disputes-rejected";
     public const string ArchiveContainer = "disputes-archive";
 
-    /// <summary>Handles one file of the inbox. One of an unknown partner stays where it is, until the partner is configured.</summary>
-    /// <param name="name">The blob's name: the partner, a slash, the rest.</param>
-    /// <returns>The file's summary; null when there was nothing to do or another run is at it.</returns>
+    /// <summary>Handles one file of the inbox. A file of an unknown partner stays there until the partner is configured.</summary>
+    /// <param name="name">The blob's name: the partner, a slash, and the rest.</param>
+    /// <returns>The file's summary. Null if there was nothing to do, or another run is processing the file.</returns>
     public async Task<DisputeFile?> HandleAsync(string name, CancellationToken ct)
     {
         var slash = name.IndexOf('/', StringComparison.Ordinal);
@@ -58,11 +61,11 @@ public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion f
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
-            // Another run was faster, or the partner took it back.
+            // Another run was faster, or the partner deleted the file.
             return null;
         }
 
-        // Bound to this version: bytes that change while they are read end the run, and the new ones are another file.
+        // All reads are bound to this version. If the bytes change meanwhile, the run ends, and the new bytes are another file.
         Task<Stream> OpenAsync(CancellationToken stop) => source.OpenReadAsync(
             new BlobOpenReadOptions(allowModifications: false) { BufferSize = 1024 * 1024, Conditions = new BlobRequestConditions { IfMatch = version } }, stop);
 
@@ -78,13 +81,13 @@ public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion f
         }
         catch (RequestFailedException e) when (e.Status is 404 or 412)
         {
-            // Gone already, or replaced meanwhile by another file of the same name, whose turn comes.
+            // The file is gone, or another file of the same name has replaced it. That one is handled later.
         }
 
         return file;
     }
 
-    /// <summary>Handles what lies in the inbox: the net under blob events, which may be late or lost.</summary>
+    /// <summary>Handles every file in the inbox, because blob events may be late or lost.</summary>
     /// <returns>How many files were handled.</returns>
     public async Task<int> ScanAsync(CancellationToken ct)
     {
@@ -99,7 +102,7 @@ public sealed class DisputeInbox(BlobServiceClient blobs, DisputeFileIngestion f
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                // One file that cannot be read must not keep the others waiting; it is tried again by the next scan.
+                // A file that fails must not keep the others waiting. The next scan tries it again.
                 DisputeLog.FileFailed(logger, blob.Name, e);
             }
         }

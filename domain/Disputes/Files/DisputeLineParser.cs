@@ -3,34 +3,34 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Disputes.Files;
 
-/// <summary>Why a line, or a whole file, was not applied.</summary>
+/// <summary>Why a line or a whole file was rejected.</summary>
 public enum DisputeLineRejection
 {
-    /// <summary>The header lacks a column that the dialect maps; the whole file is rejected.</summary>
+    /// <summary>The header lacks a column that the dialect maps. The whole file is rejected.</summary>
     HeaderColumnMissing,
 
     /// <summary>The file is empty.</summary>
     HeaderMissing,
 
-    /// <summary>The line has another number of fields than the header.</summary>
+    /// <summary>The line has a different number of fields than the header.</summary>
     FieldCount,
 
-    /// <summary>A quote is opened and not closed, or stands where none may.</summary>
+    /// <summary>A quote is not closed, or is in a wrong place.</summary>
     BadQuote,
 
-    /// <summary>The line is no JSON object.</summary>
+    /// <summary>The line is not a JSON object.</summary>
     BadJson,
 
-    /// <summary>The line has bytes that the dialect's encoding does not know.</summary>
+    /// <summary>The line has bytes that are invalid in the dialect's encoding.</summary>
     BadEncoding,
 
-    /// <summary>The last line has no line break: it may be cut.</summary>
+    /// <summary>The last line has no line break, so it may be cut.</summary>
     Unterminated,
 
-    /// <summary>The line is longer than any dispute.</summary>
+    /// <summary>The line is longer than <see cref="LineReader.MaxLength"/> characters, more than any dispute needs.</summary>
     TooLong,
 
-    /// <summary>The compressed file ends in the middle or is damaged; what was read before is applied.</summary>
+    /// <summary>The compressed file is damaged or ends too early. The lines before the damage are applied.</summary>
     BadCompression,
     FieldMissing,
     BadStage,
@@ -40,11 +40,11 @@ public enum DisputeLineRejection
     BadDate,
     BadReason,
 
-    /// <summary>The fields are readable and contradict each other, for example a status that its stage does not have.</summary>
+    /// <summary>The fields are readable but contradict each other, for example a status that its stage does not have.</summary>
     Contradictory,
 }
 
-/// <summary>From the fields of one line to a neutral update, as the dialect says.</summary>
+/// <summary>Turns the fields of one line into a neutral update, by the rules of the dialect.</summary>
 public sealed class DisputeLineParser
 {
     private static readonly int Fields = Enum.GetValues<DisputeField>().Length;
@@ -55,7 +55,7 @@ public sealed class DisputeLineParser
     private readonly NumberFormatInfo _numbers;
     private readonly string?[] _constants = new string?[Fields];
 
-    /// <exception cref="ArgumentException">The dialect does not hold together.</exception>
+    /// <exception cref="ArgumentException">The dialect is invalid.</exception>
     public DisputeLineParser(DisputeFileDialect dialect)
     {
         if (dialect.Validate() is { Count: > 0 } problems)
@@ -68,7 +68,7 @@ public sealed class DisputeLineParser
             _constants[(int)field] = value;
     }
 
-    /// <param name="fields">One entry for each <see cref="DisputeField"/>; null or blank where the line says nothing.</param>
+    /// <param name="fields">One entry for each <see cref="DisputeField"/>. It is null or blank if the line has no value.</param>
     /// <param name="reference">Names the file and the line.</param>
     public DisputeLineRejection? Parse(ReadOnlySpan<string?> fields, string reference, out DisputeUpdate? update, out string? detail)
     {
@@ -85,7 +85,8 @@ public sealed class DisputeLineParser
         if (amount is null)
             return Missing(DisputeField.Amount, out detail);
 
-        // What a partner gives back before the verdict corrects the amount, which the line states; only a verdict returns a part.
+        // Before the verdict, a returned amount only corrects the disputed amount, which the line states already. Only a verdict returns a
+        // part.
         Money? returned = null;
         if (status == DisputeStatus.Won && ReadAmount(fields, DisputeField.ReturnedAmount, currency, out returned) is { } badReturned)
             return Bad(badReturned, fields, DisputeField.ReturnedAmount, out detail);
@@ -158,7 +159,7 @@ public sealed class DisputeLineParser
             : Bad(DisputeLineRejection.BadStage, fields, DisputeField.Stage, out detail);
     }
 
-    /// <summary>An amount with more digits than its currency has is rejected, not rounded.</summary>
+    /// <summary>An amount with more decimals than its currency has is rejected, not rounded.</summary>
     private DisputeLineRejection? ReadAmount(ReadOnlySpan<string?> fields, DisputeField field, Currency currency, out Money? amount)
     {
         amount = null;
@@ -201,7 +202,7 @@ public sealed class DisputeLineParser
             if (!DateTime.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var read))
                 continue;
 
-            // Nobody disputes outside these years; what a format makes of other digits is a mistake.
+            // No dispute has a date outside these years, so the format has misread the digits.
             if (read.Year is < 1990 or > 2200)
                 return DisputeLineRejection.BadDate;
             if (!hasTime)
@@ -223,7 +224,7 @@ public sealed class DisputeLineParser
 
     private static TimeSpan EndOfDay => TimeSpan.FromDays(1) - TimeSpan.FromMicroseconds(1);
 
-    /// <summary>Where in its day an update stands that gives only a date: the further it has gone, the later.</summary>
+    /// <summary>The time of day of an update that gives only a date: the further its status has advanced, the later.</summary>
     private static TimeSpan Placed(DisputeStatus status) => DisputeTransitions.Rank(status) is var rank and < 4 ? TimeSpan.FromHours(6 * rank) : EndOfDay;
 
     private string? Text(ReadOnlySpan<string?> fields, DisputeField field)

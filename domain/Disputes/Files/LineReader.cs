@@ -5,16 +5,16 @@ internal enum LineEnd
 {
     Break,
 
-    /// <summary>The text ended instead: the line may be cut.</summary>
+    /// <summary>The text ended without a line break, so the line may be cut.</summary>
     EndOfText,
 
-    /// <summary>It is longer than <see cref="LineReader.MaxLength"/>; its beginning is given and the rest was passed over.</summary>
+    /// <summary>The line is longer than <see cref="LineReader.MaxLength"/>. Its beginning is returned, and the rest is skipped.</summary>
     TooLong,
 }
 
 /// <summary>
-/// Physical lines of a text, in memory that does not grow with it, each with how it ended: what <see cref="TextReader.ReadLine"/> does not tell. A quote
-/// that is never closed therefore spoils its own line and no other.
+/// Reads the physical lines of a text in memory that does not grow with it. Unlike <see cref="TextReader.ReadLine"/>, it tells how each
+/// line ended. A quote that is never closed therefore spoils only its own line.
 /// </summary>
 internal sealed class LineReader(TextReader reader)
 {
@@ -26,7 +26,7 @@ internal sealed class LineReader(TextReader reader)
     private bool _ended;
     private bool _passing;
 
-    /// <summary>Reads the next line of what is in memory; false when more must be <see cref="FillAsync">read</see> first, or nothing is left.</summary>
+    /// <summary>Reads the next line in memory. False if <see cref="FillAsync"/> must read more first, or nothing is left.</summary>
     public bool TryRead(out ReadOnlyMemory<char> line, out LineEnd end)
     {
         while (true)
@@ -78,7 +78,7 @@ internal sealed class LineReader(TextReader reader)
         }
     }
 
-    /// <summary>Reads on; lines given before are overwritten. False once the text has ended.</summary>
+    /// <summary>Reads more text and overwrites the lines that were returned before. False once the text has ended.</summary>
     public async ValueTask<bool> FillAsync(CancellationToken ct)
     {
         if (_ended)
@@ -92,6 +92,6 @@ internal sealed class LineReader(TextReader reader)
         return true;
     }
 
-    /// <summary>No more can be read: what is in memory is all there is.</summary>
+    /// <summary>Ends the text: no more can be read than what is in memory.</summary>
     public void Cut() => _ended = true;
 }

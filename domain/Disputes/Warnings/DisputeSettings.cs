@@ -6,10 +6,10 @@ using Payments.Domain.Audit;
 namespace Payments.Domain.Disputes.Warnings;
 
 /// <summary>A merchant's rule for disputes in one currency.</summary>
-/// <param name="RefundEarlyWarningsUpTo">Minor units; early warnings of at most this are refunded. Null: none is.</param>
+/// <param name="RefundEarlyWarningsUpTo">Minor units. Early warnings up to this amount are refunded. Null refunds none.</param>
 public sealed record DisputeSettingsResource(string Object, string Currency, long? RefundEarlyWarningsUpTo, DateTimeOffset ChangedAt);
 
-/// <param name="RefundEarlyWarningsUpTo">Minor units; null ends it.</param>
+/// <param name="RefundEarlyWarningsUpTo">Minor units. Null ends the rule.</param>
 public sealed record DisputeSettingsRequest(long? RefundEarlyWarningsUpTo);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(UtcTimeJson)])]
@@ -17,10 +17,10 @@ public sealed record DisputeSettingsRequest(long? RefundEarlyWarningsUpTo);
 [JsonSerializable(typeof(DisputeSettingsRequest))]
 public sealed partial class DisputeSettingsJson : JsonSerializerContext;
 
-/// <summary>What merchants have settled about their disputes. Stating the same again changes nothing.</summary>
+/// <summary>The merchants' rules for their disputes. Saving the same rule again does not change it.</summary>
 public sealed class DisputeSettings(NpgsqlDataSource dataSource, TimeProvider time)
 {
-    /// <summary>What one rule may refund at most: it moves money without anybody looking.</summary>
+    /// <summary>The most that one rule may refund, in minor units, because it moves money without a person's decision.</summary>
     public const long Maximum = 100_000_000;
 
     public async Task<IReadOnlyList<DisputeSettingsResource>> ListAsync(MerchantId merchant, CancellationToken ct)
@@ -34,7 +34,7 @@ public sealed class DisputeSettings(NpgsqlDataSource dataSource, TimeProvider ti
         return settings;
     }
 
-    /// <param name="actor">Who changes it: it stands in the audit log.</param>
+    /// <param name="actor">The author of the change for the audit log.</param>
     public async Task<Result<DisputeSettingsResource>> ChangeAsync(MerchantId merchant, Currency currency, DisputeSettingsRequest request, Actor actor, CancellationToken ct)
     {
         if (request.RefundEarlyWarningsUpTo is < 1 or > Maximum)

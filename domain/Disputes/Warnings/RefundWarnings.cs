@@ -10,19 +10,23 @@ using Payments.Domain.Refunds;
 namespace Payments.Domain.Disputes.Warnings;
 
 /// <summary>
-/// Refunds early warnings by the merchant's rule, before they become chargebacks, and never after: whether the charge has a chargeback is looked at under the charge's
-/// lock, which a chargeback takes too. A warning whose refund succeeded is <c>prevented</c>. Whatever crashes in between, a warning has one refund.
+/// Refunds early warnings by the merchant's rule before they become chargebacks, and never after. The refund checks for a chargeback under
+/// the charge's lock, which a chargeback takes too. A warning whose refund succeeded becomes <c>prevented</c>. Whatever crashes in between,
+/// a warning has at most one successful refund.
 /// </summary>
 public sealed class RefundWarnings(
     NpgsqlDataSource dataSource, ChargeOperations operations, DisputeIngestion ingestion, TimeProvider time, ILogger<RefundWarnings> logger)
 {
     private const int Attempts = 3;
 
-    /// <summary>How soon one that failed or was refused is tried again.</summary>
+    /// <summary>How soon a failed or refused refund is tried again.</summary>
     private static readonly TimeSpan RetryPause = TimeSpan.FromHours(1);
 
-    /// <summary>Takes the warnings that a rule covers and sees to those under way. Running it again, or in several instances at once, refunds nothing twice.</summary>
-    /// <returns>How many warnings were looked at; fewer than <paramref name="limit"/> when no more are due.</returns>
+    /// <summary>
+    /// Takes the warnings that a rule covers, and continues the refunds in progress. Running it again, or in several instances at once,
+    /// refunds nothing twice.
+    /// </summary>
+    /// <returns>How many warnings were checked. Fewer than <paramref name="limit"/> means that no more are due.</returns>
     public async Task<int> RunAsync(int limit, CancellationToken ct)
     {
         await TakeAsync(limit, ct);
@@ -35,7 +39,7 @@ public sealed class RefundWarnings(
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                // One that cannot be refunded must not keep the others waiting; it is looked at again.
+                // A warning that cannot be refunded must not keep the others waiting. A later run checks it again.
                 DisputeLog.WarningFailed(logger, warning.Dispute, e);
             }
         }
@@ -118,14 +122,14 @@ public sealed class RefundWarnings(
             ct);
     }
 
-    /// <summary>The warning is answered: the money is back with the cardholder. What the provider says of it later goes on from there.</summary>
+    /// <summary>Ends the warning: the cardholder has the money back. Later reports of the provider continue from this state.</summary>
     private async Task PreventedAsync(Warning warning, Dispute dispute, DateTimeOffset refundedAt, CancellationToken ct)
     {
         var prevented = new DisputeUpdate(
             dispute.Provider, dispute.ProviderDisputeId, ChargeReference: null, DisputeStage.EarlyWarning, DisputeStatus.Prevented, Amount: null, Returned: null, MerchantAmount: null,
             Network: null, NetworkReasonCode: null, Reason: null, EvidenceDueBy: null, refundedAt, DisputeSource.Rule, warning.Refund.ToString());
 
-        // Telling it twice is one update, so the end needs no transaction with it.
+        // A repeated update counts once, so the update and the end need no common transaction.
         await ingestion.IngestAsync([prevented], ct);
         await EndAsync(warning, "refunded", null, ct);
         DisputeLog.WarningRefunded(logger, warning.Dispute, warning.Refund);
@@ -144,7 +148,7 @@ public sealed class RefundWarnings(
             : new RefundState(DbText.Parse<RefundStatus>(row.GetString(next)), row.IsDBNull(next + 1) ? null : row.GetString(next + 1), new DateTimeOffset(row.GetDateTime(next + 2), TimeSpan.Zero)));
     }
 
-    /// <summary>Tried again later, a few times: a charge may still be on its way, a provider out of reach.</summary>
+    /// <summary>Tries again later, a few times: the charge may still be in progress, or the provider may be unreachable.</summary>
     private async Task AgainAsync(Warning warning, string end, RefundId next, string detail, CancellationToken ct)
     {
         if (warning.Attempts >= Attempts)

@@ -5,7 +5,9 @@ internal static class WarningSql
     public const string ListSettings =
         "SELECT currency, refund_warnings_up_to, changed_at FROM payments.dispute_settings WHERE merchant_id = $1 ORDER BY currency";
 
-    /// <summary>No row when there is no such merchant. What does not change keeps its time: the rule holds from when it was made.</summary>
+    /// <summary>
+    /// Returns no row if the merchant does not exist. An unchanged rule keeps its time, because it holds for warnings from that time on.
+    /// </summary>
     public const string ChangeSettings =
         """
         INSERT INTO payments.dispute_settings AS s (bucket, merchant_id, currency, refund_warnings_up_to, changed_at)
@@ -17,8 +19,8 @@ internal static class WarningSql
         """;
 
     /// <summary>
-    /// Warnings that a rule covers and nobody has taken. One in another currency than its charge is covered only where the provider says what it comes
-    /// to in the charge's.
+    /// Warnings that a rule covers and no run has taken. A warning in another currency than its charge is covered only if the provider
+    /// reports its amount in the charge's currency.
     /// </summary>
     public const string Covered =
         """
@@ -32,7 +34,7 @@ internal static class WarningSql
         LIMIT $1
         """;
 
-    /// <summary>Who is second takes nothing.</summary>
+    /// <summary>If two runs take the same warning, the second inserts nothing.</summary>
     public const string Take =
         """
         INSERT INTO payments.dispute_refunds (bucket, merchant_id, dispute_id, refund_id, status, attempts, next_check_at, created_at)
@@ -41,7 +43,9 @@ internal static class WarningSql
         ON CONFLICT DO NOTHING
         """;
 
-    /// <summary>What is under way and due to be looked at, put off at once so that no other instance looks at it too.</summary>
+    /// <summary>
+    /// Takes the refunds in progress that are due for a check, and postpones them at once so that no other instance checks them too.
+    /// </summary>
     public const string Due =
         """
         WITH due AS (
@@ -59,7 +63,7 @@ internal static class WarningSql
         RETURNING r.merchant_id, r.dispute_id, r.refund_id, r.attempts
         """;
 
-    /// <summary>The warning as it stands, and the refund that was made for it, if it was.</summary>
+    /// <summary>The warning in its current state, and its refund if it was created.</summary>
     public const string Look =
         $"""
         SELECT {DisputeSql.Columns}, f.status, f.failure_code, f.updated_at
@@ -75,7 +79,7 @@ internal static class WarningSql
         WHERE merchant_id = $1 AND dispute_id = $2 AND refund_id = $3 AND status = 'started'
         """;
 
-    /// <summary>Another try, under another refund: one that failed is over.</summary>
+    /// <summary>Another try under the given refund id. A failed refund has ended, so its next try has a new id.</summary>
     public const string Again =
         """
         UPDATE payments.dispute_refunds

@@ -6,9 +6,10 @@ using Microsoft.AspNetCore.Http;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// Adyen's scheme: one body holds several notifications, each signed by itself over eight of its fields joined with colons, with the hex-decoded
-/// key, in <c>additionalData.hmacSignature</c>. One wrong item refuses the whole request, and nothing of it is stored. The scheme signs no time of
-/// sending, so that there is no age to check: what is recorded and sent again is a duplicate.
+/// Adyen's scheme: a body holds several notifications, and each carries its own signature in <c>additionalData.hmacSignature</c>.
+/// The signature is an HMAC over eight of the notification's fields, joined with colons, with the hex-decoded key.
+/// One invalid notification refuses the whole request, and nothing of it is stored.
+/// The scheme signs no time, so no age is checked. A recorded request that is sent again is a duplicate.
 /// </summary>
 public sealed class AdyenWebhookVerifier(IReadOnlyList<string> secrets) : IWebhookVerifier
 {
@@ -23,7 +24,7 @@ public sealed class AdyenWebhookVerifier(IReadOnlyList<string> secrets) : IWebho
         if (InboundRules.ParseObject(body) is not { } json
             || !json.TryGetProperty("notificationItems", out var items) || items.ValueKind != JsonValueKind.Array || items.GetArrayLength() == 0)
         {
-            // Without items there is nothing signed: it cannot be told from anyone's request.
+            // Without notifications nothing is signed, so the request may come from anyone.
             return WebhookVerification.Refused(WebhookRefusal.MissingSignature);
         }
 
@@ -35,7 +36,7 @@ public sealed class AdyenWebhookVerifier(IReadOnlyList<string> secrets) : IWebho
             if (SignedText(item) is not { } text || !Matches(text, signature))
                 return WebhookVerification.Refused(WebhookRefusal.BadSignature);
 
-            // Adyen tells one notification from another by these three.
+            // Adyen identifies a notification by these three values.
             var (code, reference) = (InboundRules.Name(item, "eventCode"), InboundRules.Name(item, "pspReference"));
             var id = $"{code}:{reference}:{Text(item, "success")}";
             if (code is null || reference is null || !InboundRules.IsName(id))
@@ -71,7 +72,7 @@ public sealed class AdyenWebhookVerifier(IReadOnlyList<string> secrets) : IWebho
         return parts.Contains(null) ? null : string.Join(':', parts);
     }
 
-    // Null when it is of no kind that is ever signed.
+    // Null if the value is of a kind that Adyen never signs.
     private static string? Text(JsonElement element, string property)
     {
         if (!element.TryGetProperty(property, out var value))

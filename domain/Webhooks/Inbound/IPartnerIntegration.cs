@@ -4,8 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// What the folder of a partner under Providers adds to the application: mappers of its events, its way of signing if that is its own, what it needs besides.
-/// The class is found by being there, so that no file outside the folder names it; it needs a constructor without parameters.
+/// The contribution of a partner's folder under Providers to the application: mappers of its events, its signing scheme if it has its own,
+/// and other services. The application finds the class by reflection, so no file outside the folder names it. It needs a constructor
+/// without parameters.
 /// </summary>
 public interface IPartnerIntegration
 {

@@ -2,17 +2,19 @@ using Microsoft.AspNetCore.Http;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>Proves that a request comes from the partner, and finds the events in it. One instance per provider, with its secrets.</summary>
+/// <summary>
+/// Proves that a request comes from the partner, and reads its events. There is one instance per provider, with the provider's secrets.
+/// </summary>
 public interface IWebhookVerifier
 {
-    /// <summary>Verifies the raw bytes. Whatever they are, it answers; it never throws.</summary>
+    /// <summary>Verifies the raw bytes. It never throws, whatever they are.</summary>
     WebhookVerification Verify(IHeaderDictionary headers, ReadOnlyMemory<byte> body, DateTimeOffset now);
 
-    /// <summary>The body of the answer by which the partner knows that its events are stored.</summary>
+    /// <summary>The body of the response that tells the partner that its events are stored.</summary>
     string Acknowledgement { get; }
 }
 
-/// <summary>Why a request was not taken.</summary>
+/// <summary>Why a request was refused.</summary>
 public enum WebhookRefusal
 {
     /// <summary>No provider of this name is configured.</summary>
@@ -27,17 +29,17 @@ public enum WebhookRefusal
     /// <summary>No signature matches any of the secrets.</summary>
     BadSignature,
 
-    /// <summary>It was signed more than five minutes ago: perhaps recorded and sent again by someone else.</summary>
+    /// <summary>It was signed more than five minutes ago, so it may be a recorded request that someone else sent again.</summary>
     TooOld,
 
-    /// <summary>It was signed more than five minutes ahead of our clock.</summary>
+    /// <summary>It was signed more than five minutes ahead of this process's clock.</summary>
     TooNew,
 
-    /// <summary>The signature is right, but the body is not what the partner's format says.</summary>
+    /// <summary>The signature is valid, but the body does not have the partner's format.</summary>
     Malformed,
 }
 
-/// <summary>Either the events of a request, or why there are none.</summary>
+/// <summary>The events of a request, or the reason why it was refused.</summary>
 public readonly record struct WebhookVerification(WebhookRefusal? Refusal, IReadOnlyList<VerifiedEvent> Events)
 {
     public static WebhookVerification Refused(WebhookRefusal refusal) => new(refusal, []);
@@ -46,10 +48,10 @@ public readonly record struct WebhookVerification(WebhookRefusal? Refusal, IRead
 }
 
 /// <param name="Id">The partner's id of the event, 1 to 255 characters without control characters.</param>
-/// <param name="Type">The partner's type of the event, likewise.</param>
-/// <param name="Payload">The bytes that were verified, or those of this event among several.</param>
+/// <param name="Type">The partner's type of the event, 1 to 255 characters without control characters.</param>
+/// <param name="Payload">The verified bytes, or this event's part of them.</param>
 public sealed record VerifiedEvent(string Id, string Type, ReadOnlyMemory<byte> Payload);
 
-/// <summary>A way of signing that partners use, by the name that <c>Webhooks:Inbound:PROVIDER:Scheme</c> gives.</summary>
-/// <param name="Create">Makes the verifier of a provider from its secrets, the present one first.</param>
+/// <summary>A signing scheme of partners. <c>Webhooks:Inbound:PROVIDER:Scheme</c> selects it by its name.</summary>
+/// <param name="Create">Creates the verifier of a provider from its secrets, the current one first.</param>
 public sealed record WebhookScheme(string Name, Func<IReadOnlyList<string>, IWebhookVerifier> Create);

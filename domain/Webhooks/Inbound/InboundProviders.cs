@@ -3,8 +3,9 @@ using Microsoft.Extensions.Configuration;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// The providers whose webhooks are taken. Settings of each: <c>Webhooks:Inbound:NAME:Scheme</c> (<c>standard</c> when absent, <c>stripe</c>, <c>adyen</c>, or one
-/// that an integration adds), <c>:Secret</c>, and <c>:PreviousSecret</c> while the partner changes over.
+/// The providers whose webhooks are accepted. Each has the settings <c>Webhooks:Inbound:NAME:Scheme</c> (<c>standard</c> by default,
+/// <c>stripe</c>, <c>adyen</c>, or one that an integration adds), <c>:Secret</c>, and <c>:PreviousSecret</c> while the partner changes its
+/// secret.
 /// </summary>
 public sealed class InboundProviders
 {

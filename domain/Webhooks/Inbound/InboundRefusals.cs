@@ -5,7 +5,7 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>Counts refused requests, and logs of each kind one in ten seconds: whoever floods the endpoint fills no log.</summary>
+/// <summary>Counts refused requests, and logs one of each kind in ten seconds, so that a flood of requests does not fill the log.</summary>
 internal sealed class InboundRefusals(TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);

@@ -8,7 +8,9 @@ namespace Payments.Domain.Webhooks.Inbound;
 
 public static class InboundRegistration
 {
-    /// <summary>A provider's translator of events. With its appliers it is all that a partner's webhooks need beyond settings.</summary>
+    /// <summary>
+    /// Adds a translator of a provider's events. Apart from settings, a partner's webhooks need only it and the appliers.
+    /// </summary>
     public static IServiceCollection AddProviderEvents<TMapper>(this IServiceCollection services)
         where TMapper : class, INeutralEventMapper
     {
@@ -16,7 +18,7 @@ public static class InboundRegistration
         return services;
     }
 
-    /// <summary>A capability that takes neutral events.</summary>
+    /// <summary>Adds a capability that applies neutral events.</summary>
     public static IServiceCollection AddProviderEventApplier<TApplier>(this IServiceCollection services)
         where TApplier : class, IProviderEventApplier
     {
@@ -24,11 +26,11 @@ public static class InboundRegistration
         return services;
     }
 
-    /// <summary>A way of signing beside <c>standard</c>, <c>stripe</c> and <c>adyen</c>.</summary>
+    /// <summary>Adds a signing scheme besides <c>standard</c>, <c>stripe</c> and <c>adyen</c>.</summary>
     public static IServiceCollection AddWebhookScheme(this IServiceCollection services, string name, Func<IReadOnlyList<string>, IWebhookVerifier> create) =>
         services.AddSingleton(new WebhookScheme(name, create));
 
-    /// <summary>Everything that the partners' folders of an assembly add.</summary>
+    /// <summary>Runs the registration of every <see cref="IPartnerIntegration"/> of an assembly.</summary>
     public static IServiceCollection AddPartnerIntegrations(this IServiceCollection services, IConfiguration configuration, Assembly assembly)
     {
         foreach (var type in assembly.GetTypes()

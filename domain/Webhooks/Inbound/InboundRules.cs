@@ -3,10 +3,12 @@ using System.Text.Unicode;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>What all verifiers share.</summary>
+/// <summary>Rules that all verifiers share.</summary>
 internal static class InboundRules
 {
-    /// <summary>How far a signature's time may lie from ours, either way: what the partners' own libraries allow.</summary>
+    /// <summary>
+    /// How far a signature's time may differ from this process's clock, in both directions. The partners' own libraries allow the same.
+    /// </summary>
     private const long ToleranceSeconds = 300;
 
     private static readonly JsonDocumentOptions Json = new() { MaxDepth = 64 };
@@ -19,10 +21,10 @@ internal static class InboundRules
             : null;
     }
 
-    /// <summary>Null when the bytes are no JSON object in UTF-8.</summary>
+    /// <summary>Null if the bytes are not a JSON object in UTF-8.</summary>
     public static JsonElement? ParseObject(ReadOnlyMemory<byte> body)
     {
-        // The parser looks at the encoding of a text only when it is read.
+        // The parser checks the encoding of a text only when the text is read.
         if (!Utf8.IsValid(body.Span))
             return null;
         try
@@ -36,7 +38,7 @@ internal static class InboundRules
         }
     }
 
-    /// <summary>A string property that can serve as an id or a type; null when it is missing, too long or not printable.</summary>
+    /// <summary>A string property that can serve as an id or a type. Null if it is missing, too long, or has control characters.</summary>
     public static string? Name(JsonElement element, string property)
     {
         try
@@ -46,7 +48,7 @@ internal static class InboundRules
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair: JSON, but no text.
+            // Half a surrogate pair is valid JSON, but not valid text.
             return null;
         }
     }

@@ -2,7 +2,7 @@ namespace Payments.Domain.Webhooks.Inbound;
 
 internal static class InboundSql
 {
-    // In order of the key, so that two instances that store the same events wait for one another instead of deadlocking.
+    // Lock order: (provider, event_id). Two instances that store the same events then wait for each other instead of deadlocking.
     public const string Store =
         """
         WITH stored AS (
@@ -31,7 +31,7 @@ internal static class InboundSql
         WHERE e.id = $1
         """;
 
-    // A second handling of the same message finds another count of attempts and changes nothing.
+    // A second handling of the same message finds a different count of attempts and changes nothing.
     public const string Finish =
         """
         UPDATE payments.provider_events e
@@ -51,7 +51,7 @@ internal static class InboundSql
         LIMIT $4
         """;
 
-    // Ids are in the order of receipt, so that a range of time is a range of the index by id.
+    // Ids are in the order of receipt, so a time range is a range of the index by id.
     public const string Replay =
         """
         UPDATE payments.provider_events e

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>Makes a partner's payload fit to be shown: secrets and card data are replaced, the rest is as it came.</summary>
+/// <summary>Masks a partner's payload before it is shown: secrets and card data are replaced, and the rest is unchanged.</summary>
 public static class PayloadMask
 {
     private const string Masked = "***";
@@ -11,7 +11,7 @@ public static class PayloadMask
     private static readonly string[] SecretWords =
         ["secret", "password", "token", "signature", "api_key", "apikey", "authorization", "cvc", "cvv", "securitycode", "pin", "iban", "account_number", "accountnumber", "ssn"];
 
-    /// <returns>JSON; null when the payload is none, or cannot be looked through.</returns>
+    /// <returns>JSON, or null if the payload is not JSON or cannot be searched.</returns>
     public static string? Apply(ReadOnlyMemory<byte> payload)
     {
         if (InboundRules.ParseObject(payload) is not { } root)
@@ -24,7 +24,7 @@ public static class PayloadMask
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair: JSON, but no text that could be looked through.
+            // Half a surrogate pair is valid JSON, but not a text that can be searched.
             return null;
         }
 
@@ -64,7 +64,7 @@ public static class PayloadMask
         name.Equals("number", StringComparison.OrdinalIgnoreCase)
         || SecretWords.Any(word => word.Length <= 3 ? name.Equals(word, StringComparison.OrdinalIgnoreCase) : name.Contains(word, StringComparison.OrdinalIgnoreCase));
 
-    // 13 to 19 digits, perhaps in groups, that pass the Luhn check are taken for a card number wherever they stand.
+    // 13 to 19 digits that pass the Luhn check count as a card number wherever they are. They may be grouped.
     private static bool HoldsCardNumber(string text)
     {
         Span<char> digits = stackalloc char[20];

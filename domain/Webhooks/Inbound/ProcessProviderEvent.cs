@@ -8,8 +8,8 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// Processes stored events from their queue: translate, apply, record what became of it. It may stop after any line: the event is then
-/// applied again, which appliers allow, and recorded once.
+/// Processes stored events from their queue: translate, apply, record the outcome. The process may die after any line.
+/// Then the event is applied again, which appliers allow, and its outcome is recorded once.
 /// </summary>
 public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
 {
@@ -42,8 +42,8 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
     public short Version => 1;
 
     /// <summary>
-    /// How long an event waits for its object after so many attempts: 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, then every 6 h; null after three days,
-    /// when partners have given up repeating theirs as well.
+    /// How long an event waits for its object after this many attempts: 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, then every 6 h.
+    /// Null after three days. By then partners no longer repeat their own events either.
     /// </summary>
     internal static TimeSpan? WaitAfter(int attempts) => attempts switch
     {
@@ -62,17 +62,19 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
         var id = message.Body.GetProperty("id").GetGuid();
         var attempt = message.Body.GetProperty("attempt").GetInt32();
 
-        // An event is stored with its message and outlives it: one that a read does not find is not done with, whatever was wrong with the read. The message comes again, and ends
-        // among the dead letters where somebody sees it.
+        // The transaction that stores an event also stores its message, and the event outlives the message. If a read does not find the
+        // event, the read is wrong. So the event must not count as handled. The message comes again, and at last becomes a dead letter that
+        // an operator sees.
         if (await LoadAsync(id, ct) is not { } received)
             throw new InvalidOperationException($"There is no event {id}.");
         if (received.Attempts != attempt || received.Status is not (ProviderEventStatus.Received or ProviderEventStatus.Waiting))
         {
-            // Handled before: this message is a repetition, and whatever is to follow has its own.
+            // Another message handled this attempt. If more is to follow, it has its own message.
             return;
         }
 
-        // A read that was planned while payloads moved to a new week's partition may miss one. Its event is not done with: the message comes again.
+        // A read that was planned while payloads moved to a new week's partition may miss a payload. The event must not count as handled,
+        // so its message comes again.
         if (received.Payload is not { } payload)
             throw new InvalidOperationException($"The payload of the event {received.EventId} of {received.Provider} cannot be seen.");
         var result = await ApplyAsync(received, payload, ct);
@@ -147,7 +149,7 @@ public sealed class ProcessProviderEvent : IMessageHandler, IAsyncDisposable
                 recorded.Add(reader.GetGuid(0));
         }
 
-        // The same event may stand twice in a batch, handled twice at once: one of the two goes on.
+        // Two handlings of the same event may be in one batch. Only one of them enqueues the next message.
         await Outbox.EnqueueAsync(connection, transaction, [.. ordered
             .Where(ending => ending.Result.Outcome == ApplyOutcome.Waiting && recorded.Contains(ending.Id))
             .DistinctBy(ending => ending.Id)

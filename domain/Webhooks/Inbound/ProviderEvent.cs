@@ -4,19 +4,19 @@ namespace Payments.Domain.Webhooks.Inbound;
 
 public enum ProviderEventStatus
 {
-    /// <summary>Stored and to be processed.</summary>
+    /// <summary>The event is stored and is to be processed.</summary>
     Received,
 
-    /// <summary>It tells of an object that is not known yet, and is tried again.</summary>
+    /// <summary>Its object is not known yet, so it is tried again.</summary>
     Waiting,
 
-    /// <summary>Its effect is in place.</summary>
+    /// <summary>Its effect is committed.</summary>
     Applied,
 
-    /// <summary>It has no effect here, and the detail says why. It is kept.</summary>
+    /// <summary>It has no effect. The detail says why. The event is kept.</summary>
     Ignored,
 
-    /// <summary>It could not be applied, and will not be by itself; an operator may replay it.</summary>
+    /// <summary>It could not be applied and is not tried again. An operator may replay it.</summary>
     Failed,
 }
 
@@ -33,26 +33,29 @@ public sealed record ProviderEvent(
     DateTimeOffset ReceivedAt,
     DateTimeOffset? ProcessedAt);
 
-/// <summary>What a partner's event says in this application's own words. Each capability has its own: a payment's outcome, a dispute's update.</summary>
+/// <summary>
+/// A partner's event in this application's neutral words. Each capability has its own type: a payment's outcome, a dispute's update.
+/// </summary>
 public interface INeutralEvent;
 
-/// <summary>An event that has no effect here.</summary>
-/// <param name="Reason">For operators: why not.</param>
+/// <summary>An event that has no effect.</summary>
+/// <param name="Reason">Tells operators why the event has no effect.</param>
 public sealed record EventIgnored(string Reason) : INeutralEvent;
 
 /// <summary>
-/// Translates events of one provider. Lives in the provider's folder; a provider may have several, and the first that knows an event speaks.
+/// Translates the events of one provider. It lives in the provider's folder. A provider may have several mappers, and the first that knows
+/// an event translates it.
 /// </summary>
 public interface INeutralEventMapper
 {
     string Provider { get; }
 
     /// <summary>
-    /// Null when this mapper does not know the event's type; the reason as <see cref="EventIgnored"/> when it knows that the event has no
-    /// effect.
+    /// Null if this mapper does not know the event's type. <see cref="EventIgnored"/> with the reason if the mapper knows that the event
+    /// has no effect.
     /// </summary>
     /// <param name="payload">The JSON object that was verified.</param>
-    /// <exception cref="FormatException">The type is known, but the payload is not what it should be: the event fails, and is kept.</exception>
+    /// <exception cref="FormatException">The type is known, but the payload has the wrong format. The event fails and is kept.</exception>
     INeutralEvent? Map(ProviderEvent received, JsonElement payload);
 }
 
@@ -60,22 +63,22 @@ public enum ApplyOutcome
 {
     Applied,
 
-    /// <summary>It told nothing that is not known already.</summary>
+    /// <summary>It reported nothing new.</summary>
     Ignored,
 
-    /// <summary>What it tells of is not known here yet.</summary>
+    /// <summary>Its object is not known yet.</summary>
     Waiting,
 
-    /// <summary>It contradicts what is known; trying again would not help.</summary>
+    /// <summary>It contradicts the recorded state. Another try would not help.</summary>
     Failed,
 }
 
-/// <param name="Detail">For operators: what was not found, or what contradicts.</param>
+/// <param name="Detail">Tells operators which object was not found, or what contradicts.</param>
 public readonly record struct ApplyResult(ApplyOutcome Outcome, string? Detail = null);
 
 /// <summary>
-/// Brings neutral events of one capability into effect. Events come late, early, in any order and repeatedly: applying one again, or an
-/// older one after a newer one, must leave the state as it is. What it throws is tried again by the queue.
+/// Applies the neutral events of one capability. Events come late, early, in any order and repeatedly. Applying an event again,
+/// or an older one after a newer one, must leave the state as it is. If an applier throws, the queue delivers the event again.
 /// </summary>
 public interface IProviderEventApplier
 {

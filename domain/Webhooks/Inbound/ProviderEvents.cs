@@ -7,10 +7,10 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>The operator's view of partners' events, and how to have them processed again.</summary>
+/// <summary>The operators' view of provider events. It can have them processed again.</summary>
 public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time)
 {
-    // A partner's dispute or refund may be argued about for months; the row itself, with its id, stays.
+    // A dispute or refund may be argued about for months. The row with the partner's id is kept for ever.
     private static readonly TimeSpan KeepPayload = TimeSpan.FromDays(90);
 
     /// <summary>Newest first, without payloads.</summary>
@@ -28,7 +28,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         return events;
     }
 
-    /// <summary>One with its payload as it came; see <see cref="PayloadMask"/> before showing it.</summary>
+    /// <summary>One event with its original payload. Use <see cref="PayloadMask"/> before showing it.</summary>
     public async Task<ProviderEvent?> FindAsync(Guid id, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(InboundSql.Load);
@@ -37,16 +37,19 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         return await reader.ReadAsync(ct) ? Read(reader) : null;
     }
 
-    /// <summary>Has one processed again, whatever became of it. False when it is not there, or its payload is no longer kept.</summary>
+    /// <summary>Has an event processed again, whatever its status. False if it does not exist, or its payload is no longer kept.</summary>
     public async Task<bool> ReplayAsync(Guid id, Actor actor, CancellationToken ct) => await ReplayAsync(id, default, default, null, actor, ct) == 1;
 
-    /// <summary>Has all processed again that were received in the time range, of one status or of any; answers how many.</summary>
+    /// <summary>
+    /// Has events of a time range processed again, of one status or of all, and returns their number. <paramref name="until"/> is
+    /// exclusive.
+    /// </summary>
     public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, ProviderEventStatus? status, Actor actor, CancellationToken ct) =>
         ReplayAsync(null, from, until, status, actor, ct);
 
     /// <summary>
-    /// Makes the coming weeks' partitions of payloads and drops those older than 90 days, but keeps the payloads of events that are not done with. A timer runs it;
-    /// running it again changes nothing.
+    /// Creates the partitions of payloads for the coming weeks and drops those older than 90 days. Payloads of events that are still open
+    /// are kept. A timer runs it. Running it again changes nothing.
     /// </summary>
     public async Task PurgeAsync(CancellationToken ct)
     {
@@ -56,7 +59,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
             await command.ExecuteNonQueryAsync(ct);
         }
 
-        // Those kept beyond their week, and done with since.
+        // Payloads that were kept beyond their week, and whose events have been applied or ignored since.
         while (true)
         {
             await using var command = dataSource.CreateCommand(InboundSql.DropPayloads);
@@ -85,7 +88,7 @@ public sealed class ProviderEvents(NpgsqlDataSource dataSource, OutboxSignal sig
         reader.GetFieldValue<DateTimeOffset>(8),
         reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
 
-    // The bounds of the ids (UUID version 7) that were made within a millisecond.
+    // The bounds of the ids (UUID version 7) of one millisecond.
     private static Guid FirstId(DateTimeOffset at) => Within(at, 0x00);
 
     private static Guid LastId(DateTimeOffset at) => Within(at, 0xFF);

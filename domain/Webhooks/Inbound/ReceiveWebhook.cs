@@ -8,19 +8,19 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Inbound;
 
-/// <summary>What became of a partner's request.</summary>
-/// <param name="Refusal">Null when its events are stored, now or by an earlier request.</param>
-/// <param name="Stored">How many of them were new.</param>
-/// <param name="Acknowledgement">The body to answer with.</param>
+/// <summary>The outcome of a partner's request.</summary>
+/// <param name="Refusal">Null if its events are stored, now or by an earlier request.</param>
+/// <param name="Stored">How many of its events were new.</param>
+/// <param name="Acknowledgement">The body of the response.</param>
 public sealed record WebhookReceipt(WebhookRefusal? Refusal, int Stored, string Acknowledgement);
 
 /// <summary>
-/// Takes a partner's webhook: verifies it, stores its events with a message to process them, and only then lets it be acknowledged. What
-/// comes again is acknowledged again and stored once.
+/// Takes a partner's webhook: verifies it and stores its events, each with a message to process it. Only then is the webhook acknowledged.
+/// A repeated event is acknowledged again and stored once.
 /// </summary>
 public sealed class ReceiveWebhook : IAsyncDisposable
 {
-    /// <summary>The largest body that is taken, in bytes. The caller need not read more.</summary>
+    /// <summary>The largest accepted body in bytes. The caller need not read more.</summary>
     public const int MaxBody = 256 * 1024;
 
     private readonly InboundProviders _providers;
@@ -39,8 +39,8 @@ public sealed class ReceiveWebhook : IAsyncDisposable
     }
 
     /// <summary>Returns when the events are durable.</summary>
-    /// <param name="body">The raw bytes as they came.</param>
-    /// <exception cref="OverloadedException">Too many requests wait for the database; the partner will send this one again.</exception>
+    /// <param name="body">The raw bytes of the request.</param>
+    /// <exception cref="OverloadedException">Too many requests wait for the database. The partner sends this one again.</exception>
     public async Task<WebhookReceipt> HandleAsync(string provider, IHeaderDictionary headers, ReadOnlyMemory<byte> body, CancellationToken ct)
     {
         var now = _time.GetUtcNow();

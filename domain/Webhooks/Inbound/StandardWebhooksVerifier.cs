@@ -5,8 +5,8 @@ using NSec.Cryptography;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// Partners that follow Standard Webhooks 1.0, with symmetric secrets (<c>whsec_...</c>) or public keys (<c>whpk_...</c>, Ed25519); while one changes
-/// over, one of each. The event's id is the <c>webhook-id</c> header.
+/// Verifies partners that follow Standard Webhooks 1.0, with symmetric secrets (<c>whsec_...</c>) or public keys (<c>whpk_...</c>,
+/// Ed25519). While a partner changes from one to the other, it may have one of each. The event's id is the <c>webhook-id</c> header.
 /// </summary>
 public sealed class StandardWebhooksVerifier : IWebhookVerifier
 {

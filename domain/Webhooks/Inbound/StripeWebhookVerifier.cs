@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Payments.Domain.Webhooks.Inbound;
 
 /// <summary>
-/// Stripe's scheme: <c>Stripe-Signature: t=SECONDS,v1=HEX[,v1=HEX]</c>, HMAC-SHA256 over <c>t.body</c> with the secret's text, prefix included, as the
-/// key. Any of several v1 may match. (docs.stripe.com/webhooks, "verify manually".)
+/// Stripe's scheme: <c>Stripe-Signature: t=SECONDS,v1=HEX[,v1=HEX]</c>, an HMAC-SHA256 over <c>t.body</c>.
+/// The key is the text of the secret, with its prefix. Any of several v1 may match. (docs.stripe.com/webhooks, "verify manually".)
 /// </summary>
 public sealed class StripeWebhookVerifier(IReadOnlyList<string> secrets) : IWebhookVerifier
 {

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>Which addresses a merchant's endpoint may have: global unicast ones only (the IANA special-purpose registries say which are not).</summary>
+/// <summary>The addresses that a merchant's endpoint may have: only global unicast ones, by the IANA special-purpose registries.</summary>
 public static class AddressGuard
 {
     private static readonly IPNetwork[] Closed4 =
@@ -13,13 +13,13 @@ public static class AddressGuard
         IPNetwork.Parse("192.88.99.0/24"), IPNetwork.Parse("192.168.0.0/16"), IPNetwork.Parse("198.18.0.0/15"), IPNetwork.Parse("198.51.100.0/24"),
         IPNetwork.Parse("203.0.113.0/24"), IPNetwork.Parse("224.0.0.0/4"), IPNetwork.Parse("240.0.0.0/4"),
 
-        // Azure's own services for a machine: public by number, private by nature.
+        // Azure's own services for a machine: a public address for a private service.
         IPNetwork.Parse("168.63.129.16/32"),
     ];
 
     private static readonly IPNetwork Global6 = IPNetwork.Parse("2000::/3");
 
-    // Within it: protocol assignments with Teredo, documentation, 6to4 (which holds an IPv4 address), documentation again.
+    // Excluded within it: protocol assignments with Teredo, documentation, 6to4 (which holds an IPv4 address), documentation again.
     private static readonly IPNetwork[] Closed6 = [IPNetwork.Parse("2001::/23"), IPNetwork.Parse("2001:db8::/32"), IPNetwork.Parse("2002::/16"), IPNetwork.Parse("3fff::/20")];
 
     public static bool IsPublic(IPAddress address) => address.AddressFamily switch

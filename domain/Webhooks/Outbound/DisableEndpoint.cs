@@ -6,7 +6,9 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>Stops sending to an endpoint that does not want or take events, and tells the merchant by an event, which other endpoints receive.</summary>
+/// <summary>
+/// Disables an endpoint that refuses events or keeps failing. An event tells the merchant, and its other endpoints receive it.
+/// </summary>
 public sealed class DisableEndpoint(NpgsqlDataSource dataSource, OutboxSignal outbox, TimeProvider time, ILogger<DisableEndpoint> logger)
 {
     public async Task DisableAsync(MerchantId merchant, WebhookEndpointId endpoint, EndpointDisabledReason reason, CancellationToken ct)

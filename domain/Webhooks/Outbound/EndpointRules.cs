@@ -3,12 +3,14 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>What an endpoint may be. Where its name leads is checked again with every connection (<see cref="AddressGuard"/>).</summary>
+/// <summary>
+/// The rules for an endpoint's settings. Each connection checks the addresses of its host again (<see cref="AddressGuard"/>).
+/// </summary>
 public static class EndpointRules
 {
     public const int MaxEndpoints = 16;
 
-    /// <param name="allowLoopback">A setting for development: addresses of this machine, over http too.</param>
+    /// <param name="allowLoopback">For development: allows addresses of this machine, over http too.</param>
     public static EndpointRefusal? CheckUrl(string? text, bool allowLoopback)
     {
         if (text is not { Length: > 0 and <= 2048 } || !Uri.TryCreate(text, UriKind.Absolute, out var url)

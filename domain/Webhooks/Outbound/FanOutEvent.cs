@@ -5,7 +5,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>Turns an event into one delivery for each endpoint that wants it. Handled again, it finds them there.</summary>
+/// <summary>Creates one delivery of an event for each endpoint that wants it. Handling the event again changes nothing.</summary>
 public sealed class FanOutEvent : IMessageHandler, IAsyncDisposable
 {
     private readonly WebhookSignal _signal;

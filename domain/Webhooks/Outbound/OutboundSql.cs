@@ -18,7 +18,7 @@ internal static class OutboundSql
     public const string ListEndpoints =
         $"SELECT {EndpointColumns} FROM payments.webhook_endpoints WHERE merchant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
 
-    // A description of '' takes it away, since NULL leaves it as it is.
+    // An empty description removes the description. NULL leaves it unchanged.
     public const string UpdateEndpoint =
         $"""
         UPDATE payments.webhook_endpoints SET
@@ -36,7 +36,7 @@ internal static class OutboundSql
 
     public const string DeleteLane = "DELETE FROM payments.webhook_lanes WHERE endpoint_id = $1";
 
-    // A fresh start for an endpoint that is switched on again: what it did before says nothing any more.
+    // An endpoint that is enabled again starts afresh: its earlier failures no longer count.
     public const string ResetLane =
         "UPDATE payments.webhook_lanes SET failures = 0, failing_since = NULL, due_at = $2, woken = woken + 1 WHERE endpoint_id = $1";
 
@@ -64,7 +64,7 @@ internal static class OutboundSql
         WHERE endpoint_id = $1 AND status = 'pending'
         """;
 
-    // Ids of deliveries sort by time as others do: the head of the id given (a UUID version 7), a random tail.
+    // Ids of deliveries sort by time: the time is that of the given id (a UUID version 7), and the rest is random.
     public const string FanOut =
         """
         WITH created AS (
@@ -84,7 +84,7 @@ internal static class OutboundSql
         SELECT DISTINCT payments.bucket_of(merchant_id), endpoint_id, merchant_id, $4::timestamptz, 1 FROM created ORDER BY endpoint_id
         """ + WakeOnConflict;
 
-    // New work does not cut the pause of an endpoint in trouble short.
+    // New work does not shorten the pause of an endpoint in trouble.
     private const string WakeOnConflict =
         """
 
@@ -144,8 +144,8 @@ internal static class OutboundSql
         WHERE d.merchant_id = t.merchant_id AND d.id = t.id AND d.status = 'pending'
         """;
 
-    // Only the holder of the lease gives the lane back. Work that came meanwhile has raised woken: its time may not be overwritten
-    // by a look at the deliveries that was too early to see it.
+    // Only the holder of the lease releases the lane. New work increments woken. If woken has changed since the claim, new work may be due.
+    // A read of the deliveries may be too early to see that work, so due_at must not come from such a read.
     public const string ReleaseLanes =
         """
         UPDATE payments.webhook_lanes l SET
@@ -179,7 +179,7 @@ internal static class OutboundSql
         ORDER BY id
         """;
 
-    // Of a range, what is due already is on its way as it is.
+    // In a range, a pending delivery that is already due is left as it is.
     public const string Resend =
         """
         WITH resent AS (
@@ -199,7 +199,7 @@ internal static class OutboundSql
         SELECT count(*) FROM resent
         """;
 
-    // A test goes to one endpoint whatever it filters, so it takes no part in the fan-out.
+    // A test goes to one endpoint whatever its filters are, so it skips the fan-out.
     public const string SendTest =
         """
         WITH happened AS (

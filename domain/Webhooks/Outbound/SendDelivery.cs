@@ -6,19 +6,19 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>One attempt and what came of it.</summary>
-/// <param name="Response">The first kilobyte of the answer, or why there was none.</param>
-/// <param name="RetryAfter">What the endpoint asked for.</param>
+/// <summary>One attempt and its outcome.</summary>
+/// <param name="Response">The first kilobyte of the response, or the reason why there was none.</param>
+/// <param name="RetryAfter">The wait that the endpoint asked for.</param>
 internal sealed record Attempt(AttemptOutcome Outcome, int? StatusCode, TimeSpan Latency, string? Response, TimeSpan? RetryAfter);
 
-/// <summary>Makes one attempt. Whatever the endpoint does, it answers; it never throws.</summary>
+/// <summary>Makes one attempt. It never throws, whatever the endpoint does.</summary>
 internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, TimeProvider time)
 {
     private const int KeptOfTheAnswer = 1024;
 
     private static readonly TimeSpan LongestBody = TimeSpan.FromSeconds(1);
 
-    /// <param name="keys">The endpoint's keys, the present one first.</param>
+    /// <param name="keys">The endpoint's keys, the current one first.</param>
     public async Task<Attempt> SendAsync(string url, IReadOnlyList<SigningKey> keys, string apiVersion, StoredEvent happened, string? traceParent)
     {
         var started = time.GetTimestamp();
@@ -40,7 +40,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
             using var request = Request(url, keys, apiVersion, happened);
             using var response = await http.SendAsync(request, ct);
 
-            // The status line decides. What follows it is only for the log, and waits for nobody.
+            // The status line decides. The body is only for the log, so nothing waits for it longer than a second.
             var status = (int)response.StatusCode;
             var latency = time.GetElapsedTime(started);
             return new Attempt(DeliveryRules.Read(status), status, latency, await HeadAsync(response, ct), RetryAfter(response));
@@ -76,7 +76,7 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         return request;
     }
 
-    /// <summary>The first kilobyte of the body, or as much of it as came within a second before it broke off.</summary>
+    /// <summary>The first kilobyte of the body, or as much as arrived within a second or before the connection broke.</summary>
     private async Task<string?> HeadAsync(HttpResponseMessage response, CancellationToken ct)
     {
         var buffer = new byte[KeptOfTheAnswer];
@@ -92,13 +92,13 @@ internal sealed class SendDelivery(WebhookHttp http, WebhookOptions options, Tim
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or SocketException
             or InvalidOperationException)
         {
-            // A body that never ends, or is shorter than it says, changes nothing of the answer.
+            // A body that never ends, or that is shorter than announced, does not change the outcome.
         }
 
         return length == 0 ? null : Clean(Encoding.UTF8.GetString(buffer, 0, length));
     }
 
-    // Postgres texts hold no NUL, and a log of attempts is no place for control characters.
+    // A Postgres text cannot hold a NUL, and a log of attempts should hold no control characters.
     private static string Clean(string text) => string.Create(Math.Min(text.Length, KeptOfTheAnswer), text, (span, source) =>
     {
         for (var i = 0; i < span.Length; i++)

@@ -8,14 +8,14 @@ namespace Payments.Domain.Webhooks.Outbound;
 
 public enum DeliveryStatus
 {
-    /// <summary>To be sent, or to be sent again.</summary>
+    /// <summary>To be sent, or to be tried again.</summary>
     Pending,
     Delivered,
 
     /// <summary>All attempts of the schedule failed.</summary>
     Failed,
 
-    /// <summary>The endpoint was disabled or deleted before it was delivered.</summary>
+    /// <summary>The endpoint was disabled or deleted before the event was delivered.</summary>
     Canceled,
 }
 
@@ -23,10 +23,10 @@ public enum DeliveryStatus
 public sealed record WebhookDelivery(
     DeliveryId Id, WebhookEndpointId Endpoint, EventId Event, string EventType, DeliveryStatus Status, int Attempts, DateTimeOffset? NextAttemptAt, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt);
 
-/// <param name="Response">The first kilobyte of the answer, or why there was none.</param>
+/// <param name="Response">The first kilobyte of the response, or the reason why there was none.</param>
 public sealed record DeliveryAttempt(Guid Id, AttemptOutcome Outcome, int? StatusCode, int LatencyMilliseconds, string? Response, DateTimeOffset CreatedAt);
 
-/// <summary>The log of a merchant's deliveries, and sending again.</summary>
+/// <summary>The log of a merchant's deliveries. It can send them again.</summary>
 public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal signal, TimeProvider time)
 {
     private static readonly TimeSpan Keep = TimeSpan.FromDays(90);
@@ -63,7 +63,7 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
         return deliveries;
     }
 
-    /// <summary>In order of time; empty when there is no such delivery.</summary>
+    /// <summary>Oldest first. Empty if the delivery does not exist.</summary>
     public async Task<IReadOnlyList<DeliveryAttempt>> ListAttemptsAsync(MerchantId merchant, DeliveryId delivery, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(OutboundSql.ListAttempts);
@@ -84,19 +84,23 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
         return attempts;
     }
 
-    /// <summary>Sends one again at once, whatever became of it, with a fresh schedule. False when there is none, or its endpoint is disabled.</summary>
+    /// <summary>
+    /// Sends a delivery again at once, whatever its status, with a new schedule. False if it does not exist, or its endpoint is not
+    /// enabled.
+    /// </summary>
     public async Task<bool> ResendAsync(MerchantId merchant, DeliveryId delivery, Actor actor, CancellationToken ct) =>
         await ResendAsync(merchant, delivery, null, default, default, [], actor, ct) == 1;
 
     /// <summary>
-    /// Sends an endpoint at once what was made for it in a time range and did not arrive, what waits for its next attempt included, or
-    /// everything; answers how many.
+    /// Sends an endpoint's deliveries of a time range again at once, and returns their number. <paramref name="until"/> is exclusive. It
+    /// takes deliveries that did not arrive, also those that wait for their next attempt. With <paramref name="deliveredToo"/> it takes
+    /// all.
     /// </summary>
     public Task<long> ResendAsync(
         MerchantId merchant, WebhookEndpointId endpoint, DateTimeOffset from, DateTimeOffset until, bool deliveredToo, Actor actor, CancellationToken ct) =>
         ResendAsync(merchant, null, endpoint, from, until, deliveredToo ? Everything : Undelivered, actor, ct);
 
-    /// <summary>Sends a <c>webhook_endpoint.test</c> event to one endpoint. Null when there is none, or it is disabled.</summary>
+    /// <summary>Sends a <c>webhook_endpoint.test</c> event to one endpoint. Null if the endpoint does not exist or is disabled.</summary>
     public async Task<EventId?> SendTestAsync(MerchantId merchant, WebhookEndpointId endpoint, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -118,8 +122,9 @@ public sealed class WebhookDeliveries(NpgsqlDataSource dataSource, WebhookSignal
     }
 
     /// <summary>
-    /// Drops the weeks of attempts older than 90 days, and deletes finished deliveries of that age (small rows without payload, which have to be unique for an
-    /// event and an endpoint, so that no week can hold them); answers how many deliveries. A timer runs it.
+    /// Drops the weeks of attempts older than 90 days. Deletes finished deliveries of that age and returns the number of deliveries. A
+    /// timer runs it. Deliveries are small rows without payload. They must be unique for an event and an endpoint, so they cannot be
+    /// partitioned by week.
     /// </summary>
     public async Task<long> PurgeAsync(CancellationToken ct)
     {

@@ -10,9 +10,10 @@ using Payments.Domain.Secrets;
 namespace Payments.Domain.Webhooks.Outbound;
 
 /// <summary>
-/// Delivers what is due. It leases lanes, one for each endpoint, and serves each in a turn of its own: some deliveries at a time, then the lane is
-/// given back with the results. Endpoints in trouble have a few lanes of their own and are tried after growing pauses, so that a dead one costs
-/// the others nothing. A crash during a turn makes the lane free again after a minute, and repeats what was under way.
+/// Delivers due deliveries. It leases lanes, one for each endpoint, and serves each lane in a turn: it sends some deliveries, then releases
+/// the lane with the results. Endpoints in trouble share a small number of lanes and are tried after growing pauses, so that a dead
+/// endpoint does not delay the others. If the process dies during a turn, the lease ends after a minute, and another turn repeats the
+/// unfinished deliveries.
 /// </summary>
 public sealed class WebhookDispatcher : IAsyncDisposable
 {
@@ -48,7 +49,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         _results = new("webhook-results", dataSource, RecordAsync, new GroupCommitOptions(), time);
     }
 
-    /// <summary>Delivers until cancelled; then finishes the turns under way.</summary>
+    /// <summary>Delivers until cancelled, then finishes the turns in progress.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
         _runs = true;
@@ -63,7 +64,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
             {
                 break;
             }
-#pragma warning disable CA1031 // Whatever failed, the rows are safe and the next round tries again.
+#pragma warning disable CA1031 // After any failure the rows are safe, and the next round tries again.
             catch (Exception e)
 #pragma warning restore CA1031
             {
@@ -87,8 +88,8 @@ public sealed class WebhookDispatcher : IAsyncDisposable
     }
 
     /// <summary>
-    /// Delivers what is due now, and returns when nothing is: what a timer calls, as the net under <see cref="RunAsync"/>. Where that runs, it is
-    /// nudged and left to it.
+    /// Delivers what is due now and returns when nothing is left. A timer calls it in case <see cref="RunAsync"/> does not run. If it runs
+    /// in this process, this method only wakes it.
     /// </summary>
     public async Task DispatchDueAsync(CancellationToken ct)
     {
@@ -100,7 +101,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
 
         while (true)
         {
-            // Looked at before the claim: a turn that ends in between may have left work due.
+            // Read before the claim: a turn that ends between the claim and a later read may have left work due.
             var idle = _running.IsEmpty;
             if (await StartTurnsAsync(ct) > 0)
                 continue;
@@ -129,7 +130,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         if (lanes.Count == 0)
             return 0;
 
-        // From here on the lanes are ours: being cancelled now would leave them to the lease's end.
+        // This process holds the lanes from here on. A cancellation now would leave them unserved until their lease ends.
         await LoadAsync(connection, lanes);
         foreach (var lane in lanes.Values)
         {
@@ -168,7 +169,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
     {
         if (lane.Target is not { } target)
         {
-            // Deleted or disabled since: nobody waits for these any more.
+            // The endpoint was deleted or disabled meanwhile, so its pending deliveries are canceled.
             await _disable.CancelAsync(lane.Endpoint, CancellationToken.None);
             await _results.SubmitAsync(new Turn(lane, [], _time.GetUtcNow()), CancellationToken.None);
             return;
@@ -183,7 +184,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         var trouble = false;
         await Parallel.ForEachAsync(lane.Due, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (due, _) =>
         {
-            // What is not started keeps its time, and the lane comes round again.
+            // Deliveries that are not started keep their due time, and a later turn of the lane sends them.
             if (Volatile.Read(ref trouble) || _time.GetElapsedTime(began) > _options.Lease / 3)
                 return;
             var attempt = await _send.SendAsync(target.Url, keys, target.ApiVersion, due.Event, due.TraceParent);
@@ -207,7 +208,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
         return DeliveryRules.Next(attempt.Outcome, attempts) switch
         {
             DeliveryStep.Done => new Finished(due.Delivery, attempt, "delivered", null, now),
-#pragma warning disable CA5394 // It spreads retries; nothing is kept secret by it.
+#pragma warning disable CA5394 // It only spreads retries. No secret depends on it.
             DeliveryStep.Retry => new Finished(due.Delivery, attempt, "pending", now + DeliveryRules.WaitAfter(attempts, attempt.RetryAfter, Random.Shared.NextDouble()), now),
 #pragma warning restore CA5394
             DeliveryStep.GiveUp or DeliveryStep.Disable => new Finished(due.Delivery, attempt, "failed", null, now),
@@ -275,7 +276,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
     private static async ValueTask<IReadOnlyList<DateTimeOffset?>> RecordAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Turn> turns, CancellationToken ct)
     {
-        // In one order everywhere, so that instances wait for one another instead of deadlocking.
+        // Lock order: endpoint id in every instance, so that instances wait for each other instead of deadlocking.
         var ordered = turns.OrderBy(turn => turn.Lane.Endpoint).ToArray();
         var attempts = ordered.SelectMany(turn => turn.Finished.Select(f => (turn.Lane.Merchant, Finished: f))).ToArray();
         await using var batch = new NpgsqlBatch(connection, transaction);
@@ -331,7 +332,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
 
     private sealed record Lane(Guid Endpoint, Guid Merchant, int Failures, long Woken, Guid Lease)
     {
-        /// <summary>Null when the endpoint is gone or disabled.</summary>
+        /// <summary>Null if the endpoint is deleted or disabled.</summary>
         public Target? Target { get; set; }
 
         public List<Due> Due { get; } = [];
@@ -349,7 +350,7 @@ public sealed class WebhookDispatcher : IAsyncDisposable
 
         public bool Failed { get; } = Finished.Any(f => f.Attempt.Outcome != AttemptOutcome.Delivered);
 
-        /// <summary>In a row, after this turn. A turn counts once, however many of its deliveries failed side by side.</summary>
+        /// <summary>Failures in a row, after this turn. A turn counts once, however many of its deliveries failed.</summary>
         public int Failures => Succeeded ? 0 : Lane.Failures + (Finished.Any(f => DeliveryRules.IsTrouble(f.Attempt.Outcome)) ? 1 : 0);
 
         public DateTimeOffset? PausedUntil => Finished.Count > 0 && Failures >= DeliveryRules.CircuitAfter ? At + DeliveryRules.PauseAfter(Failures) : null;

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>Delivers as long as the process runs. What a process leaves behind, another one, or a timer, finds due.</summary>
+/// <summary>Delivers as long as the process runs. After it ends, another instance or a timer sends the deliveries that are due.</summary>
 public sealed class WebhookDispatcherService(WebhookDispatcher dispatcher) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => dispatcher.RunAsync(stoppingToken);

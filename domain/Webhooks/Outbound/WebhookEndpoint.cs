@@ -15,24 +15,24 @@ public enum EndpointDisabledReason
     /// <summary>It answered 410 Gone.</summary>
     Gone,
 
-    /// <summary>It failed for days.</summary>
+    /// <summary>It failed for five days.</summary>
     Failing,
 }
 
 /// <summary>How deliveries to an endpoint are signed.</summary>
 public enum EndpointSignature
 {
-    /// <summary>HMAC-SHA256 with a secret that the merchant has too (<c>v1,</c>).</summary>
+    /// <summary>HMAC-SHA256 with a secret that the merchant also has (<c>v1,</c>).</summary>
     Hmac,
 
-    /// <summary>A private key that only the platform has; the merchant verifies with the public one (<c>v1a,</c>).</summary>
+    /// <summary>Ed25519 with a private key that only the platform has. The merchant verifies with the public key (<c>v1a,</c>).</summary>
     Ed25519,
 }
 
-/// <summary>Where a merchant hears of events. The secret is not part of it: it is shown when it is made, and never again.</summary>
+/// <summary>Where a merchant receives events. The secret is not part of it: it is shown once, when it is created.</summary>
 /// <param name="EventTypes">Exact types (<c>charge.captured</c>), families (<c>charge.*</c>) or <c>*</c>.</param>
-/// <param name="PublicKey">The key to verify with (<c>whpk_...</c>), where deliveries are signed with Ed25519; otherwise null.</param>
-/// <param name="PreviousSecretExpiresAt">Until then, UTC, deliveries are signed with the former secret as well.</param>
+/// <param name="PublicKey">The key to verify with (<c>whpk_...</c>) if deliveries are signed with Ed25519, otherwise null.</param>
+/// <param name="PreviousSecretExpiresAt">Until this time (UTC), deliveries are also signed with the previous secret.</param>
 public sealed record WebhookEndpoint(
     WebhookEndpointId Id,
     MerchantId Merchant,
@@ -50,7 +50,7 @@ public sealed record WebhookEndpoint(
     public EndpointSignature Signature => PublicKey is null ? EndpointSignature.Hmac : EndpointSignature.Ed25519;
 }
 
-/// <summary>Why an endpoint is not made or changed.</summary>
+/// <summary>Why an endpoint was not created or changed.</summary>
 public enum EndpointRefusal
 {
     NotFound,
@@ -61,15 +61,15 @@ public enum EndpointRefusal
     /// <summary>Not https.</summary>
     UrlNotSecure,
 
-    /// <summary>An address inside a private network, or of this machine.</summary>
+    /// <summary>An address in a private network, or of this machine.</summary>
     UrlNotPublic,
 
-    /// <summary>None, more than 50, or one that is neither a type of event, a family of types nor <c>*</c>.</summary>
+    /// <summary>No types, more than 50, or an entry that is neither an event type, a family of types nor <c>*</c>.</summary>
     EventTypesInvalid,
 
     /// <summary>Longer than 500 characters, or with a NUL.</summary>
     DescriptionInvalid,
 
-    /// <summary>The merchant has <see cref="EndpointRules.MaxEndpoints"/> already.</summary>
+    /// <summary>The merchant already has <see cref="EndpointRules.MaxEndpoints"/>.</summary>
     TooMany,
 }

@@ -8,19 +8,24 @@ using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>An endpoint that was made or changed, or why not.</summary>
-/// <param name="Secret">The signing secret, only where one was just made; it cannot be read again. Null where deliveries are signed with Ed25519: that key never leaves the platform.</param>
+/// <summary>An endpoint that was created or changed, or the reason why not.</summary>
+/// <param name="Secret">
+/// The signing secret if this call created one. It cannot be read again. Null if deliveries are signed with Ed25519, because that key never
+/// leaves the platform.
+/// </param>
 public sealed record EndpointResult(EndpointRefusal? Refusal, WebhookEndpoint? Endpoint = null, string? Secret = null);
 
 /// <summary>A merchant's endpoints.</summary>
 public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secrets, WebhookOptions options, WebhookSignal signal, TimeProvider time)
 {
-    /// <summary>How long deliveries are signed with the former secret beside the new one.</summary>
+    /// <summary>How long deliveries are signed with the previous secret as well as the new one.</summary>
     public static readonly TimeSpan RotationOverlap = TimeSpan.FromHours(24);
 
-    /// <summary>Makes an endpoint in the caller's transaction.</summary>
-    /// <param name="eventTypes">Null takes every type.</param>
-    /// <param name="live">Whether real money is told of: then the address is https, whatever a setting for development allows.</param>
+    /// <summary>Creates an endpoint in the caller's transaction.</summary>
+    /// <param name="eventTypes">When an endpoint is created, null takes all types.</param>
+    /// <param name="live">
+    /// Whether the events report real money. Then the address must be https, whatever a development setting allows.
+    /// </param>
     public async Task<EndpointResult> CreateAsync(
         NpgsqlConnection connection,
         NpgsqlTransaction transaction,
@@ -73,7 +78,9 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         return endpoints;
     }
 
-    /// <summary>Changes what is given and leaves what is null. An empty description takes it away. Disabling cancels what is still to be delivered.</summary>
+    /// <summary>
+    /// Changes the given values and leaves the others. An empty description removes it. Disabling cancels the pending deliveries.
+    /// </summary>
     /// <inheritdoc cref="CreateAsync" path="/param"/>
     public async Task<EndpointResult> UpdateAsync(
         MerchantId merchant,
@@ -123,7 +130,7 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         return new EndpointResult(null, endpoint);
     }
 
-    /// <summary>False when there is none. Deliveries of the past stay listed; what is still to be delivered is canceled.</summary>
+    /// <summary>False if the endpoint does not exist. Past deliveries stay listed, and pending ones are canceled.</summary>
     public async Task<bool> DeleteAsync(MerchantId merchant, WebhookEndpointId id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -136,8 +143,9 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         if (await delete.ExecuteNonQueryAsync(ct) == 0)
             return false;
 
-        // The lane first: whoever fans an event out to it at this moment holds it, and what they have written is seen by what follows. One that comes later makes a
-        // lane of its own, and the dispatcher finds nobody at its end.
+        // The lane is deleted before the cancellation. A concurrent fan-out to the endpoint holds the lane's lock, so after the wait for it
+        // the cancellation sees its deliveries. A later fan-out creates a new lane. The dispatcher finds no endpoint for that lane and
+        // cancels its deliveries.
         await using var lane = new NpgsqlCommand(OutboundSql.DeleteLane, connection, transaction) { Parameters = { SqlParameters.Uuid(id.Value) } };
         await lane.ExecuteNonQueryAsync(ct);
         await DisableEndpoint.CancelAsync(connection, transaction, id.Value, now, ct);
@@ -147,8 +155,8 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
     }
 
     /// <summary>
-    /// Makes a new secret, or a new pair of keys. For 24 hours deliveries carry signatures of both, so that the merchant can change over at any time in
-    /// between, from one way of signing to the other as well.
+    /// Creates a new secret, or a new key pair. For 24 hours deliveries carry the signatures of both the new and the previous one.
+    /// The merchant can change over at any time in between, also from one way of signing to the other.
     /// </summary>
     /// <param name="signature">Null keeps the way of signing.</param>
     public async Task<EndpointResult> RotateSecretAsync(
@@ -181,7 +189,10 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         return new EndpointResult(null, endpoint, publicKey is null ? secret : null);
     }
 
-    /// <summary>Encrypts anew what was sealed with a former key of the key ring; answers how many endpoints. Afterwards the former key can be removed.</summary>
+    /// <summary>
+    /// Encrypts secrets anew that were sealed with a former key of the key ring, and returns the number of endpoints. After that the former
+    /// key can be removed.
+    /// </summary>
     public async Task<int> ResealAsync(CancellationToken ct)
     {
         var resealed = 0;
@@ -217,7 +228,7 @@ public sealed class WebhookEndpoints(NpgsqlDataSource dataSource, SecretBox secr
         }
     }
 
-    /// <summary>What a sealed secret is bound to.</summary>
+    /// <summary>The owner to which a sealed secret is bound.</summary>
     internal static string OwnerOf(WebhookEndpointId id) => $"webhook_endpoint:{id}";
 
     private static AuditEntry Entry(Actor actor, string verb, MerchantId merchant, WebhookEndpointId id, params ReadOnlySpan<(string, object?)> details) =>

@@ -3,12 +3,12 @@ using System.Net.Sockets;
 
 namespace Payments.Domain.Webhooks.Outbound;
 
-/// <summary>The name of an endpoint led to addresses that a webhook must not be sent to.</summary>
+/// <summary>An endpoint's host resolved only to addresses to which a webhook must not be sent.</summary>
 internal sealed class AddressRefusedException(string host) : IOException($"{host} has no public address.");
 
 /// <summary>
-/// The client that calls merchants' endpoints. A name is resolved and judged when a connection is made, and the connection goes to the judged
-/// address: a name that changes its mind between a check and the call gains nothing. No redirects, no proxy, no cookies.
+/// The client that calls merchants' endpoints. Each new connection resolves the host, checks the addresses, and connects to a checked
+/// address. A host that changes its addresses between a check and the call therefore gains nothing. No redirects, no proxy, no cookies.
 /// </summary>
 public sealed class WebhookHttp : IDisposable
 {
@@ -24,21 +24,21 @@ public sealed class WebhookHttp : IDisposable
     {
     }
 
-    /// <param name="handler">Sends the requests; the client owns it.</param>
+    /// <param name="handler">Sends the requests. The client owns it.</param>
     internal WebhookHttp(HttpMessageHandler handler) => _invoker = new HttpMessageInvoker(handler);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => _invoker.SendAsync(request, ct);
 
     public void Dispose() => _invoker.Dispose();
 
-    /// <summary>The handler that connects to public addresses only.</summary>
+    /// <summary>The handler that connects only to allowed addresses.</summary>
     internal static SocketsHttpHandler GuardedHandler(WebhookOptions options, Func<string, CancellationToken, Task<IPAddress[]>> resolve) => new()
     {
         AllowAutoRedirect = false,
         UseProxy = false,
         UseCookies = false,
 
-        // Our trace ids are no business of the merchant's.
+        // The platform's trace ids must not reach merchants.
         ActivityHeadersPropagator = null,
         ConnectTimeout = TimeSpan.FromSeconds(5),
         PooledConnectionLifetime = TimeSpan.FromMinutes(2),

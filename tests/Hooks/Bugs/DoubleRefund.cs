@@ -3,7 +3,7 @@ using Payments.Domain.Observability;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A refund is posted twice.</summary>
+/// <summary>Bug: the ledger gets the transfer of a refund twice.</summary>
 internal static class DoubleRefund
 {
     public static void AddTo(IServiceCollection services) => PaymentEvents.Subscribe((step, content) =>

@@ -4,7 +4,7 @@ using Payments.Domain.Observability;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A line of each batch of a dispute file is passed over.</summary>
+/// <summary>Bug: the import drops a line of each batch of a dispute file.</summary>
 internal static class ForgetFileLine
 {
     public static void AddTo(IServiceCollection services) => PaymentEvents.Subscribe((step, content) =>

@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Outbound;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A delivery that failed counts as delivered.</summary>
+/// <summary>Bug: a delivery that failed counts as delivered.</summary>
 internal sealed class ForgetWebhook(HttpMessageHandler handler) : DelegatingHandler(handler)
 {
     public static void AddTo(IServiceCollection services) => services.Decorate<WebhookHttp>((provider, _) =>
@@ -16,7 +16,7 @@ internal sealed class ForgetWebhook(HttpMessageHandler handler) : DelegatingHand
         {
             var response = await base.SendAsync(request, cancellationToken);
 
-            // 410 ends the endpoint and is no failure of one delivery.
+            // 410 disables the endpoint. It is not the failure of one delivery.
             if (response.StatusCode is not HttpStatusCode.Gone)
                 response.StatusCode = HttpStatusCode.OK;
             return response;

@@ -3,7 +3,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>Now and then a message counts as sent that was not.</summary>
+/// <summary>Bug: some messages count as sent although they were not.</summary>
 internal sealed class LoseOutbox(IMessageSender sender) : IMessageSender
 {
     public TimeSpan Ahead => sender.Ahead;

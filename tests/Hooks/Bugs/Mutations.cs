@@ -2,7 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>Deliberate bugs, one at a time, by which fault runs prove that their oracle finds such bugs. <see cref="Variable"/> names the one that a process is to have.</summary>
+/// <summary>
+/// Deliberate bugs, one at a time, with which fault runs prove that their oracle finds such bugs. <see cref="Variable"/> names the bug of a
+/// process.
+/// </summary>
 public static class Mutations
 {
     public const string Variable = "PAYMENTS_MUTATION";

@@ -7,7 +7,7 @@ using Payments.Domain.Payouts;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A payout that the bank did not answer is sent again, under another reference.</summary>
+/// <summary>Bug: a payout that the bank did not answer is sent again, under another reference.</summary>
 internal sealed class PayTwice(TimeSpan timeout) : DelegatingHandler(new SocketsHttpHandler())
 {
     public static void AddTo(IServiceCollection services) => services.Decorate<SandboxBank>((provider, _) =>
@@ -24,7 +24,7 @@ internal sealed class PayTwice(TimeSpan timeout) : DelegatingHandler(new Sockets
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        // A question about a payout pays nobody.
+        // A request without a body only asks about a payout.
         if (request.Content is null)
             return await base.SendAsync(request, cancellationToken);
         var body = await request.Content.ReadAsByteArrayAsync(cancellationToken);
@@ -40,7 +40,7 @@ internal sealed class PayTwice(TimeSpan timeout) : DelegatingHandler(new Sockets
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // The bank may have it or not.
+            // The bank may have the payout or not.
         }
 
         var payout = JsonNode.Parse(body)!;

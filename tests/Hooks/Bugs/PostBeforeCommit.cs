@@ -6,7 +6,7 @@ using Payments.Domain.Observability;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>The ledger's journals are committed before the rest of their outcome.</summary>
+/// <summary>Bug: the ledger's journals are committed before the rest of their outcome.</summary>
 internal sealed class PostBeforeCommit(LedgerPosting ledger, TimeProvider time) : IHostedService
 {
     public static void AddTo(IServiceCollection services) => services.AddHostedService<PostBeforeCommit>();

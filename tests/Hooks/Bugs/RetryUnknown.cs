@@ -4,7 +4,7 @@ using Payments.Domain.Providers;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A charge whose outcome is unknown is sent again, under another reference.</summary>
+/// <summary>Bug: a charge whose outcome is unknown is sent again, under another reference.</summary>
 internal sealed class RetryUnknown(IPaymentProvider provider, TimeProvider time) : IPaymentProvider
 {
     public string Name => provider.Name;

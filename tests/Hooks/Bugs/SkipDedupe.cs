@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.TestHooks.Bugs;
 
-/// <summary>A partner's event that comes again counts as another event: its id is never the same twice.</summary>
+/// <summary>Bug: a provider event that comes again counts as a new event, because its id is never the same twice.</summary>
 internal sealed class SkipDedupe(IWebhookVerifier verifier) : IWebhookVerifier
 {
     public string Acknowledgement => verifier.Acknowledgement;
