@@ -20,7 +20,7 @@ using Payments.Functions.Health;
 
 namespace Payments.Functions;
 
-/// <summary>Puts the app together: each capability registers itself, this lists them.</summary>
+/// <summary>Registers the capabilities of the app. Each capability registers its own services.</summary>
 internal static class PaymentsRegistration
 {
     public static IServiceCollection AddPayments(this IServiceCollection services, IConfiguration configuration)

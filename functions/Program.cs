@@ -14,10 +14,10 @@ builder.Services.AddSingleton<CallerAddress>();
 builder.Services.AddPayments(builder.Configuration);
 builder.Services.AddTelemetry(builder.Configuration);
 
-// One line a request is the host's business; what goes wrong inside is ours.
+// The host logs one line per request. Here only warnings and errors of ASP.NET Core matter.
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 
-// The worker leaves the console to the Functions host; where the app is its own host, somebody has to write there.
+// The worker leaves the console to the Functions host. If the app is its own host, it must write there itself.
 if (builder.Configuration.GetValue("Logging:Console:Enabled", false))
     builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
 

@@ -9,8 +9,8 @@ using OpenTelemetry.Logs;
 namespace Payments.Functions;
 
 /// <summary>
-/// Traces, metrics and logs: to Application Insights by the app's identity where <c>APPLICATIONINSIGHTS_CONNECTION_STRING</c> names it, and by OTLP where
-/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names a collector. Both may be set.
+/// Exports traces, metrics and logs. <c>APPLICATIONINSIGHTS_CONNECTION_STRING</c> exports to Application Insights with the app's identity.
+/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> exports to a collector by OTLP. Both may be set.
 /// </summary>
 internal static class TelemetryRegistration
 {
@@ -19,7 +19,7 @@ internal static class TelemetryRegistration
         var collector = configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
         var insights = configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"];
 
-        // Without anybody to tell, nothing is noted.
+        // Without a destination, nothing is collected.
         if (string.IsNullOrEmpty(collector) && string.IsNullOrEmpty(insights))
             return services;
         var telemetry = services.AddOpenTelemetry();
@@ -28,7 +28,7 @@ internal static class TelemetryRegistration
         telemetry.WithMetrics(metrics => metrics.AddMeter("Payments.*").AddMeter("Npgsql"));
         services.Configure<OpenTelemetryLoggerOptions>(logs =>
         {
-            // The request's id stands in a scope; the text of a message is made of its template and values, which is what is searched by.
+            // The request's id is in a scope. Operators search by the formatted text of a message.
             logs.IncludeScopes = true;
             logs.IncludeFormattedMessage = true;
         });
@@ -41,7 +41,7 @@ internal static class TelemetryRegistration
                 options.ConnectionString = insights;
                 options.Credential = new DefaultAzureCredential();
 
-                // A payment that is looked for must be there: nothing is sampled away.
+                // Operators must find every payment, so nothing is sampled.
                 options.SamplingRatio = 1F;
                 options.TracesPerSecond = null;
             });

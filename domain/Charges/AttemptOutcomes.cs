@@ -13,69 +13,78 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>A try at another provider that is to follow, and the payment method's token there.</summary>
+/// <summary>The next attempt of a charge at another provider, with the payment method's token at that provider.</summary>
 public sealed record NextAttempt(Attempt Attempt, string Token);
 
-/// <summary>What was learned about an attempt, under which terms it settles.</summary>
-/// <param name="Next">What follows where the answer is known and the charge still waits for its first approval; else it is left out.</param>
+/// <summary>An answer about an attempt, with the merchant's terms under which it settles.</summary>
+/// <param name="Next">
+/// The attempt at the next provider. It is recorded only if this attempt ends without effect while the charge is pending. Otherwise it is
+/// ignored.
+/// </param>
 public sealed record AttemptAnswer(AttemptReference Reference, PaymentAnswer Answer, FeePlanTerms Terms, NextAttempt? Next = null)
 {
-    /// <summary>The trace of whoever learned it: in a batch each event goes on in its own.</summary>
+    /// <summary>
+    /// The trace of the caller that submitted the answer. The answers of a batch have different traces, and each event continues its own.
+    /// </summary>
     public string? TraceParent { get; } = Activity.Current?.Id;
 
-    /// <summary>The person who found it out; null for what a provider said.</summary>
+    /// <summary>The decision of the operator who settled the attempt by hand. Null for a provider's answer.</summary>
     public ManualSettlement? Settlement { get; init; }
 
-    /// <summary>The provider that reported the answer by itself; null where this process asked the attempt's own provider.</summary>
+    /// <summary>
+    /// The provider whose event reported the answer. Null if this process asked the attempt's own provider, or if an operator settled the
+    /// attempt.
+    /// </summary>
     public string? ReportedBy { get; init; }
 
-    /// <summary>The rows as whoever asked the provider has written them; null for whoever would have to read them.</summary>
+    /// <summary>The intent as this process committed it. Null if the batch has to read the rows.</summary>
     internal WrittenIntent? Written { get; init; }
 }
 
-/// <summary>The merchant's terms as they were read.</summary>
-/// <param name="Country">The merchant's, ISO 3166-1 alpha-2.</param>
-/// <param name="PayoutDelayDays">Business days until money captured now can be paid out.</param>
-/// <param name="ReadAt">A timestamp of the clock, not earlier than the read by more than the merchants' cache is old.</param>
+/// <summary>The merchant's fee plans and payout terms at one time.</summary>
+/// <param name="Country">ISO 3166-1 alpha-2 code of the merchant's country.</param>
+/// <param name="PayoutDelayDays">Business days between a capture and the day on which its money can be paid out.</param>
+/// <param name="ReadAt">Timestamp of the clock. The terms were read at most <see cref="MerchantReads.CacheLifetime"/> before it.</param>
 public sealed record FeePlanTerms(FeePlanHistory Plans, string Country, int PayoutDelayDays, long ReadAt)
 {
     public static FeePlanTerms Of(Merchant merchant, TimeProvider time) => new(merchant.FeePlans, merchant.Country, merchant.PayoutDelayDays, time.GetTimestamp());
 }
 
-/// <summary>How an attempt stands after an answer was recorded.</summary>
-/// <param name="Found">False when there is no such attempt here.</param>
-/// <param name="Changed">False when the answer told nothing new.</param>
-/// <param name="Contradicts">True when the answer cannot be reconciled with what is recorded.</param>
-/// <param name="Response">What the caller of the API is told, now and on every repeat.</param>
+/// <summary>The state of an attempt after an answer was recorded.</summary>
+/// <param name="Found">False if the attempt does not exist.</param>
+/// <param name="Changed">False if the answer says nothing new.</param>
+/// <param name="Contradicts">True if the answer contradicts the recorded outcome.</param>
+/// <param name="Response">What the API answers to the caller, now and on every repeat of the request.</param>
 public sealed record AttemptOutcome(bool Found, bool Changed = false, bool Contradicts = false, Charge? Charge = null, StoredResponse? Response = null)
 {
     public PaymentOperation Operation { get; init; }
 
-    /// <summary>The try that was recorded to follow; it is to be sent now. Then there is no response yet.</summary>
+    /// <summary>The next attempt, which the batch recorded. It must be sent now. There is no response yet.</summary>
     public NextAttempt? Started { get; init; }
 
-    /// <summary>The batch left something in the outbox.</summary>
+    /// <summary>The batch wrote messages to the outbox.</summary>
     internal bool Announced { get; init; }
 
     internal Attempt? Attempt { get; init; }
 
-    /// <summary>A provider reported it that the attempt was not made at. Nothing changed.</summary>
+    /// <summary>The provider that reported the answer is not the attempt's provider. Nothing changed.</summary>
     internal bool IsOfAnotherProvider { get; init; }
 
-    /// <summary>What the person who settled the attempt is told.</summary>
+    /// <summary>The response to the operator who settled the attempt.</summary>
     internal StoredResponse? Settlement { get; init; }
 
-    /// <summary>What the objects say now, where no answer is kept.</summary>
+    /// <summary>A response made of the current objects. It is used only if no response is stored under the caller's key.</summary>
     internal StoredResponse? Now { get; init; }
 }
 
 /// <summary>
-/// Records what providers answered. In one transaction for everything that waits: the attempts, their charges and refunds, the ledger, the
-/// balance transactions, the events, the stored answers. The response, the webhook and the resolver all come through here, in any order.
+/// Records the answers of providers. One transaction records all waiting answers: attempts, charges, refunds, journals, balance
+/// transactions, events and stored responses. Responses, provider events, the resolver and operators all record here, in any order.
 /// </summary>
 public sealed class AttemptOutcomes : IAsyncDisposable
 {
-    // Two transactions at a time. What is of one bucket is in one of them: they share neither a merchant's rows nor a stripe of the platform's accounts, so neither waits for the other.
+    // Two transactions run at a time. All waiting answers of a bucket are in the same lane. The lanes share no merchant's rows and no
+    // bucket of the platform's accounts, so neither waits for the other.
     private const int Lanes = 2;
 
     private readonly LaneChooser _chooser = new(Lanes, MerchantId.Buckets);
@@ -99,19 +108,24 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         _lanes = [.. Enumerable.Range(0, Lanes).Select(_ => new GroupCommit<AttemptAnswer, AttemptOutcome>("charge-outcomes", dataSource, RecordBatchAsync, new GroupCommitOptions(), time))];
     }
 
-    /// <summary>
-    /// Records an answer. Recording it again, or after another that settled the attempt, changes nothing and returns what was recorded.
-    /// </summary>
-    /// <param name="next">The try that follows in the same transaction, if this one ended without effect before anyone else recorded it.</param>
-    /// <param name="written">The intent, when it was this process that committed it: then nothing has to be read, unless somebody else was faster.</param>
+    /// <summary>Records an answer. Idempotent: an answer that says nothing new changes nothing and returns the recorded outcome.</summary>
+    /// <param name="next">
+    /// The attempt at the next provider. The same transaction records it if this attempt ended without effect and no other process recorded
+    /// an outcome first.
+    /// </param>
+    /// <param name="written">
+    /// The intent, if this process committed it. The batch then reads no rows, unless another process recorded an outcome first.
+    /// </param>
     public Task<AttemptOutcome> RecordAsync(AttemptReference reference, PaymentAnswer answer, CancellationToken ct, NextAttempt? next = null, WrittenIntent? written = null) =>
         RecordAsync(reference, answer, next, null, written, null, ct);
 
-    /// <summary>Records what a provider reports by itself. It counts only for an attempt that was made at this provider.</summary>
+    /// <summary>Records an answer that a provider reported in an event. It counts only for an attempt at this provider.</summary>
     public Task<AttemptOutcome> RecordAsync(string reportedBy, AttemptReference reference, PaymentAnswer answer, CancellationToken ct) =>
         RecordAsync(reference, answer, null, null, null, reportedBy, ct);
 
-    /// <summary>Records what a person found out, with the audit of it in the same transaction. Only what settles the attempt changes anything.</summary>
+    /// <summary>
+    /// Records an operator's settlement and its audit entry in one transaction. Only an outcome that settles the attempt changes anything.
+    /// </summary>
     internal Task<AttemptOutcome> SettleAsync(AttemptReference reference, PaymentAnswer answer, ManualSettlement settlement, CancellationToken ct) =>
         RecordAsync(reference, answer, null, settlement, null, null, ct);
 
@@ -140,7 +154,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         if (outcome is not { Found: true, Response: null })
             return outcome;
 
-        // Somebody else recorded it a moment ago, perhaps after the batch had looked for the answer that is kept: that one counts.
+        // Another process recorded the outcome first, perhaps after this batch looked for the stored response. The stored response counts.
         var kept = outcome.Attempt?.IdempotencyKey is { } key ? await _idempotency.FindAsync(reference.Merchant, key, ct) : null;
         return outcome with { Response = kept ?? outcome.Now };
     }
@@ -176,7 +190,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         }
         catch (PostgresException e) when (e.SqlState == ChargeSql.NotAsBefore)
         {
-            // A webhook was faster, or the resolver. All of the batch is undone and done again on what is there now.
+            // A provider event or the resolver changed a charge after its intent was committed. The batch rolls back and starts again,
+            // reading all rows.
             await using (var startOver = new NpgsqlCommand("ROLLBACK AND CHAIN", connection, transaction))
                 await startOver.ExecuteNonQueryAsync(ct);
             commit.Undone();
@@ -186,8 +201,9 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     }
 
     /// <summary>
-    /// The answers whose rows need not be read: their own process has written them a moment ago, and nobody else tells of them in the same batch. Not where a month's volume decides the price: its
-    /// lock follows those of the charges, everywhere.
+    /// The attempts whose rows this batch need not read: this process committed their intents, and no other answer of the batch needs the
+    /// rows. An attempt whose price depends on the month's volume is always read. Lock order: charges, then monthly volumes. Every
+    /// transaction takes the same order.
     /// </summary>
     private static HashSet<AttemptReference> KnownRows(IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now)
     {
@@ -208,7 +224,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         if (unread.Count > 0)
             await LoadAsync(connection, transaction, work, unread, ct);
 
-        // Where the batch has read the charge for another attempt of its, the row that is locked counts.
+        // If the batch already locked the charge for another attempt, the locked row counts, so this attempt's rows are read as well.
         var told = answers.Where(a => known.Contains(a.Reference) && !work.TryAdd(a.Written!)).Select(a => a.Reference).Distinct().ToList();
         if (told.Count > 0)
             await LoadAsync(connection, transaction, work, told, ct);
@@ -230,7 +246,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads terms again that have waited, for a database that was down say: a fee plan is stored a minute before it takes effect, so terms of half that age know every version.
+    /// Reads old terms again, for example after a wait for the database. A fee plan is stored at least <see cref="FeePlanHistory.Lead"/>
+    /// before it takes effect. So terms of at most half that age include every version in force.
     /// </summary>
     private async ValueTask<IReadOnlyList<AttemptAnswer>> RefreshAsync(IReadOnlyList<AttemptAnswer> answers, CancellationToken ct)
     {
@@ -256,7 +273,8 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         if (missing.Count > 0)
             await LockAsync(connection, transaction, batch, missing, isFirst: true, ct);
 
-        // The lock of an attempt that has been recorded before may have been waited for: then the rows beside it, which are not locked, were read as they were before that.
+        // The statement may have waited for the locks of these attempts. Refunds and stored responses are not locked, so it may have read
+        // them as they were before the wait. They are read again under the locks.
         var recorded = batch.RecordedBefore();
         if (recorded.Count > 0)
         {
@@ -272,7 +290,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         }
     }
 
-    /// <param name="isFirst">Those that are begun and have no row of their own get it before.</param>
+    /// <param name="isFirst">Inserts the missing rows of first attempts before it locks them.</param>
     private static async Task LockAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, OutcomeBatch batch, List<AttemptReference> references, bool isFirst, CancellationToken ct)
     {

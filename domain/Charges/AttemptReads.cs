@@ -10,17 +10,17 @@ public enum AttemptFilter
     /// <summary>The outcome is not known.</summary>
     Unsettled,
 
-    /// <summary>Unsettled for longer than it should be; people were told.</summary>
+    /// <summary>Unsettled for longer than <see cref="OverdueAttempts"/> allows. The platform has raised an alert.</summary>
     Overdue,
 
-    /// <summary>A provider reports otherwise than what is settled, and nobody has acknowledged it.</summary>
+    /// <summary>A provider reported a result that contradicts the recorded outcome, and no operator has acknowledged it.</summary>
     Contradicted,
 }
 
-/// <summary>Shows operators the attempts that need them.</summary>
+/// <summary>Reads the attempts that need an operator.</summary>
 public sealed class AttemptReads(NpgsqlDataSource dataSource)
 {
-    /// <summary>Oldest first, from behind <paramref name="startingAfter"/>.</summary>
+    /// <summary>Oldest first, starting after <paramref name="startingAfter"/>.</summary>
     public async Task<IReadOnlyList<Attempt>> ListAsync(AttemptFilter filter, string? provider, AttemptId? startingAfter, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(filter is AttemptFilter.Contradicted ? AttemptSql.ListContradicted : AttemptSql.ListOpen);
@@ -36,7 +36,7 @@ public sealed class AttemptReads(NpgsqlDataSource dataSource)
         return attempts;
     }
 
-    /// <summary>The attempt with what was reported against it.</summary>
+    /// <summary>The attempt with its contradictions. Null if it does not exist.</summary>
     public async Task<OperatorAttemptResource?> GetAsync(AttemptReference reference, CancellationToken ct)
     {
         if (await FindAsync(reference, ct) is not var (_, attempt))

@@ -1,6 +1,6 @@
 namespace Payments.Domain.Charges;
 
-/// <summary>Looking after attempts that stay open or are contradicted.</summary>
+/// <summary>Statements for attempts that stay open or are contradicted.</summary>
 internal static class AttemptSql
 {
     private const string Joined =
@@ -10,7 +10,10 @@ internal static class AttemptSql
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
         """;
 
-    /// <summary>Its charge is what its row says, and what its id says where it has none: with it, both are found by their keys.</summary>
+    /// <summary>
+    /// The charge of an attempt comes from the attempt's row, or from its id if it has no row. With the charge's id, both rows are found by
+    /// key.
+    /// </summary>
     public const string Get =
         $"""
         {Joined}
@@ -18,7 +21,7 @@ internal static class AttemptSql
             AND a.charge_id = COALESCE((SELECT charge_id FROM payments.attempts WHERE merchant_id = $1 AND id = $2), payments.first_attempt($2))
         """;
 
-    /// <summary>Oldest first: what waits longest stands on top. $1 cursor, $2 provider, $3 only overdue ones.</summary>
+    /// <summary>Oldest first. $1 cursor, $2 provider, $3 only overdue attempts, $4 limit.</summary>
     public const string ListOpen =
         $"""
         {Joined}
@@ -42,7 +45,9 @@ internal static class AttemptSql
         FROM payments.attempt_contradictions WHERE merchant_id = $1 AND attempt_id = $2 ORDER BY first_at
         """;
 
-    /// <summary>Remembers a contradiction; told again it is counted, and an acknowledged one stays so.</summary>
+    /// <summary>
+    /// Records a contradiction. A repeated one raises its count and its last time. An acknowledged one stays acknowledged.
+    /// </summary>
     public const string Contradict =
         """
         INSERT INTO payments.attempt_contradictions AS k (bucket, merchant_id, attempt_id, result, provider_reference, detail, times,
@@ -53,7 +58,7 @@ internal static class AttemptSql
         ON CONFLICT (merchant_id, attempt_id, result, bucket) DO UPDATE SET times = k.times + 1, last_at = EXCLUDED.last_at
         """;
 
-    /// <summary>Takes a key and completes it at once, in the transaction of what it stands for.</summary>
+    /// <summary>Takes and completes keys in one statement, in the transaction of their effect.</summary>
     public const string KeepAnswers =
         """
         INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, response_status, response_body,
@@ -69,7 +74,8 @@ internal static class AttemptSql
         """;
 
     /// <summary>
-    /// Marks what has been open for too long: no answer since $2, or taken on and not ended since $3. Each is marked, and people told, once.
+    /// Marks attempts that have been open for too long: without an answer and created before $2, or pending and created before $3. Each
+    /// attempt is marked once, so the platform raises one alert for it.
     /// </summary>
     public const string MarkOverdue =
         $"""

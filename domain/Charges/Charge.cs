@@ -3,31 +3,31 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>Where a charge stands.</summary>
+/// <summary>The state of a charge.</summary>
 public enum ChargeStatus
 {
-    /// <summary>Recorded; the provider is being asked.</summary>
+    /// <summary>Recorded. The provider has not answered yet.</summary>
     Pending,
 
     /// <summary>The customer has to authenticate at the redirect address.</summary>
     RequiresAction,
 
-    /// <summary>The provider's answer is not known yet. It may have charged.</summary>
+    /// <summary>The provider's answer is not known yet. The provider may have charged the customer.</summary>
     Processing,
 
     /// <summary>The amount is held and can be captured.</summary>
     Authorized,
 
-    /// <summary>A part is captured; the rest can still be.</summary>
+    /// <summary>A part is captured. The rest can still be captured.</summary>
     PartiallyCaptured,
 
-    /// <summary>Captured, in full or as far as it ever will be.</summary>
+    /// <summary>Captured in full, or in part with the rest given back.</summary>
     Captured,
 
-    /// <summary>Given back, or given up, before anything was captured.</summary>
+    /// <summary>The authorization was given back, or the payment was ended, before any capture.</summary>
     Canceled,
 
-    /// <summary>Refused; nothing was moved.</summary>
+    /// <summary>The provider or the issuer refused. No money moved.</summary>
     Declined,
 
     /// <summary>The authorization lapsed before anything was captured.</summary>
@@ -41,8 +41,8 @@ public enum CaptureMethod
 }
 
 /// <summary>
-/// A payment taken for a merchant. All amounts are of <see cref="Currency"/>. What is being captured, canceled or refunded counts against the
-/// limits from the moment it is asked for.
+/// A payment that a merchant takes. All amounts are in <see cref="Currency"/>. An amount counts against the limits from the moment its
+/// capture, cancel or refund is requested.
 /// </summary>
 public sealed record Charge(
     MerchantId Merchant,
@@ -71,51 +71,53 @@ public sealed record Charge(
     DateTimeOffset UpdatedAt,
     DateTimeOffset? ExpiresAt)
 {
-    /// <summary>What is being given back: asked for, its end not known.</summary>
+    /// <summary>The amount that cancels and final captures in progress give back.</summary>
     public Money Canceling { get; init; } = Money.Zero(Amount.Currency);
 
     public Currency Currency => Amount.Currency;
 
-    /// <summary>How <see cref="Fee"/> came about: one entry for each capture, in their order.</summary>
+    /// <summary>How <see cref="Fee"/> was computed: one entry per capture, in the order of the captures.</summary>
     public IReadOnlyList<FeeDetail> FeeDetails { get; init; } = [];
 
-    /// <summary>How much of <see cref="Fee"/> refunds have given back.</summary>
+    /// <summary>The part of <see cref="Fee"/> that refunds have given back.</summary>
     public Money FeeReturned { get; init; } = Money.Zero(Amount.Currency);
 
-    /// <summary>What can still be captured or canceled.</summary>
+    /// <summary>The amount that can still be captured or canceled.</summary>
     public Money Capturable => Status is ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured
         ? Authorized - Captured - Capturing - Canceled - Canceling
         : Money.Zero(Currency);
 
-    /// <summary>What can still be refunded.</summary>
+    /// <summary>The amount that can still be refunded.</summary>
     public Money Refundable => Captured - Refunded - Refunding;
 }
 
 public enum AttemptStatus
 {
-    /// <summary>Recorded before the provider was called; after a crash nobody knows more.</summary>
+    /// <summary>Recorded before the provider is called. After a crash, the provider may have been called or not.</summary>
     Started,
 
-    /// <summary>The call ended without an answer.</summary>
+    /// <summary>The call ended without an answer. The provider may have carried the operation out or not.</summary>
     Unknown,
 
-    /// <summary>Waits for the customer.</summary>
+    /// <summary>The customer has to act first, for example authenticate.</summary>
     RequiresAction,
 
-    /// <summary>The provider took it on and tells the end later.</summary>
+    /// <summary>The provider accepted it and reports the outcome later.</summary>
     Pending,
 
     Succeeded,
 
     Declined,
 
-    /// <summary>It is certain that it was never carried out.</summary>
+    /// <summary>The provider never carried it out, or ended it before any capture.</summary>
     Failed,
 }
 
 /// <summary>One try of one operation at one provider.</summary>
-/// <param name="IdempotencyKey">Under which the answer is kept for the caller; null for what the platform does by itself.</param>
-/// <param name="NextCheckAt">When to ask the provider; null once the attempt is settled.</param>
+/// <param name="IdempotencyKey">
+/// The caller's key, under which the response is stored. Null if the platform started the operation by itself.
+/// </param>
+/// <param name="NextCheckAt">When the resolver asks the provider. Null once the attempt is settled.</param>
 public sealed record Attempt(
     MerchantId Merchant,
     AttemptId Id,
@@ -133,18 +135,19 @@ public sealed record Attempt(
     DateTimeOffset CreatedAt,
     DateTimeOffset? FinishedAt)
 {
-    /// <summary>What a final capture gives back of the authorization besides what it takes.</summary>
+    /// <summary>The part of the authorization that a final capture gives back.</summary>
     public Money Released { get; init; } = Money.Zero(Amount.Currency);
 
-    /// <summary>A cancel because the authorization has lapsed: the charge then is expired, not canceled.</summary>
+    /// <summary>True for the cancel of a lapsed charge. It ends the charge as expired, not as canceled.</summary>
     public bool IsExpiry { get; init; }
 
     /// <summary>
-    /// Somebody made it at the provider. Nothing there bears our reference, so the provider cannot be asked about it: its events tell.
+    /// A person made it at the provider. It does not carry our reference, so the resolver cannot ask about it. Only the provider's events
+    /// report its outcome.
     /// </summary>
     public bool MadeElsewhere { get; init; }
 
-    /// <summary>When people were told that it is still open; null while it is not overdue.</summary>
+    /// <summary>When the platform raised an alert because it was still open. Null while it is not overdue.</summary>
     public DateTimeOffset? OverdueAt { get; init; }
 
     public AttemptReference Reference => new(Merchant, Id);

@@ -6,7 +6,7 @@ namespace Payments.Domain.Charges;
 
 /// <summary>One try of one operation at one provider, as the API shows it.</summary>
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
-/// <param name="MadeElsewhere">True where somebody made it at the processor; left out otherwise.</param>
+/// <param name="MadeElsewhere">True if a person made it at the provider. Omitted otherwise.</param>
 public sealed record AttemptResource(
     string Id, string Object, string Charge, string Operation, string Status, string Provider, string? ProviderReference, long Amount, string Currency, DeclineResource? Decline,
     DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt, bool? MadeElsewhere = null)
@@ -17,10 +17,10 @@ public sealed record AttemptResource(
         attempt.MadeElsewhere ? true : null);
 }
 
-/// <summary>Reads what was tried for a charge: at which provider, and with what end.</summary>
+/// <summary>Reads the attempts of a charge, with their providers and outcomes.</summary>
 public sealed class ChargeAttempts(NpgsqlDataSource dataSource)
 {
-    /// <summary>Oldest first; none when there is no such charge, for a charge has at least one.</summary>
+    /// <summary>Oldest first. Empty only if the charge does not exist, because every charge has at least one attempt.</summary>
     public async Task<IReadOnlyList<Attempt>> ListAsync(MerchantId merchant, ChargeId id, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(ChargeSql.AttemptsOfCharge);

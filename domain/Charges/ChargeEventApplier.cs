@@ -5,8 +5,8 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Brings what a provider reports into effect, by the same rules as its response. What was made at the provider and not through this
-/// platform is booked as an operation of ours that was made elsewhere.
+/// Applies the reports of providers by the same rules as their responses. An operation that was made at the provider and not through this
+/// platform is booked as made elsewhere.
 /// </summary>
 public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads attempts, OperationsElsewhere elsewhere)
     : IProviderEventApplier
@@ -23,7 +23,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
         _ => throw new ArgumentException("It is not an event of a payment.", nameof(neutral)),
     };
 
-    /// <summary>The attempt's own end first, then what was captured beyond the captures recorded here.</summary>
+    /// <summary>First records the outcome of the attempt, then books captures that exceed those recorded here.</summary>
     private async Task<ApplyResult> ApplyAsync(PaymentReported reported, ReportedCapture captured, CancellationToken ct)
     {
         var answer = reported.Answer;
@@ -31,7 +31,7 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
             && await attempts.FindAsync(captured.Charge, ct) is var (charge, attempt)
             && charge.CaptureMethod is CaptureMethod.Manual && attempt.Operation is PaymentOperation.Charge)
         {
-            // The payment was approved before it was captured, and this platform asks for captures on their own.
+            // With manual capture, the attempt of the charge ends with the authorization. A capture is an operation of its own.
             answer = answer with { Result = PaymentResult.Authorized };
         }
 

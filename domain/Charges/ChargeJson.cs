@@ -13,11 +13,16 @@ public sealed record DeclineResource(string Code, bool IsRetryable, string Messa
     public static DeclineResource? Of(DeclineCode? code) => code is { } c ? new(DbText.Of(c), c.IsRetryable(), c.Message()) : null;
 }
 
-/// <summary>What a capture or cancel came to: in the answer to it and in the events that tell of it, not when the charge is read.</summary>
+/// <summary>
+/// The outcome of a capture or cancel. The response to the operation and its events show it. Reading the charge does not.
+/// </summary>
 /// <param name="Type"><c>capture</c> or <c>cancel</c>.</param>
-/// <param name="Status"><c>succeeded</c>, <c>processing</c>, <c>pending</c>, <c>declined</c> by the processor, or <c>failed</c>, which is certain not to have reached it.</param>
+/// <param name="Status">
+/// <c>succeeded</c>, <c>processing</c>, <c>pending</c>, <c>declined</c> by the provider, or <c>failed</c>: the provider never carried it
+/// out.
+/// </param>
 /// <param name="Amount">Minor units of the charge's currency.</param>
-/// <param name="MadeElsewhere">True where somebody made it at the processor, in its dashboard say; left out otherwise.</param>
+/// <param name="MadeElsewhere">True if a person made it at the provider, for example in its dashboard. Omitted otherwise.</param>
 public sealed record OperationResource(string Type, string Status, long Amount, DeclineResource? Decline, bool? MadeElsewhere = null)
 {
     public static OperationResource? Of(Attempt? attempt) => attempt is { Operation: PaymentOperation.Capture or PaymentOperation.Cancel }
@@ -64,7 +69,7 @@ public sealed record ChargeResource(
 {
     public static ChargeResource Of(Charge charge) => Of(charge, null);
 
-    /// <param name="attempt">The attempt that the answer or event is about.</param>
+    /// <param name="attempt">The attempt that the response or event is about.</param>
     public static ChargeResource Of(Charge charge, Attempt? attempt)
     {
         using var metadata = JsonDocument.Parse(charge.MetadataJson);
@@ -82,7 +87,7 @@ public sealed record ChargeResource(
 }
 
 /// <summary>A refund as the API, its events and its webhooks show it.</summary>
-/// <param name="MadeElsewhere">True where somebody made it at the processor, in its dashboard say; left out otherwise.</param>
+/// <param name="MadeElsewhere">True if a person made it at the provider, for example in its dashboard. Omitted otherwise.</param>
 public sealed record RefundResource(
     string Id, string Object, string Charge, string Status, long Amount, string Currency, long FeeReturned, string? Reason, DeclineResource? Failure, string? ProviderReference, JsonElement Metadata,
     DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, bool? MadeElsewhere = null)

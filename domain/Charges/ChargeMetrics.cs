@@ -4,12 +4,12 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>The meter <c>Payments.Charges</c>: what became of operations at providers, each counted when it is learned.</summary>
+/// <summary>The meter <c>Payments.Charges</c>: outcomes of operations at providers, counted when they are recorded.</summary>
 internal static class ChargeMetrics
 {
     private static readonly Meter Meter = new("Payments.Charges");
 
-    // The authorization rate is authorized and succeeded, of these and declined, where the operation is charge.
+    // The authorization rate of operation charge is (authorized + succeeded) / (authorized + succeeded + declined).
     private static readonly Counter<long> Outcomes = Meter.CreateCounter<long>("payments.charges.outcomes", "{outcome}", "What was learned of an operation, by provider, operation, result and decline code");
     private static readonly Counter<long> Contradictions = Meter.CreateCounter<long>("payments.charges.contradictions", "{answer}", "Answers that cannot be reconciled with what is recorded");
 

@@ -9,23 +9,26 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Domain.Charges;
 
-/// <param name="Amount">Minor units of the charge's currency; all that is left when left out.</param>
-/// <param name="IsFinal">Nothing more will be captured: the rest is given back to the customer.</param>
+/// <param name="Amount">Minor units of the charge's currency. Everything that is left if omitted.</param>
+/// <param name="IsFinal">True if this is the last capture. The rest is given back to the customer.</param>
 public sealed record CaptureChargeRequest(long? Amount, bool? IsFinal);
 
-/// <summary>A cancel has nothing to say: it gives back all that is not captured.</summary>
+/// <summary>A cancel has no parameters. It gives back everything that is not captured.</summary>
 public sealed record CancelChargeRequest;
 
 /// <summary>
-/// Captures, cancels and refunds: intent, call, outcome, as a charge is taken. The limits are taken with the intent, so what runs at the same time
-/// cannot add up to more than there is; the provider is called outside any transaction; the outcome is recorded by whoever learns it first.
+/// Captures, cancels and refunds, in the steps of a charge: intent, call, outcome. The intent takes its part of the limits, so concurrent
+/// operations cannot exceed them. No transaction is open while the provider is called. The first process that learns the outcome records
+/// it.
 /// </summary>
 public sealed class ChargeOperations(
     GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers,
     OutboxSignal signal, TimeProvider time, ILogger<ChargeOperations> log)
 {
-    /// <returns>The charge with 200, or with 202 while the provider's answer is unknown. <c>operation</c> says what the capture came to.</returns>
-    /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
+    /// <returns>
+    /// The charge with 200, or with 202 while the provider's answer is unknown. <c>operation</c> shows the outcome of the capture.
+    /// </returns>
+    /// <exception cref="OverloadedException">Nothing was done. The caller may repeat the request.</exception>
     public async Task<Result<StoredResponse>> CaptureAsync(IdempotentRequest request, ChargeId charge, CaptureChargeRequest input, CancellationToken ct)
     {
         if (TooSmall(input.Amount) is { } invalid)
@@ -37,7 +40,7 @@ public sealed class ChargeOperations(
         return await HandleAsync(Intent(request, charge, PaymentOperation.Capture, input.Amount) with { IsFinal = input.IsFinal is true }, ct);
     }
 
-    /// <summary>Gives back all that is not captured, or gives up a payment that awaits its customer.</summary>
+    /// <summary>Gives back everything that is not captured, or ends a payment that awaits its customer.</summary>
     /// <inheritdoc cref="CaptureAsync"/>
     public Task<Result<StoredResponse>> CancelAsync(IdempotentRequest request, ChargeId charge, CancellationToken ct) =>
         HandleAsync(Intent(request, charge, PaymentOperation.Cancel, null), ct);
@@ -54,7 +57,7 @@ public sealed class ChargeOperations(
         return await HandleAsync(intent with { Refund = PrefixedId.New<RefundId>(intent.Now), Reason = reason, MetadataJson = input.MetadataJson() }, ct);
     }
 
-    /// <summary>Carries an intent out, whoever has it.</summary>
+    /// <summary>Carries out an intent of a caller, or of the platform itself.</summary>
     internal async Task<Result<StoredResponse>> HandleAsync(OperationIntent intent, CancellationToken ct)
     {
         var start = await intents.SubmitAsync(intent, ct);
@@ -65,8 +68,9 @@ public sealed class ChargeOperations(
         if (state.Refund is not null)
             signal.Set();
 
-        // From here on the caller's going away must not stop the work: the provider is called and its answer recorded.
-        // What takes all that is left is final, said or not: providers keep an authorization open only where the account allows several captures.
+        // From here on the work ignores the caller's cancellation: the provider is called and its answer is recorded.
+        // A capture that takes everything that is left is final, even if the caller does not say so. Providers keep an authorization open
+        // only if the account allows several captures.
         var takesAll = state.Charge is { Capturable.IsZero: true, Canceling.IsZero: true } && state.Charge.Capturing == state.Attempt.Amount;
         var request = ChargeIntent.ToPaymentRequest(state.Charge, state.Attempt) with { IsFinal = intent.IsFinal || takesAll };
         PaymentSteps.Reached(PaymentSteps.IntentCommitted, intent.Operation);
@@ -80,8 +84,8 @@ public sealed class ChargeOperations(
         }
         catch (Exception e) when (e is not InvalidOperationException)
         {
-            // The provider has answered and we could not write it down. The attempt is still open: the resolver asks the provider again and records what it says, and until
-            // then nobody may be told anything that its record could belie.
+            // The provider answered, but recording the outcome failed. The attempt stays open, and the resolver asks the provider again. Do
+            // not answer the caller with the outcome: the resolver may record a different one.
             ChargeLog.OutcomeNotRecorded(log, state.Attempt.Id, e);
             return IdempotencyStore.Unrecorded();
         }

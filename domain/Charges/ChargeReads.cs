@@ -4,12 +4,12 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>Which charges a list shows; what is null or open shows all.</summary>
-/// <param name="Customer">The merchant's own reference of the customer, as the charge was given it.</param>
+/// <summary>The filters of a list of charges. A null or open filter matches every charge.</summary>
+/// <param name="Customer">The merchant's reference of the customer, exactly as the charge has it.</param>
 /// <param name="Amount">Minor units of the charges' currencies.</param>
 public sealed record ChargeFilter(ChargeStatus? Status = null, string? Customer = null, Currency? Currency = null, Bounds<long> Amount = default, Bounds<DateTimeOffset> Created = default);
 
-/// <summary>Reads charges. A merchant's key reads only that merchant's.</summary>
+/// <summary>Reads charges, always of one merchant.</summary>
 public sealed class ChargeReads(NpgsqlDataSource dataSource)
 {
     public async Task<Charge?> GetAsync(MerchantId merchant, ChargeId id, CancellationToken ct)
@@ -21,7 +21,7 @@ public sealed class ChargeReads(NpgsqlDataSource dataSource)
         return await row.ReadAsync(ct) ? ChargeRows.ReadCharge(row) : null;
     }
 
-    /// <summary>Newest first, from behind <paramref name="startingAfter"/>.</summary>
+    /// <summary>Newest first, starting after <paramref name="startingAfter"/>.</summary>
     public async Task<IReadOnlyList<Charge>> ListAsync(MerchantId merchant, ChargeFilter filter, int limit, ChargeId? startingAfter, CancellationToken ct)
     {
         await using var command = ListCommand(merchant, filter, limit, startingAfter);

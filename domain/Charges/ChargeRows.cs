@@ -7,7 +7,7 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>Reads rows whose columns stand in the order of <see cref="ChargeSql"/>.</summary>
+/// <summary>Reads rows whose columns are in the order of <see cref="ChargeSql"/>.</summary>
 internal static class ChargeRows
 {
     public const int ChargeWidth = 29;

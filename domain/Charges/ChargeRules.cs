@@ -12,54 +12,60 @@ public static class ChargeLimits
 {
     public const long Minimum = 1;
 
-    /// <summary>What card networks carry: twelve digits.</summary>
+    /// <summary>Card networks carry at most twelve digits.</summary>
     public const long Maximum = 999_999_999_999;
 }
 
 /// <summary>The terms under which a charge is settled with its merchant.</summary>
-/// <param name="AvailableOn">The UTC date on which money captured now can be paid out.</param>
+/// <param name="AvailableOn">
+/// The date from which money captured now can be paid out, in the time zone of the currency's payment system.
+/// </param>
 public sealed record SettlementTerms(FeePlan Fees, DateOnly AvailableOn)
 {
-    /// <summary>Which version of the merchant's plan <see cref="Fees"/> is.</summary>
+    /// <summary>The version of the merchant's fee plan that <see cref="Fees"/> is.</summary>
     public int PlanVersion { get; init; } = 1;
 
-    /// <summary>ISO 3166-1 alpha-2: whether a card is foreign.</summary>
+    /// <summary>ISO 3166-1 alpha-2. It decides whether a card is foreign.</summary>
     public string MerchantCountry { get; init; } = "";
 
-    /// <summary>What the merchant captured in this month and currency before, in minor units.</summary>
+    /// <summary>The amount that the merchant captured before in this month and currency, in minor units.</summary>
     public long VolumeBefore { get; init; }
 }
 
-/// <summary>A charge with what belongs to the attempt that is being settled.</summary>
+/// <summary>A charge with the attempt that is being settled, and the refund if the attempt is one.</summary>
 public sealed record ChargeState(Charge Charge, Attempt Attempt, Refund? Refund);
 
-/// <summary>What an answer of the provider changes.</summary>
-/// <param name="Changed">False when the answer tells nothing new: a duplicate, or what came second.</param>
-/// <param name="Contradicts">True when the answer cannot be reconciled with what is recorded; nothing is changed and people are told.</param>
+/// <summary>The changes that a provider's answer makes.</summary>
+/// <param name="Changed">False if the answer says nothing new, because it is a duplicate or came too late.</param>
+/// <param name="Contradicts">
+/// True if the answer contradicts the recorded outcome. Nothing changes, and the platform raises an alert.
+/// </param>
 public sealed record ChargeEffect(
     ChargeState After, bool Changed, Journal? Journal = null, BalanceTransaction? BalanceTransaction = null, string? Event = null, bool Contradicts = false);
 
 /// <summary>
-/// What the provider's answers mean, whichever way they come: as the response, as a webhook before or after it, or found by asking. Pure: the same
-/// answers in any order and number end in the same state, and the money moves once.
+/// Applies a provider's answer to a charge, whether it is a response, an event or the result of a look-up. Pure. The same answers, in any
+/// order and number, end in the same state, and money moves once.
 /// </summary>
 public static class ChargeRules
 {
-    /// <summary>How soon a provider is asked about an attempt that was recorded, in case the caller crashed.</summary>
+    /// <summary>The time after which the resolver asks about a new attempt, in case the process that made it crashed.</summary>
     public static readonly TimeSpan FirstCheck = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long after its start an attempt that the provider has never heard of counts as never carried out.</summary>
+    /// <summary>The age from which an attempt that the provider does not know counts as never carried out.</summary>
     public static readonly TimeSpan NeverArrived = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// How long an authorization, or a payment that awaits its cardholder, is kept when the provider does not say: what the card schemes give most
-    /// merchants. Then the timer asks the provider, and gives back what is still held.
+    /// The lifetime of an authorization, or of a payment that awaits its customer, if the provider names none. Card schemes give most
+    /// merchants this time. After it, the timer asks the provider and gives back what is still held.
     /// </summary>
     public static readonly TimeSpan AuthorizationLifetime = TimeSpan.FromDays(7);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
-    /// <summary>When to ask next after so many fruitless checks: 5 s, doubling to an hour.</summary>
+    /// <summary>
+    /// The time of the next check. The pause starts at 5 seconds and doubles with each check without an outcome, up to an hour.
+    /// </summary>
     public static DateTimeOffset NextCheck(int checks, DateTimeOffset now)
     {
         var pause = TimeSpan.FromSeconds(5 * Math.Pow(2, Math.Min(checks, 20)));
@@ -88,8 +94,8 @@ public static class ChargeRules
     }
 
     /// <summary>
-    /// A try at one provider ended without effect, and the charge goes on to the next: the try is settled, the charge waits as before. Null where it cannot: the
-    /// try is settled already, or the charge has gone on meanwhile.
+    /// Settles an attempt that ended without effect, so that the charge goes on to the next provider and stays pending. Null if the attempt
+    /// is settled, the charge is no longer pending, or the answer does not allow another attempt.
     /// </summary>
     public static ChargeEffect? MoveOn(ChargeState state, PaymentAnswer answer, NextAttempt next, DateTimeOffset now)
     {
@@ -103,8 +109,8 @@ public static class ChargeRules
     }
 
     /// <summary>
-    /// The charge went on to another provider after this try ended without effect: what its provider tells of it now, such as that a declined payment was given
-    /// up, says nothing of the charge. That it was carried out after all is a contradiction.
+    /// An answer to an attempt whose charge went on to another provider. Later reports, such as the cancel of a declined payment, say
+    /// nothing about the charge. A report that the attempt was carried out is a contradiction.
     /// </summary>
     private static ChargeEffect Superseded(ChargeState state, PaymentAnswer answer) =>
         answer.Result is PaymentResult.Succeeded or PaymentResult.Authorized ? Contradiction(state) : Nothing(state);
@@ -116,7 +122,8 @@ public static class ChargeRules
             return TakeBackRefund(state, answer, now);
         return answer.Result switch
         {
-            // A refund that the provider failed had perhaps succeeded before: that it did is old news when it comes late. One that was refused never began.
+            // A declined refund with a provider's id may have succeeded before it failed, so a late success is old news. One without an id
+            // never began.
             PaymentResult.Succeeded when attempt.Operation is PaymentOperation.Refund => attempt.Status switch
             {
                 AttemptStatus.Declined when attempt.ProviderReference is not null => Nothing(state),
@@ -124,10 +131,10 @@ public static class ChargeRules
                 _ => Contradiction(state),
             },
 
-            // So it is with an authorization whose end was told before its beginning.
+            // The report that the authorization ended may arrive before the report that it was made.
             PaymentResult.Authorized when state.Charge.Status is ChargeStatus.Canceled or ChargeStatus.Expired => Nothing(state),
 
-            // What was only held has been captured, and not by us.
+            // The platform has captured nothing, and the provider reports a capture.
             PaymentResult.Succeeded when attempt.Operation is PaymentOperation.Charge && state.Charge.Captured.IsZero && state.Charge.Capturing.IsZero => Contradiction(state),
             PaymentResult.Succeeded or PaymentResult.Authorized => attempt.Status is AttemptStatus.Succeeded ? Nothing(state) : Contradiction(state),
             PaymentResult.Declined => attempt.Status is AttemptStatus.Succeeded ? Contradiction(state) : Nothing(state),
@@ -139,7 +146,7 @@ public static class ChargeRules
     {
         var attempt = state.Attempt with
         {
-            // What the provider took on, or the customer is doing, is known better than a call that got no answer.
+            // A call without an answer must not hide that the provider accepted the attempt, or that the customer has to act.
             Status = status is AttemptStatus.Unknown && state.Attempt.Status is AttemptStatus.Pending or AttemptStatus.RequiresAction ? state.Attempt.Status : status,
             ProviderReference = answer.Reference ?? state.Attempt.ProviderReference,
             Checks = state.Attempt.Checks + 1,
@@ -166,7 +173,7 @@ public static class ChargeRules
         if (state.Attempt.Operation is not PaymentOperation.Charge)
             return Contradiction(state);
 
-        // It waits already, or it is over here and the provider is still to hear of it.
+        // The attempt already waits for the customer, or the charge has ended here and the provider does not know it yet.
         if (state.Attempt.Status is AttemptStatus.RequiresAction || !CanMove(state.Charge, ChargeStatus.RequiresAction))
             return AskAgain(state, now);
         var attempt = state.Attempt with
@@ -190,11 +197,12 @@ public static class ChargeRules
         if (state.Attempt.Operation is not PaymentOperation.Charge)
             return Contradiction(state);
 
-        // Of a charge that is captured at once, the authorization is only half the way: its capture is still to be told.
+        // With automatic capture, an authorization is not the outcome. The provider still has to report the capture.
         if (state.Charge.CaptureMethod is CaptureMethod.Automatic)
             return Unsettled(state, AttemptStatus.Pending, answer, now);
 
-        // It was canceled before we heard that it had been authorized. That the provider holds nothing any more is the attempt's end, and still to be told.
+        // The charge ended before its authorization was reported. The attempt ends when the provider reports that it holds nothing any
+        // more.
         if (state.Charge.Status is ChargeStatus.Canceled or ChargeStatus.Expired)
             return AskAgain(state, now);
         if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Authorized))
@@ -203,7 +211,7 @@ public static class ChargeRules
         return new ChargeEffect(state with { Charge = charge, Attempt = Settle(state.Attempt, AttemptStatus.Succeeded, answer, null, now) }, Changed: true, Event: "charge.authorized");
     }
 
-    /// <summary>The provider holds nothing for the charge any more: it lapsed, or somebody gave it back there.</summary>
+    /// <summary>The provider holds nothing for the charge any more: the authorization lapsed, or was canceled at the provider.</summary>
     private static ChargeEffect Lapse(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {
         var charge = state.Charge;
@@ -218,12 +226,12 @@ public static class ChargeRules
                 : new ChargeEffect(state with { Attempt = attempt }, Changed: true);
         }
 
-        // All of it is in the books as captured, and the provider says that it gave the payment up: one of the two is wrong.
+        // The full amount is booked as captured, and the provider reports a cancel. Both cannot be true.
         if (answer.Result is PaymentResult.Canceled && charge is { Status: ChargeStatus.Captured, Canceled.IsZero: true }
             && state.Attempt.Status is AttemptStatus.Succeeded)
             return Contradiction(state);
 
-        // While a capture or a cancel is under way, its own end decides what is left; the timer comes back to the rest.
+        // The outcome of a capture or cancel in progress decides what is left. The timer handles the rest later.
         if (charge.Status is not (ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured) || !charge.Capturing.IsZero || !charge.Canceling.IsZero)
             return Nothing(state);
         charge = Move(charge, charge.Captured.IsZero ? to : ChargeStatus.Captured, now) with { Canceled = charge.Authorized - charge.Captured };
@@ -237,12 +245,12 @@ public static class ChargeRules
         {
             case PaymentOperation.Charge:
                 {
-                    // A payment that is captured later was approved. That somebody has captured it, and how much of it, is for an event
-                    // of its own to tell.
+                    // With manual capture, the success of a charge only says that it was approved.
+                    // Another event reports whether it was captured, and how much of it.
                     if (state.Charge.CaptureMethod is CaptureMethod.Manual)
                         return Authorized(state, answer, now);
 
-                    // Captured already, by another attempt: this one has charged a second time.
+                    // Another attempt has captured the charge already, so this one charged the customer a second time.
                     if (!ChargeTransitions.Allows(state.Charge.Status, ChargeStatus.Captured))
                         return Contradiction(state);
                     var approved = Approved(state.Charge, answer, ChargeStatus.Captured, now) with { Captured = state.Charge.Amount };
@@ -291,7 +299,7 @@ public static class ChargeRules
                     };
                     var key = $"refund:{refund.Id}";
 
-                    // The processor has returned the money: what the merchant lacks for it, the merchant owes.
+                    // The provider has returned the money. If the merchant's balance does not cover it, the merchant owes the rest.
                     var available = ChartOfAccounts.MerchantAvailable(charge.Merchant, charge.Currency);
                     List<Transfer> transfers = [new(available, ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), attempt.Amount, "refund") { PastLimit = true }];
                     if (returned.IsPositive)
@@ -306,7 +314,7 @@ public static class ChargeRules
         }
     }
 
-    /// <summary>The provider has given back what was held, or given the payment up.</summary>
+    /// <summary>The provider gave back the held amount, or ended the payment.</summary>
     private static ChargeEffect Canceled(ChargeState state, ChargeState before, DateTimeOffset now)
     {
         var (to, name) = state.Attempt.IsExpiry ? (ChargeStatus.Expired, "charge.expired") : (ChargeStatus.Canceled, "charge.canceled");
@@ -324,7 +332,7 @@ public static class ChargeRules
                     break;
                 }
 
-            // The charge's own attempt told of it first.
+            // An answer to the charge's own attempt reported the cancel first.
             case ChargeStatus.Canceled or ChargeStatus.Expired:
                 return new ChargeEffect(state with { Charge = charge }, Changed: true);
             default:
@@ -334,7 +342,9 @@ public static class ChargeRules
         return new ChargeEffect(state with { Charge = charge }, Changed: true, Event: name);
     }
 
-    /// <summary>The provider takes back that a refund succeeded: the money came back to it, and comes back to the merchant.</summary>
+    /// <summary>
+    /// The provider reports that a succeeded refund has failed. The money went back to the provider, and goes back to the merchant.
+    /// </summary>
     private static ChargeEffect TakeBackRefund(ChargeState state, PaymentAnswer answer, DateTimeOffset now)
     {
         var code = answer.Decline ?? DeclineCode.ProcessingError;
@@ -347,7 +357,7 @@ public static class ChargeRules
         List<Transfer> transfers = [new(ChartOfAccounts.ProcessorClearing(charge.Provider, charge.Currency), available, attempt.Amount, "refund_failure")];
         if (fee.IsPositive)
         {
-            // What the refund gave back of the fee is the platform's again, whatever the merchant has.
+            // The platform takes the returned fee again, even if the merchant's balance does not cover it.
             transfers.Add(new(available, ChartOfAccounts.PlatformFees(charge.Currency), fee, "fee") { PastLimit = true });
         }
 
@@ -356,11 +366,11 @@ public static class ChargeRules
             new ChargeState(charge, attempt, refund), Changed: true, new Journal(charge.Merchant, key, "refund_failure", now, transfers), entry, "refund.failed");
     }
 
-    /// <summary>A change of the available balance that waits for no date.</summary>
+    /// <summary>A balance transaction that changes the available balance at once.</summary>
     private static BalanceTransaction Immediate(Charge charge, BalanceTransactionType type, Refund refund, string key, Money amount, Money fee, DateTimeOffset now) => new(
         PrefixedId.New<BalanceTransactionId>(now), charge.Merchant, type, refund.Id.ToString(), key, amount, fee, DateOnly.FromDateTime(now.UtcDateTime), now, null, now);
 
-    /// <summary>Books money that was captured: gross to the merchant's pending balance, the fee out of it.</summary>
+    /// <summary>Books a capture: the gross amount goes to the merchant's pending balance, and the fee is taken out of it.</summary>
     private static ChargeEffect Captured(ChargeState state, Money amount, SettlementTerms terms, DateTimeOffset now)
     {
         var (merchant, currency) = (state.Charge.Merchant, amount.Currency);
@@ -372,7 +382,7 @@ public static class ChargeRules
         List<Transfer> transfers = [new(ChartOfAccounts.ProcessorClearing(state.Charge.Provider, currency), pending, amount, "capture")];
         if (fee.IsPositive)
         {
-            // Where the plan says so, the fee of a small amount is more than the amount: the merchant owes the rest.
+            // A plan's fee may exceed a small amount. The merchant then owes the rest.
             transfers.Add(new(pending, ChartOfAccounts.PlatformFees(currency), fee, "fee") { PastLimit = true });
         }
 
@@ -388,7 +398,7 @@ public static class ChargeRules
         switch (attempt.Operation)
         {
             case PaymentOperation.Charge:
-                // A charge that is over already, canceled while it waited for its customer, stays so.
+                // A charge that was canceled while it waited for its customer stays canceled.
                 return CanMove(state.Charge, ChargeStatus.Declined)
                     ? new ChargeEffect(
                         state with { Charge = Ended(Move(state.Charge, ChargeStatus.Declined, now), answer) with { Decline = code }, Attempt = attempt }, Changed: true,
@@ -443,7 +453,7 @@ public static class ChargeRules
         Card = answer.Card ?? charge.Card,
     };
 
-    /// <summary>The attempt stays as it is, and its provider is asked later.</summary>
+    /// <summary>The attempt stays as it is, and the resolver asks its provider later.</summary>
     private static ChargeEffect AskAgain(ChargeState state, DateTimeOffset now) =>
         new(state with { Attempt = state.Attempt with { Checks = state.Attempt.Checks + 1, NextCheckAt = NextCheck(state.Attempt.Checks, now) } }, Changed: true);
 

@@ -21,8 +21,9 @@ internal static class ChargeSql
         "r.id, r.status, r.amount, r.reason, r.failure_code, r.provider_reference, r.metadata::text, r.created_at, r.updated_at, r.fee_returned_amount, r.made_elsewhere";
 
     /// <summary>
-    /// Takes each key and, where it was free, records the charge, which is its first attempt's record too until something is learned of it. Answers the ids of those recorded. Keys are taken in
-    /// order, so that two instances that take the same ones wait for, and never on, each other. With each id comes what the payout settings say, null without any.
+    /// Takes the keys, and records the charges whose keys were free. Lock order: keys by (merchant, key), so two instances that take the
+    /// same keys cannot deadlock. A charge's row is also the record of its first attempt until the attempt gets its own row. Returns the
+    /// ids of the recorded charges, each with the delay of the merchant's payout settings, or null without settings.
     /// </summary>
     public const string InsertIntents =
         """
@@ -53,7 +54,10 @@ internal static class ChargeSql
         FROM recorded r
         """;
 
-    /// <summary>Those of the charges whose keys were taken for them, as <see cref="InsertIntents"/> answers.</summary>
+    /// <summary>
+    /// The charges that hold their keys already, with the columns of <see cref="InsertIntents"/>. A repeated batch finds its own charges
+    /// this way.
+    /// </summary>
     public const string OwnIntents =
         """
         SELECT c.id, (SELECT s.delay_days FROM payments.payout_settings s WHERE s.merchant_id = c.merchant_id AND s.currency = c.currency)
@@ -63,8 +67,9 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// Locks the attempts and their charges in id order. After a wait the locked rows are the newest, but the refund and the stored answer may be
-    /// as they were before it: they are used only where the attempt is still open, and then nobody has changed them; the refund of a settled one is read again.
+    /// Locks attempts and their charges. Lock order: by (merchant, charge, attempt). After a wait, the locked rows are current, but the
+    /// refund and the stored response may be as they were before it. They are current for an attempt without a recorded answer.
+    /// <see cref="BesideAttempts"/> reads them again for the others.
     /// </summary>
     public const string LockAttempts =
         $"""
@@ -80,7 +85,8 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// Gives first attempts that have no row theirs, before anything but their own process records them. Waits for whoever is just doing so, and then leaves the attempt to its row.
+    /// Inserts the missing rows of first attempts, before a process other than their own records an answer. Lock order: charges by
+    /// (merchant, id). If another transaction is recording the attempt, this one waits and then inserts nothing.
     /// </summary>
     public const string RecordFirstAttempts =
         """
@@ -103,7 +109,9 @@ internal static class ChargeSql
             idempotency_key, first_check_at, created_at FROM begun
         """;
 
-    /// <summary>The first row of attempts that had none, with what was learned of them, by the process that began them.</summary>
+    /// <summary>
+    /// Inserts the rows of first attempts together with their outcomes. Only the process that committed the intents uses it.
+    /// </summary>
     public const string InsertFirstAttempts =
         """
         INSERT INTO payments.attempts
@@ -115,8 +123,9 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// Writes charges over what they were before: all of them, or it raises <see cref="NotAsBefore"/>. A charge changes its status or its time of change with whatever changes it, and whoever gives its
-    /// first attempt a row clears <c>first_check_at</c>; so nobody's change is written over, whether the row was locked when it was read or not.
+    /// Updates charges if all of them are as this transaction read them. Otherwise it raises <see cref="NotAsBefore"/>. Each change of a
+    /// charge sets its status or <c>updated_at</c>. Inserting the row of the first attempt clears <c>first_check_at</c>. So this statement
+    /// never overwrites another transaction's change, even if the row was read without a lock.
     /// </summary>
     public const string UpdateCharges =
         """
@@ -140,10 +149,10 @@ internal static class ChargeSql
         SELECT payments.all_rows((SELECT count(*) FROM changed), cardinality($1))
         """;
 
-    /// <summary>The error that <see cref="UpdateCharges"/> raises.</summary>
+    /// <summary>The SQLSTATE that <see cref="UpdateCharges"/> raises.</summary>
     public const string NotAsBefore = "CH001";
 
-    /// <summary>A settled attempt stays as it is, but for a refund that the provider takes back after it had succeeded.</summary>
+    /// <summary>A settled attempt does not change, except for a succeeded refund that the provider later reports as failed.</summary>
     public const string UpdateAttempts =
         """
         UPDATE payments.attempts a
@@ -157,7 +166,9 @@ internal static class ChargeSql
             AND (a.status NOT IN ('succeeded', 'declined', 'failed') OR (a.operation = 'refund' AND a.status = 'succeeded' AND t.status = 'declined'))
         """;
 
-    /// <summary>Further tries of charges at other providers, whose rows name from now on the provider and the token that are tried.</summary>
+    /// <summary>
+    /// Inserts the next attempts of charges at other providers. The charge's row names the provider and the token of its newest attempt.
+    /// </summary>
     public const string StartAttempts =
         """
         WITH input AS MATERIALIZED (
@@ -186,7 +197,7 @@ internal static class ChargeSql
         WHERE r.merchant_id = t.merchant_id AND r.id = t.id AND r.status <> 'failed'
         """;
 
-    /// <summary>Takes each key that is free; answers the ids of those who got theirs.</summary>
+    /// <summary>Takes the free keys and returns their object ids. Lock order: keys by (merchant, key).</summary>
     public const string TakeKeys =
         """
         INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, created_at)
@@ -197,7 +208,7 @@ internal static class ChargeSql
         RETURNING object_id
         """;
 
-    /// <summary>Gives keys back whose requests were refused: a refusal stores nothing.</summary>
+    /// <summary>Deletes the keys of refused requests, because a refusal stores no response.</summary>
     public const string ReturnKeys =
         """
         DELETE FROM payments.idempotency_keys k
@@ -205,7 +216,9 @@ internal static class ChargeSql
         WHERE k.merchant_id = t.merchant_id AND k.key = t.key AND k.completed_at IS NULL
         """;
 
-    /// <summary>Locks charges in id order, as the outcomes do: two transactions wait for, and never on, each other.</summary>
+    /// <summary>
+    /// Lock order: charges by (merchant, id). <see cref="LockAttempts"/> takes the same order, so the two cannot deadlock.
+    /// </summary>
     public const string LockCharges =
         $"""
         SELECT {Columns}
@@ -216,7 +229,8 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// What chargebacks hold or have taken of each charge, zero for one that was won. The caller holds the charges' locks, which every dispute takes before it changes.
+    /// The amount of each charge that chargebacks hold or have taken. It is zero for a dispute that was won. The transaction must hold the
+    /// locks of the charges: each change of a dispute takes the charge's lock first.
     /// </summary>
     public const string DisputedAmounts =
         """
@@ -228,8 +242,8 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// Takes the limits of captures, cancels and refunds, summed up for each charge. What would go beyond them takes nothing, and the row is missing
-    /// from the count.
+    /// Takes the limits for captures, cancels and refunds, summed per charge. A charge whose limits do not suffice is not updated, and is
+    /// missing from the row count.
     /// </summary>
     public const string TakeLimits =
         """
@@ -268,7 +282,7 @@ internal static class ChargeSql
             AS t (merchant_id, id, charge_id, refund_id, operation, provider, amount, idempotency_key, next_check_at, created_at, released, is_expiry, made_elsewhere)
         """;
 
-    /// <summary>In the order in which they were made: ids sort by time.</summary>
+    /// <summary>Oldest first: ids sort by time.</summary>
     public const string AttemptsOfCharge =
         $"""
         SELECT {Columns}, {AttemptColumns}
@@ -280,16 +294,15 @@ internal static class ChargeSql
 
     public const string Get = $"SELECT {Columns} FROM payments.charges c WHERE c.merchant_id = $1 AND c.id = $2";
 
-    /// <summary>The head of every list of charges; <see cref="Database.ListQuery"/> adds the filters that are given.</summary>
+    /// <summary>The start of every list of charges. <see cref="Database.ListQuery"/> appends the filters.</summary>
     public const string List = $"SELECT {Columns} FROM payments.charges c";
 
-    /// <summary>
-    /// Gives first attempts that are due their rows.
-    /// </summary>
+    /// <summary>Inserts the missing rows of first attempts that are due for a check.</summary>
     public const string RecordDueFirstAttempts = "SELECT payments.record_first_attempts($1, $2)";
 
     /// <summary>
-    /// Claims attempts that are due to be asked about, by moving their next check on: another instance, or this one after a crash, comes back only then.
+    /// Claims the attempts that are due for a check, by moving their next check into the future. Until then no other instance claims them.
+    /// After a crash they become due again.
     /// </summary>
     public const string ClaimDueAttempts =
         $"""
@@ -304,7 +317,7 @@ internal static class ChargeSql
         JOIN payments.charges c ON c.merchant_id = a.merchant_id AND c.id = a.charge_id
         """;
 
-    /// <summary>What is not locked with attempts: the answers that are kept, and their refunds.</summary>
+    /// <summary>The stored responses and refunds of attempts, which <see cref="LockAttempts"/> does not lock.</summary>
     public const string BesideAttempts =
         $"""
         SELECT a.merchant_id, a.id, k.response_status, k.response_body, {RefundColumns}
@@ -326,7 +339,7 @@ internal static class ChargeSql
         LIMIT $5
         """;
 
-    /// <summary>A charge with the newest attempt to take it.</summary>
+    /// <summary>A charge with its newest attempt of the operation charge.</summary>
     private const string WithAttempt =
         $"""
         SELECT {Columns}, {AttemptColumns}
@@ -338,7 +351,7 @@ internal static class ChargeSql
 
     public const string GetWithAttempt = $"{WithAttempt} WHERE c.merchant_id = $1 AND c.id = $2";
 
-    /// <summary>What has lapsed and nothing is under way for.</summary>
+    /// <summary>The lapsed charges that have no capture or cancel in progress.</summary>
     public const string Lapsed =
         $"""
         {WithAttempt}
@@ -348,12 +361,13 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// The charges whose payment has this id at this provider; two of them are as many as it takes to see that it is not one.
+    /// The charges whose payment has this id at this provider. Two rows are enough to see that the payment is not unique.
     /// </summary>
     public const string OfPayment = $"SELECT {Columns} FROM payments.charges c WHERE c.provider_reference = $1 AND c.provider = $2 LIMIT 2";
 
     /// <summary>
-    /// What a charge's refunds come to that the provider has taken on or may have, those that it failed later included: it counts them.
+    /// The sum of a charge's refunds that the provider accepted or may have accepted. It includes refunds that failed later, because the
+    /// provider counts them too.
     /// </summary>
     public const string RefundsTakenOn =
         """
@@ -362,8 +376,8 @@ internal static class ChargeSql
         """;
 
     /// <summary>
-    /// The refunds of a charge that were made elsewhere, came to this amount and stand: two are as many as it takes to see that it is not
-    /// one.
+    /// The succeeded refunds of a charge that were made elsewhere and have this amount. Two rows are enough to see that the refund is not
+    /// unique.
     /// </summary>
     public const string RefundsElsewhere =
         """

@@ -1,6 +1,6 @@
 namespace Payments.Domain.Charges;
 
-/// <summary>The states a charge can move between. Refunds and disputes are records of their own, not states of a charge.</summary>
+/// <summary>The allowed transitions of a charge. Refunds and disputes are records of their own, not states of a charge.</summary>
 public static class ChargeTransitions
 {
     public static bool Allows(ChargeStatus from, ChargeStatus to) => from switch
@@ -16,6 +16,6 @@ public static class ChargeTransitions
         ChargeStatus.Captured or ChargeStatus.Canceled or ChargeStatus.Declined or ChargeStatus.Expired => false,
     };
 
-    /// <summary>Whether nothing can change the status any more.</summary>
+    /// <summary>Whether the status can no longer change.</summary>
     public static bool IsTerminal(ChargeStatus status) => !Enum.GetValues<ChargeStatus>().Any(to => Allows(status, to));
 }

@@ -1,12 +1,14 @@
 namespace Payments.Domain.Charges;
 
-/// <summary>What the platform allows, from the section <c>Charges</c>.</summary>
+/// <summary>The platform's limits, from the settings section <c>Charges</c>.</summary>
 public sealed class ChargesOptions
 {
-    /// <summary>The least and the largest amount by ISO 4217 code; a currency without one takes <see cref="ChargeLimits"/>'s.</summary>
+    /// <summary>
+    /// The smallest and the largest amount by ISO 4217 code. A currency without an entry has the limits of <see cref="ChargeLimits"/>.
+    /// </summary>
     public Dictionary<string, AmountLimits> Limits { get; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Why the amount cannot be charged, or null.</summary>
+    /// <summary>The refusal of an amount outside the limits, or null.</summary>
     public Refusal? Refuse(Money amount)
     {
         var limits = Limits.GetValueOrDefault(amount.Currency.Code) ?? new AmountLimits();
@@ -21,7 +23,7 @@ public sealed class ChargesOptions
             : null;
     }
 
-    /// <summary>Whether every limit is of a currency and can be met.</summary>
+    /// <summary>Whether every entry names a currency, and its minimum and maximum are valid.</summary>
     internal bool AreValid() => Limits.All(limit =>
         Currency.TryParse(limit.Key, out _) && limit.Value.Minimum >= ChargeLimits.Minimum && limit.Value.Minimum <= limit.Value.Maximum && limit.Value.Maximum <= ChargeLimits.Maximum);
 }

@@ -3,16 +3,19 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
-/// <param name="Result">What the processor appended to the return address, where it finishes a payment only with that (Adyen's <c>redirectResult</c>).</param>
+/// <param name="Result">
+/// The text that the provider appended to the return URL. Needed if the provider finishes a payment only with it, as Adyen does with
+/// <c>redirectResult</c>.
+/// </param>
 public sealed record CompleteChargeRequest(string? Result);
 
 /// <summary>
-/// The customer is back from 3-D Secure: asks the provider how the authentication ended, by the same rules as its webhook and the resolver. Nothing
-/// is sent, so asking again is safe at any time.
+/// Asks the provider about a charge whose customer is back from 3-D Secure, and records the answer by the same rules as an event. With a
+/// result, the provider may finish the payment now. Safe to repeat: there is no second effect.
 /// </summary>
 public sealed class CompleteCharge(NpgsqlDataSource dataSource, ChargeReads reads, ResolveAttempts resolve, PaymentProviders providers, AttemptOutcomes outcomes)
 {
-    /// <returns>The charge as it stands now: it still requires action when the customer is not done.</returns>
+    /// <returns>The current charge. It still requires action if the customer has not finished.</returns>
     public async Task<Result<Charge>> HandleAsync(MerchantId merchant, ChargeId id, CompleteChargeRequest request, CancellationToken ct)
     {
         if (request.Result is { Length: 0 or > 8000 })
@@ -20,12 +23,12 @@ public sealed class CompleteCharge(NpgsqlDataSource dataSource, ChargeReads read
         if (await FindAsync(merchant, id, ct) is not var (charge, attempt))
             return Refusal.NotFound(id.ToString());
 
-        // While the call that takes the charge runs, its answer is the one to wait for.
+        // While the charge is pending, the request that creates it is still waiting for the provider's answer.
         if (attempt.IsSettled || charge.Status is ChargeStatus.Pending)
             return charge;
         if (request.Result is { } result)
         {
-            // Some processors authorize only now: from here on the caller's going away must not stop the work.
+            // Some providers authorize only now, so from here on the work ignores the caller's cancellation.
             var answer = await providers.Get(attempt.Provider).CompleteAsync(ChargeIntent.ToPaymentRequest(charge, attempt), result, CancellationToken.None);
             await outcomes.RecordAsync(attempt.Reference, answer, CancellationToken.None);
         }

@@ -14,11 +14,18 @@ using Payments.Domain.Providers.Routing;
 namespace Payments.Domain.Charges;
 
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
-/// <param name="PaymentMethod">The processor's token of the payment method. Card numbers are refused: they must never reach this API.</param>
-/// <param name="CaptureMethod"><c>automatic</c>, which captures at once, or <c>manual</c>, which holds the amount until it is captured.</param>
-/// <param name="PaymentMethods">Tokens by provider, where each has its own for the same card: the charge is tried only at these, and at others with <paramref name="PaymentMethod"/>.</param>
-/// <param name="Card">What routing rules may go by.</param>
-/// <param name="StatementDescriptor">What the customer reads on the statement: 5 to 22 characters of the Latin alphabet.</param>
+/// <param name="PaymentMethod">
+/// The provider's token of the payment method. Card numbers are refused, because they must never reach this API.
+/// </param>
+/// <param name="CaptureMethod"><c>automatic</c> captures at once. <c>manual</c> holds the amount until it is captured.</param>
+/// <param name="PaymentMethods">
+/// Tokens by provider, if each provider has its own token for the same card. The charge is tried at these providers, and at others with
+/// <paramref name="PaymentMethod"/>.
+/// </param>
+/// <param name="Card">What the caller knows of the card. Routing rules may use it.</param>
+/// <param name="StatementDescriptor">
+/// The text on the customer's statement: 5 to 22 Latin letters, digits, spaces and . - &amp; *, with at least one letter.
+/// </param>
 public sealed partial record CreateChargeRequest(
     long? Amount,
     string? Currency,
@@ -77,7 +84,7 @@ public sealed partial record CreateChargeRequest(
         return MetadataRules.Validate(Metadata);
     }
 
-    /// <summary>The token to be used at a provider; null when there is none for it.</summary>
+    /// <summary>The token for a provider, or null if there is none.</summary>
     internal string? TokenFor(string provider) => PaymentMethods?.GetValueOrDefault(provider) ?? PaymentMethod;
 
     private static Refusal? CheckToken(string? token, string param) =>
@@ -87,7 +94,7 @@ public sealed partial record CreateChargeRequest(
             ? Refusal.Invalid(param, "This looks like a card number. Never send card numbers here. Send a token from the provider.")
         : null;
 
-    // 12 to 19 digits, perhaps grouped: what a primary account number looks like (ISO/IEC 7812).
+    // 12 to 19 digits, perhaps grouped: the shape of a primary account number (ISO/IEC 7812).
     [GeneratedRegex(@"^(?:\d[ -]?){12,19}$", RegexOptions.CultureInvariant)]
     private static partial Regex CardNumber();
 
@@ -100,7 +107,7 @@ public sealed partial record CreateChargeRequest(
     }
 }
 
-/// <summary>What the caller knows of the card: its maker told it with the token. Only routing reads it.</summary>
+/// <summary>What the caller knows of the card from the provider that made the token. Only routing reads it.</summary>
 /// <param name="Brand">In lower case, as providers spell it: <c>visa</c>.</param>
 /// <param name="Country">ISO 3166-1 alpha-2 of the issuer.</param>
 public sealed record CardHint(string? Brand, string? Country)
@@ -114,15 +121,16 @@ public sealed record CardHint(string? Brand, string? Country)
 }
 
 /// <summary>
-/// Takes a charge: intent, call, outcome. The intent is on disk before the processor is called and carries the attempt's id, which is the
-/// processor's idempotency key; the outcome is recorded by whoever learns it first. Whatever crashes in between, there is one effect and one answer.
+/// Takes a charge in three steps: intent, call, outcome. The intent is committed before the provider is called. It carries the attempt's
+/// id, which is the provider's idempotency key. The first process that learns the outcome records it. After a crash in any step there is
+/// still one effect and one answer.
 /// </summary>
 public sealed class CreateCharge(
     GroupCommit<ChargeIntent, RecordedIntent> intents, AttemptOutcomes outcomes, IdempotencyStore idempotency, MerchantReads merchants, PaymentProviders providers, RoutingRules routing,
     TimeProvider time, IOptions<ChargesOptions> options, ILogger<CreateCharge> log)
 {
-    /// <returns>The charge as JSON with 201, or 202 while the processor's answer is unknown.</returns>
-    /// <exception cref="OverloadedException">Nothing was done; the caller may repeat the request.</exception>
+    /// <returns>The charge as JSON with 201, or with 202 while the provider's answer is unknown.</returns>
+    /// <exception cref="OverloadedException">Nothing was done. The caller may repeat the request.</exception>
     public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, CreateChargeRequest input, CancellationToken ct)
     {
         if (input.Validate(out var amount) is { } invalid)
@@ -150,7 +158,7 @@ public sealed class CreateCharge(
         if (!recorded.IsNew)
             return await idempotency.RecallAsync(request, ct);
 
-        // From here on the caller's going away must not stop the work: the processor is called and its answer recorded.
+        // From here on the work ignores the caller's cancellation: the provider is called and its answer is recorded.
         var attempt = intent.Attempt;
         PaymentSteps.Reached(PaymentSteps.IntentCommitted, PaymentOperation.Charge);
         try
@@ -169,21 +177,22 @@ public sealed class CreateCharge(
         }
         catch (Exception e) when (e is not InvalidOperationException)
         {
-            // The processor has answered and we could not write it down. The attempt is still open: the resolver asks the processor again and records what it says, and
-            // until then nobody may be told anything that its record could belie.
+            // The provider answered, but recording the outcome failed. The attempt stays open, and the resolver asks the provider again. Do
+            // not answer the caller with the outcome: the resolver may record a different one.
             ChargeLog.OutcomeNotRecorded(log, attempt.Id, e);
             return IdempotencyStore.Unrecorded();
         }
     }
 
-    /// <summary>Settings and rules may have changed since the first request with this key, whose answer is the answer.</summary>
+    /// <summary>Settings and rules may have changed since the first request with this key. Its stored response still counts.</summary>
     private async Task<Result<StoredResponse>> RecallOrAsync(IdempotentRequest request, Refusal refusal, CancellationToken ct) =>
         await idempotency.FindAsync(request.Merchant, request.Key.Value, ct) is null ? refusal : await idempotency.RecallAsync(request, ct);
 
-    /// <summary>Another try at another provider, under a reference of its own.</summary>
+    /// <summary>The next attempt, at another provider and under a reference of its own.</summary>
     private static NextAttempt Next(Attempt before, string provider, string token, DateTimeOffset now)
     {
-        // Ids sort by their millisecond, and the newest try is the one that counts: a provider whose circuit is open answers within the same.
+        // The newest attempt counts, and ids sort by millisecond. A provider whose circuit is open may answer within the same millisecond,
+        // so the next attempt gets a later one.
         var at = now > before.CreatedAt.AddMilliseconds(1) ? now : before.CreatedAt.AddMilliseconds(1);
         return new(before with { Id = PrefixedId.New<AttemptId>(at), Provider = provider, NextCheckAt = at + ChargeRules.FirstCheck, CreatedAt = at }, token);
     }
@@ -191,7 +200,7 @@ public sealed class CreateCharge(
     private static ChargeIntent Plan(
         IdempotentRequest request, CreateChargeRequest input, ChargeId id, string provider, string token, Money amount, DateTimeOffset now)
     {
-        // Exactly as the database has it, whose times are of microseconds: the outcome is decided on this, without reading it again.
+        // Cut to microseconds, as the database stores times. The outcome is decided on this record without reading the row again.
         now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
         var zero = Money.Zero(amount.Currency);
         var method = input.CaptureMethod is { } text ? DbText.Parse<CaptureMethod>(text) : CaptureMethod.Automatic;
@@ -206,15 +215,17 @@ public sealed class CreateCharge(
     }
 }
 
-/// <summary>What became of an intent.</summary>
-/// <param name="IsNew">False when its key was taken before: then nothing was recorded.</param>
-/// <param name="PayoutDelayDays">What the merchant's payout settings of the charge's currency say; null takes the merchant's own delay.</param>
+/// <summary>The result of recording an intent.</summary>
+/// <param name="IsNew">False if the key was taken before. Nothing was recorded then.</param>
+/// <param name="PayoutDelayDays">
+/// The payout delay in business days from the merchant's settings for the charge's currency. Null means the merchant's own delay.
+/// </param>
 public readonly record struct RecordedIntent(bool IsNew, int? PayoutDelayDays);
 
-/// <summary>An intent that this process has committed, and so the rows as they still are, unless somebody has heard of the charge's end already.</summary>
+/// <summary>An intent that this process committed. The rows still equal it, unless another process recorded an outcome.</summary>
 public sealed record WrittenIntent(ChargeIntent Intent, int? PayoutDelayDays);
 
-/// <summary>A charge about to be attempted: what is recorded before the processor hears of it.</summary>
+/// <summary>The record of a charge and its first attempt before the provider is called.</summary>
 public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Attempt Attempt)
 {
     internal PaymentRequest ToPaymentRequest(string? returnUrl, string token) => ToPaymentRequest(Charge, Attempt, returnUrl) with { Token = token };
@@ -224,12 +235,12 @@ public sealed record ChargeIntent(IdempotentRequest Request, Charge Charge, Atte
         charge.CaptureMethod is CaptureMethod.Automatic, charge.ProviderReference, IsFinal: false, charge.StatementDescriptor, returnUrl, charge.Customer);
 
     /// <summary>
-    /// Records and commits all intents of a batch whose keys were free, with one statement. Done again, after a connection was lost say, it finds its own keys taken and answers the same: no two intents
-    /// are for charges of the same id.
+    /// Records and commits, with one statement, the intents of a batch whose keys were free. Idempotent: repeated after a lost connection,
+    /// it finds its own charges under the keys and returns the same. No two intents have the same charge id.
     /// </summary>
     internal static async Task<IReadOnlyList<RecordedIntent>> RecordAsync(NpgsqlConnection connection, IReadOnlyList<ChargeIntent> intents)
     {
-        // Whoever hears of the attempt has to find its charge.
+        // Other processes derive the charge's id from the id of its first attempt.
         if (intents.FirstOrDefault(i => i.Attempt.Id != AttemptId.FirstOf(i.Charge.Id)) is { } strange)
             throw new ArgumentException($"{strange.Attempt.Id} is not the first attempt of {strange.Charge.Id}.", nameof(intents));
         PaymentSteps.Reached(PaymentSteps.IntentWritten, PaymentOperation.Charge);

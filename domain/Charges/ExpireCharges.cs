@@ -5,16 +5,16 @@ using Payments.Domain.Providers;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Ends what has lapsed: authorizations that were not captured in time, and payments whose customer never came back. The provider is asked first, and
-/// what it still holds is given back, so that a charge is expired here only when nothing can be captured any more there.
+/// Ends lapsed charges: authorizations that were not captured in time, and payments whose customer never came back. It asks the provider
+/// first and gives back what the provider still holds. So a charge expires here only if nothing can be captured at the provider any more.
 /// </summary>
 public sealed class ExpireCharges(
     NpgsqlDataSource dataSource, ChargeReads reads, AttemptOutcomes outcomes, ChargeOperations operations, PaymentProviders providers, TimeProvider time, ILogger<ExpireCharges> log)
 {
-    /// <summary>How long a charge that could not be ended is left alone.</summary>
+    /// <summary>How long the timer leaves a charge alone that it could not end.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromHours(1);
 
-    /// <summary>Ends the charges that have lapsed, at most <paramref name="limit"/>; returns how many it looked at.</summary>
+    /// <summary>Ends at most <paramref name="limit"/> lapsed charges. Returns how many it examined.</summary>
     public async Task<int> RunAsync(int limit, CancellationToken ct)
     {
         var due = await DueAsync(limit, ct);
@@ -26,7 +26,7 @@ public sealed class ExpireCharges(
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                // One that cannot be ended must not stop the others.
+                // A charge that cannot be ended must not stop the others.
                 ChargeLog.ExpiryFailed(log, item.Charge.Id, e);
             }
 
@@ -49,7 +49,7 @@ public sealed class ExpireCharges(
                     break;
                 }
 
-            // Of a charge that was captured in part, the provider says that it is captured: it holds nothing more.
+            // For a partly captured charge, this answer says that the provider holds nothing more.
             case PaymentResult.Succeeded when attempt.IsSettled && charge.Captured.IsPositive:
                 await outcomes.RecordAsync(attempt.Reference, new PaymentAnswer(PaymentResult.Expired), ct);
                 break;

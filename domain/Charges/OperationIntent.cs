@@ -10,49 +10,53 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>A capture, cancel or refund about to be attempted: what is recorded before the provider hears of it.</summary>
-/// <param name="Request">Null for what the platform does by itself.</param>
-/// <param name="Amount">Minor units of the charge's currency; null takes all that is left.</param>
+/// <summary>The record of a capture, cancel or refund before the provider is called.</summary>
+/// <param name="Request">Null if the platform started the operation by itself.</param>
+/// <param name="Amount">Minor units of the charge's currency. Null takes everything that is left.</param>
 public sealed record OperationIntent(
     MerchantId Merchant, ChargeId Charge, PaymentOperation Operation, long? Amount, AttemptId Attempt, IdempotentRequest? Request, DateTimeOffset Now)
 {
-    /// <summary>Of a capture: nothing more will be captured, and the rest is given back.</summary>
+    /// <summary>For a capture: it is the last one, and the rest is given back.</summary>
     public bool IsFinal { get; init; }
 
-    /// <summary>Of a cancel: the authorization has lapsed.</summary>
+    /// <summary>For a cancel: the charge has lapsed.</summary>
     public bool IsExpiry { get; init; }
 
-    /// <summary>The refund that is made; null for what is no refund.</summary>
+    /// <summary>The id of the new refund. Null for other operations.</summary>
     public RefundId? Refund { get; init; }
 
     public RefundReason? Reason { get; init; }
 
-    /// <summary>Of a refund that a rule makes to prevent a chargeback: once there is one, it is pointless and would pay twice.</summary>
+    /// <summary>
+    /// For a refund that a rule makes to prevent a chargeback. It is refused once there is a chargeback, because it would pay the customer
+    /// twice.
+    /// </summary>
     public bool BeforeChargebackOnly { get; init; }
 
-    /// <summary>
-    /// Somebody made it at the provider, and it is done there: it is recorded as it is, whatever disputes hold of the charge.
-    /// </summary>
+    /// <summary>A person made it at the provider. It is recorded as it is, even if disputes hold a part of the charge.</summary>
     public bool MadeElsewhere { get; init; }
 
-    /// <summary>What disputes hold of the charge, read under its lock; null where it has no chargeback.</summary>
+    /// <summary>The amount of the charge that disputes hold, read under the charge's lock. Null if the charge has no chargeback.</summary>
     internal Money? Disputed { get; init; }
 
     public string MetadataJson { get; init; } = "{}";
 
-    /// <summary>The trace of the request: in a batch each event goes on in its own.</summary>
+    /// <summary>The trace of the request. The intents of a batch have different traces, and each event continues its own.</summary>
     public string? TraceParent { get; } = System.Diagnostics.Activity.Current?.Id;
 }
 
-/// <summary>What became of an intent. Neither a state nor a refusal: the key was taken before, and its first request decides.</summary>
+/// <summary>
+/// The result of an intent: a state or a refusal. With neither, the key was taken before, and the first request with it decides.
+/// </summary>
 public sealed record OperationStart(ChargeState? State, Refusal? Refusal)
 {
     public static OperationStart KeyTaken { get; } = new(null, null);
 }
 
 /// <summary>
-/// Records the intents of a batch: takes their keys, locks their charges, decides one after the other on what the one before left, and takes the limits of
-/// all with one statement. A refusal gives its key back, so it stores nothing.
+/// Records the intents of a batch. Lock order: keys by (merchant, key), then charges by (merchant, id). Each intent is decided on the
+/// charge as the intent before it left it. One statement takes the limits of all. A refused intent gives its key back, so a refusal stores
+/// nothing.
 /// </summary>
 internal static class OperationIntents
 {
@@ -123,7 +127,7 @@ internal static class OperationIntents
         var refunds = intents.Where(i => i.Operation is PaymentOperation.Refund).ToList();
         if (refunds.Count > 0)
         {
-            // A statement of its own behind the locks: what committed while they were waited for is seen.
+            // A statement of its own after the locks, so that it sees what other transactions committed during the wait.
             batch.BatchCommands.Add(new NpgsqlBatchCommand(ChargeSql.DisputedAmounts)
             {
                 Parameters = { Columns.Of(refunds, i => i.Merchant.Value, NpgsqlDbType.Uuid), Columns.Of(refunds, i => i.Charge.Value, NpgsqlDbType.Uuid) },

@@ -5,12 +5,12 @@ using Payments.Domain.Refunds;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// What may be asked of a charge: the limits an operation needs are taken before the provider hears of it, so what runs at the same time cannot
-/// add up to more than there is. Pure; the caller holds the charge's lock.
+/// Decides captures, cancels and refunds. Each takes its part of the limits before the provider is called, so concurrent operations cannot
+/// exceed them. Pure. The caller must hold the charge's lock.
 /// </summary>
 public static class OperationRules
 {
-    /// <summary>The charge with the limits taken and the attempt that is to be made, or why it cannot be.</summary>
+    /// <summary>The charge with the limits taken and the new attempt, or the reason for the refusal.</summary>
     public static Result<ChargeState> Begin(Charge charge, OperationIntent intent) => intent.Operation switch
     {
         PaymentOperation.Capture => Capture(charge, intent),
@@ -49,7 +49,7 @@ public static class OperationRules
         if (intent is { BeforeChargebackOnly: true, Disputed: not null })
             return new Refusal(RefusalCode.StateConflict, "The charge already has a chargeback. A refund can no longer prevent it.");
 
-        // What a chargeback took is with the cardholder's bank already: refunding it would pay it twice.
+        // The cardholder's bank already has what a chargeback took. A refund of it would pay the customer twice.
         var rest = charge.Refundable;
         if (intent is { MadeElsewhere: false, Disputed: { IsPositive: true } disputed } && rest.IsPositive)
         {

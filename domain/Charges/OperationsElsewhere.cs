@@ -10,26 +10,27 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Books captures, cancels and refunds that a person made at the provider, for example in its dashboard. One rule for all providers:
-/// what fits the charge is an operation of ours that was made elsewhere, with the same limits, journals and events. What does not fit yet waits
-/// while an operation of ours is under way, and what does not fit at all fails: it is kept and alerts the platform's operators.
+/// Books captures, cancels and refunds that a person made at the provider, for example in its dashboard. One rule holds for all providers.
+/// An operation that fits the charge is booked as made elsewhere, with the same limits, journals and events as one of ours. One that does
+/// not fit waits while an operation of ours is in progress. Otherwise it fails: its event is kept, and the platform's operators are
+/// alerted.
 /// </summary>
 /// <remarks>
-/// The attempt's id follows from the provider's id of the operation. So the same operation is booked once, whichever of its events comes
-/// first, how often, and wherever the process ends.
+/// The attempt's id is derived from the provider's id of the operation. So an operation is booked once, whatever the order and number of
+/// its events, and after any crash.
 /// </remarks>
 public sealed class OperationsElsewhere(
     NpgsqlDataSource dataSource, GroupCommit<OperationIntent, OperationStart> intents, AttemptOutcomes outcomes, AttemptReads attempts,
     OutboxSignal signal, TimeProvider time)
 {
-    /// <summary>An operation whose event names the payment by the provider's id alone.</summary>
+    /// <summary>Books an operation whose event names the payment only by the provider's id.</summary>
     public async Task<ApplyResult> ApplyAsync(ReportedOperation told, PaymentAnswer answer, CancellationToken ct)
     {
         var (charge, none) = await FindAsync(told.Provider, told.Payment, ct);
         return charge is null ? none : await ApplyAsync(charge, told, answer, ct);
     }
 
-    /// <summary>An operation of a charge that was not asked for here.</summary>
+    /// <summary>Books an operation of a charge that was not requested here.</summary>
     public async Task<ApplyResult> ApplyAsync(Charge charge, ReportedOperation told, PaymentAnswer answer, CancellationToken ct)
     {
         var operation = DbText.Of(told.Operation);
@@ -54,7 +55,8 @@ public sealed class OperationsElsewhere(
     }
 
     /// <summary>
-    /// The provider says how much of the payment it has captured in all. What exceeds the captures recorded here was captured elsewhere.
+    /// The provider reports how much of the payment it has captured in total. The excess over the captures recorded here was captured
+    /// elsewhere.
     /// </summary>
     public async Task<ApplyResult> CaptureAsync(ReportedCapture told, CancellationToken ct)
     {
@@ -66,7 +68,7 @@ public sealed class OperationsElsewhere(
         if (told.Amount <= charge.Captured)
             return new(ApplyOutcome.Ignored, $"All that was captured of the charge {charge.Id} is booked.");
 
-        // A capture that is under way may be what the provider counts: its own end comes first.
+        // The provider's total may include a capture in progress, so the outcome of that capture must be recorded first.
         if (!charge.Capturing.IsZero || !attempt.IsSettled)
             return new(ApplyOutcome.Waiting,
                 $"{told.Amount} is captured of the charge {charge.Id}; an operation of ours is under way, and what is left is known when it has ended.");
@@ -77,7 +79,8 @@ public sealed class OperationsElsewhere(
     }
 
     /// <summary>
-    /// Whether every refund that the provider counts has been heard of. One that has not is waited for, and then reported to people.
+    /// Checks that every refund in the provider's total is recorded here. If one is missing, the event waits for it, and finally alerts the
+    /// platform's operators.
     /// </summary>
     public async Task<ApplyResult> CheckAsync(RefundedInAll told, CancellationToken ct)
     {
@@ -94,7 +97,7 @@ public sealed class OperationsElsewhere(
                 $"{told.Amount} of the charge {charge.Id} is refunded at {told.Provider}, and {new Money(known, charge.Currency)} here: the event of a refund is missing.");
     }
 
-    /// <summary>What an outcome is for the event that brought it.</summary>
+    /// <summary>Translates an outcome into the result of the event that reported it.</summary>
     internal static ApplyResult Result(AttemptOutcome outcome, AttemptReference reference, PaymentAnswer answer) => outcome switch
     {
         { Found: false } => new(ApplyOutcome.Waiting, $"There is no attempt {reference}."),
@@ -103,7 +106,7 @@ public sealed class OperationsElsewhere(
         { Contradicts: true } => new(ApplyOutcome.Failed, $"The attempt {reference.Attempt} has ended otherwise."),
         { Changed: true } => new(ApplyOutcome.Applied),
 
-        // The rest is given back there, and an operation of ours is still under way: its own end says what the rest is.
+        // The provider gave the rest back, and an operation of ours is in progress. Its outcome decides how much the rest is.
         { Charge: { Status: ChargeStatus.Authorized or ChargeStatus.PartiallyCaptured } charge }
             when answer.Result is PaymentResult.Canceled or PaymentResult.Expired =>
             new(ApplyOutcome.Waiting,
@@ -128,8 +131,8 @@ public sealed class OperationsElsewhere(
     }
 
     /// <returns>
-    /// Why it does not fit the charge; null where it is recorded now, by this process or by another that handles an event of the same
-    /// operation. A refusal may be because of that one too: the caller looks again.
+    /// The reason why it does not fit the charge. Null if it is recorded, by this process or by another one that handles an event of the
+    /// same operation. That other process may also have caused the refusal, so the caller must look again.
     /// </returns>
     private async Task<Refusal?> BeginAsync(
         Charge charge, PaymentOperation operation, Money? amount, bool isFinal, AttemptId attempt, CancellationToken ct)
@@ -153,7 +156,7 @@ public sealed class OperationsElsewhere(
         }
     }
 
-    /// <summary>The charge as it is now: what was read before the intent was refused may be older than the reason for that.</summary>
+    /// <summary>The current charge. The charge that was read before the refusal may be older than the reason for it.</summary>
     private async Task<Charge> ReadAsync(Charge charge, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(ChargeSql.Get);
@@ -174,7 +177,7 @@ public sealed class OperationsElsewhere(
         return new(isUnderWay ? ApplyOutcome.Waiting : ApplyOutcome.Failed, $"{what} and does not fit the charge {charge.Id}: {refusal.Detail}");
     }
 
-    /// <summary>All that was held was given back there: the charge's own attempt tells of it.</summary>
+    /// <summary>The provider gave back everything that was held. It is recorded as an answer to the charge's own attempt.</summary>
     private async Task<ApplyResult> GiveBackAsync(Charge charge, PaymentAnswer answer, CancellationToken ct)
     {
         if (answer.Result is not PaymentResult.Succeeded)
@@ -197,9 +200,9 @@ public sealed class OperationsElsewhere(
     }
 
     /// <summary>
-    /// What was made elsewhere failed after it had succeeded. A refund goes back to the merchant: where the event has an id of its own,
-    /// the only refund of the amount is meant, and where there are several, people decide. A capture is never taken back by a machine: it
-    /// is a contradiction of the attempt that it is of.
+    /// The provider reports that an operation made elsewhere has failed after it succeeded. A refund goes back to the merchant. If the
+    /// event has an id of its own, it means the only refund of this amount. If there are several, an operator decides. A capture is never
+    /// taken back automatically: it is recorded as a contradiction.
     /// </summary>
     private async Task<ApplyResult> TakeBackAsync(
         Charge charge, ReportedOperation told, string operationId, PaymentAnswer answer, CancellationToken ct)
@@ -267,7 +270,9 @@ public sealed class OperationsElsewhere(
         charge.CaptureMethod is CaptureMethod.Automatic && charge.Captured == charge.Amount
         && (told.Amount is not { } amount || amount == charge.Amount);
 
-    /// <summary>A version 7 id of the charge's time, so that ids go on sorting, whose rest follows from the provider's id.</summary>
+    /// <summary>
+    /// A version 7 id with the time of the charge, so that ids still sort. Its other bits are a hash of the provider's id.
+    /// </summary>
     private static AttemptId IdOf(Charge charge, PaymentOperation operation, string operationId)
     {
         Span<byte> id = stackalloc byte[16];

@@ -5,13 +5,13 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>An attempt as operators and its events see it.</summary>
-/// <param name="Reference">The name under which the provider knows it, and its address here.</param>
+/// <summary>An attempt as the operators' API and its events show it.</summary>
+/// <param name="Reference">The reference of the attempt at the provider. The operators' API addresses the attempt by it.</param>
 /// <param name="Amount">Minor units of <paramref name="Currency"/>.</param>
-/// <param name="NextCheckAt">When the provider is asked next; null once the attempt is settled.</param>
-/// <param name="OverdueAt">When people were told that it is still open.</param>
-/// <param name="Contradictions">Of one attempt: what the provider reported against what is settled.</param>
-/// <param name="MadeElsewhere">True where somebody made it at the provider; left out otherwise.</param>
+/// <param name="NextCheckAt">When the resolver asks the provider next. Null once the attempt is settled.</param>
+/// <param name="OverdueAt">When the platform raised an alert because the attempt was still open.</param>
+/// <param name="Contradictions">The results that contradict the recorded outcome. Null in lists.</param>
+/// <param name="MadeElsewhere">True if a person made it at the provider. Omitted otherwise.</param>
 public sealed record OperatorAttemptResource(
     string Id,
     string Object,
@@ -42,12 +42,14 @@ public sealed record OperatorAttemptResource(
     public static string Text(Attempt attempt) => JsonSerializer.Serialize(Of(attempt), OperatorAttemptJson.Default.OperatorAttemptResource);
 }
 
-/// <param name="Result">What the provider says became of the attempt.</param>
-/// <param name="Times">How often it said so.</param>
+/// <param name="Result">The result that the provider reported.</param>
+/// <param name="Times">How often the provider reported it.</param>
 public sealed record ContradictionResource(
     string Result, string? ProviderReference, string? Detail, int Times, DateTimeOffset FirstAt, DateTimeOffset LastAt, DateTimeOffset? AcknowledgedAt);
 
-/// <summary>Why a person decided about an attempt, and the attempt before and after: what the audit log keeps beside who and when.</summary>
+/// <summary>
+/// The detail of an audit entry: the operator's reason, and the attempt before and after. The entry itself holds the actor and the time.
+/// </summary>
 internal sealed record AttemptDecision(string Reason, OperatorAttemptResource Before, OperatorAttemptResource After)
 {
     /// <param name="action"><c>attempt.settled</c> or <c>attempt.acknowledged</c>.</param>

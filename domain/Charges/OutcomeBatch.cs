@@ -15,15 +15,16 @@ using Payments.Domain.Refunds;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// The rows of one batch of outcomes, locked and loaded: decides each answer in turn on what the one before it left, and writes the sum of the
-/// changes with one statement for each table.
+/// The rows of one batch of answers. Each answer is decided on the state that the answer before it left. The batch writes the sum of the
+/// changes with one statement per table.
 /// </summary>
 internal sealed class OutcomeBatch
 {
     private readonly Dictionary<(MerchantId, ChargeId), (Charge Charge, Charge Before)> _charges = [];
     private readonly Dictionary<AttemptReference, (Attempt Attempt, Refund? Refund, StoredResponse? Response, int? PayoutDelayDays)> _attempts = [];
 
-    // First attempts whose rows nobody has written yet, with when they were to be asked about: that says so.
+    // First attempts without a row, with the first_check_at of their charges. UpdateCharges compares it, and fails if another process has
+    // inserted the row.
     private readonly Dictionary<AttemptReference, DateTimeOffset?> _unread = [];
     private readonly HashSet<(MerchantId, ChargeId)> _changedCharges = [];
     private readonly HashSet<AttemptReference> _changedAttempts = [];
@@ -39,10 +40,10 @@ internal sealed class OutcomeBatch
 
     private readonly MonthlyVolumes _volumes = new();
 
-    // Rows were read, and the plans of this transaction are kept since.
+    // Whether rows were read. The statements that read them also set the plan settings of the transaction (KeptPlans.Use).
     private bool _isKept;
 
-    /// <summary>Locks the monthly volumes that decide a price in this batch.</summary>
+    /// <summary>Locks the monthly volumes that decide a price in this batch. Lock order: after the charges.</summary>
     public Task LockVolumesAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<AttemptAnswer> answers, DateTimeOffset now, CancellationToken ct) =>
         _volumes.LockAsync(
             connection, transaction,
@@ -53,7 +54,9 @@ internal sealed class OutcomeBatch
                 select (attempt.Merchant, attempt.Amount.Currency)],
             now, ct);
 
-    /// <param name="payoutDelayDays">What the payout settings of the charge's currency say; null takes the merchant's own delay.</param>
+    /// <param name="payoutDelayDays">
+    /// The payout delay in business days from the settings for the charge's currency. Null means the merchant's own delay.
+    /// </param>
     public void Add(Charge charge, Attempt attempt, Refund? refund, StoredResponse? response, int? payoutDelayDays)
     {
         _charges[(charge.Merchant, charge.Id)] = (charge, charge);
@@ -64,7 +67,10 @@ internal sealed class OutcomeBatch
     /// <summary>Whether the attempt's row was read.</summary>
     public bool Holds(AttemptReference reference) => _attempts.ContainsKey(reference);
 
-    /// <summary>Takes the rows for what their writer has committed, unread and without a lock; false where the charge was read already. The attempt, its charge's first, has no row yet.</summary>
+    /// <summary>
+    /// Adds the rows as this process committed them, without reading or locking them. The attempt is its charge's first and has no row yet.
+    /// Returns false if the batch has read the charge already.
+    /// </summary>
     public bool TryAdd(WrittenIntent written)
     {
         var (charge, attempt) = (written.Intent.Charge, written.Intent.Attempt);
@@ -76,7 +82,7 @@ internal sealed class OutcomeBatch
         return true;
     }
 
-    /// <summary>Attempts of which an answer was recorded before, and beside which something may have been read that is older than the lock: a refund, or no answer where one is kept.</summary>
+    /// <summary>Attempts with an earlier answer whose refund or stored response may have been read before the lock was granted.</summary>
     public IReadOnlyList<AttemptReference> RecordedBefore() =>
     [
         .. _attempts.Values
@@ -84,7 +90,7 @@ internal sealed class OutcomeBatch
             .Select(row => row.Attempt.Reference),
     ];
 
-    /// <summary>Takes what stands beside an attempt as it is under the lock.</summary>
+    /// <summary>Replaces an attempt's refund and stored response with those read under the lock.</summary>
     public void Refresh(AttemptReference reference, StoredResponse? response, Func<Charge, Refund?> refund)
     {
         var row = _attempts[reference];
@@ -138,7 +144,7 @@ internal sealed class OutcomeBatch
 
         if (effect.Event is not null)
         {
-            // A charge that is as its intent left it has had no event yet.
+            // A charge that is unchanged since its intent has no event yet, so this one is its first.
             var events = _unread.ContainsKey(answer.Reference) ? _firstEvents : _events;
             events.Add(Event(effect.Event, after, ReferenceEquals(response, row.Response) ? null : response, now) with { TraceParent = answer.TraceParent });
         }
@@ -164,13 +170,16 @@ internal sealed class OutcomeBatch
         return new AttemptOutcome(Found: true, Changed: true, Charge: tried) { Operation = after.Attempt.Operation, Started = next };
     }
 
-    /// <summary>What the batch posts to the ledger.</summary>
+    /// <summary>The journals that the batch posts to the ledger.</summary>
     public IList<Journal> Journals => _journals;
 
-    /// <summary>Whether something waits in the outbox to be sent.</summary>
+    /// <summary>Whether the batch wrote messages to the outbox.</summary>
     public bool Announced { get; private set; }
 
-    /// <summary>Posts, writes the rest and commits, in one round trip; not where there is nothing to write.</summary>
+    /// <summary>
+    /// Posts the journals, writes the rows and commits, in one round trip if the posting can be prepared. If no attempt changed, it writes
+    /// only contradictions and does not commit.
+    /// </summary>
     /// <param name="commit">Adds the commit to the last statements.</param>
     public async Task WriteAsync(
         LedgerPosting ledger, NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, Action<NpgsqlBatch> commit, CancellationToken ct)
@@ -180,7 +189,7 @@ internal sealed class OutcomeBatch
         if (_changedAttempts.Count == 0)
             return;
 
-        // In the order in which whoever reads them first locks them.
+        // Lock order: charges by (merchant, id), as in ChargeSql.LockAttempts.
         var charges = _changedCharges.Select(key => _charges[key]).OrderBy(c => c.Before.Merchant.Value).ThenBy(c => c.Before.Id.Value).ToList();
         var attempts = _changedAttempts.Where(reference => !_unread.ContainsKey(reference)).Select(reference => _attempts[reference].Attempt).ToList();
         var firstAttempts = _changedAttempts.Where(_unread.ContainsKey).Select(reference => _attempts[reference].Attempt).ToList();
@@ -196,7 +205,7 @@ internal sealed class OutcomeBatch
         if (refunds.Count > 0)
             batch.BatchCommands.Add(UpdateRefunds(refunds));
 
-        // Charges first, then the accounts: everybody's order.
+        // Lock order: charges, then ledger accounts. Every transaction takes the same order.
         var post = await ledger.TryPrepareAsync(_journals, now, ct, allNew: _unread.Count == _attempts.Count);
         if (post is not null)
         {
@@ -242,7 +251,10 @@ internal sealed class OutcomeBatch
         Announced = append?.RecordsAffected > 0 || appendFirst?.RecordsAffected > 0;
     }
 
-    /// <summary>The accounts of these journals have no limits, so a refusal is a bug or a tampered chart: nothing of the batch may stay.</summary>
+    /// <summary>
+    /// No limit of an account applies to these journals. A refusal means a bug or an altered chart of accounts, so the whole batch rolls
+    /// back.
+    /// </summary>
     private void Check(IReadOnlyList<PostingResult> results)
     {
         for (var i = 0; i < results.Count; i++)
@@ -295,7 +307,7 @@ internal sealed class OutcomeBatch
         },
     };
 
-    /// <summary>An event shows its object as the answer does.</summary>
+    /// <summary>An event shows its object exactly as the response does.</summary>
     private static DomainEvent Event(string type, ChargeState after, StoredResponse? response, DateTimeOffset now)
     {
         var id = PrefixedId.New<EventId>(now);
@@ -306,7 +318,8 @@ internal sealed class OutcomeBatch
     }
 
     /// <summary>
-    /// 201 with what was made (200 where nothing was) once its end is known, 202 while it is not. A decline is an end: the charge exists and says so.
+    /// 202 while the provider's answer is unknown. Otherwise 201 for a charge or refund, and 200 for a capture or cancel. A decline is an
+    /// outcome too: the object exists and shows it.
     /// </summary>
     private static StoredResponse Respond(ChargeState after)
     {

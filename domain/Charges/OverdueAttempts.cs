@@ -6,18 +6,19 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Tells people about attempts that stay open for too long: an event for the merchant and an error in the log for the operators, once for each. The gauges of open attempts tell of them all the time. The
-/// resolver goes on asking; whoever finds out otherwise settles the attempt by hand.
+/// Raises an alert for each attempt that stays open for too long: one event for the merchant, and one error in the log for the operators.
+/// The gauges of open attempts show it all the time. The resolver keeps asking. An operator who finds the outcome settles the attempt by
+/// hand.
 /// </summary>
 public sealed class OverdueAttempts(NpgsqlDataSource dataSource, OutboxSignal signal, TimeProvider time, ILogger<OverdueAttempts> log)
 {
-    /// <summary>How long an outcome may stay unknown. A provider that works knows within seconds.</summary>
+    /// <summary>How long an outcome may stay unknown. A provider that works knows it within seconds.</summary>
     public static readonly TimeSpan UnknownLimit = TimeSpan.FromHours(1);
 
-    /// <summary>How long what a provider took on may take. Refunds of cards take up to ten business days.</summary>
+    /// <summary>How long an attempt may stay pending at a provider. Card refunds take up to ten business days.</summary>
     public static readonly TimeSpan PendingLimit = TimeSpan.FromDays(14);
 
-    /// <summary>Tells of the attempts that have become overdue, at most <paramref name="limit"/>; returns how many.</summary>
+    /// <summary>Marks at most <paramref name="limit"/> attempts that became overdue, and raises their alerts. Returns how many.</summary>
     public async Task<int> RunAsync(int limit, CancellationToken ct)
     {
         var now = time.GetUtcNow();

@@ -6,15 +6,16 @@ using Payments.Domain.Providers;
 namespace Payments.Domain.Charges;
 
 /// <summary>
-/// Finds out what became of attempts whose answer never came: left behind by a crash, or unknown. The provider is asked by reference, with
-/// growing pauses, until it knows. Nothing is sent again, here or elsewhere.
+/// Finds the outcome of open attempts, for example after a crash or a call without an answer. It asks the provider by reference, with
+/// growing pauses, until the provider knows. It never sends an operation again, at this provider or another.
 /// </summary>
 public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes outcomes, PaymentProviders providers, TimeProvider time, ILogger<ResolveAttempts> log)
 {
-    // Longer than any call to a provider: until then nobody else asks about the attempt, and after a crash somebody does.
+    // Longer than any call to a provider. While the claim lasts, no other instance asks about the attempt. After a crash, another instance
+    // claims it.
     private static readonly TimeSpan Claim = TimeSpan.FromMinutes(2);
 
-    /// <summary>Asks about the attempts that are due, at most <paramref name="limit"/>; returns how many there were.</summary>
+    /// <summary>Asks about at most <paramref name="limit"/> attempts that are due. Returns how many it claimed.</summary>
     public async Task<int> RunAsync(int limit, CancellationToken ct)
     {
         var due = await ClaimAsync(limit, ct);
@@ -26,17 +27,17 @@ public sealed class ResolveAttempts(NpgsqlDataSource dataSource, AttemptOutcomes
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                // The claim runs out and the attempt is asked about again; one that cannot be resolved must not stop the others.
+                // The claim expires, and the resolver asks again. An attempt that cannot be resolved must not stop the others.
                 ChargeLog.ResolveFailed(log, item.Attempt.Id, e);
             }
         });
         return due.Count;
     }
 
-    /// <summary>Asks the provider about one attempt, and records what it says.</summary>
+    /// <summary>Asks the provider about one attempt, and records the answer.</summary>
     internal async Task<AttemptOutcome> ResolveAsync(Charge charge, Attempt attempt, CancellationToken ct)
     {
-        // What was made elsewhere bears no reference of ours: the provider would say that it has never heard of it.
+        // An operation made elsewhere does not carry our reference. The provider would answer that it does not know it.
         var found = attempt.MadeElsewhere ? PaymentAnswer.Unknown("It was made elsewhere; the provider's event will tell.")
             : await providers.Get(attempt.Provider).FindAsync(ChargeIntent.ToPaymentRequest(charge, attempt), ct);
         var answer = found ?? (time.GetUtcNow() - attempt.CreatedAt >= ChargeRules.NeverArrived

@@ -7,16 +7,16 @@ using Payments.Domain.Providers;
 
 namespace Payments.Domain.Charges;
 
-/// <summary>What a person found out at the provider about an attempt.</summary>
+/// <summary>The outcome of an attempt that an operator found at the provider.</summary>
 public enum SettledOutcome
 {
-    /// <summary>It was done: a charge is captured.</summary>
+    /// <summary>The provider carried it out. A charge is captured.</summary>
     Succeeded,
 
-    /// <summary>Of a charge that is captured later: the amount is held.</summary>
+    /// <summary>For a charge with manual capture: the amount is held.</summary>
     Authorized,
 
-    /// <summary>The provider or the issuer said no; nothing was moved.</summary>
+    /// <summary>The provider or the issuer refused. No money moved.</summary>
     Declined,
 
     /// <summary>The provider never carried it out.</summary>
@@ -24,20 +24,22 @@ public enum SettledOutcome
 }
 
 /// <param name="Outcome">A <see cref="SettledOutcome"/>.</param>
-/// <param name="Reason">How it was found out, 10 to 1000 characters; kept in the audit.</param>
-/// <param name="ProviderReference">The provider's id of what was made, needed where something was.</param>
-/// <param name="DeclineCode">Why it was declined; <c>do_not_honor</c> when left out.</param>
+/// <param name="Reason">How the operator found the outcome, in 10 to 1000 characters. The audit log keeps it.</param>
+/// <param name="ProviderReference">
+/// The provider's id of the payment or operation. Required for a charge that was carried out and has no such id yet.
+/// </param>
+/// <param name="DeclineCode">Why it was declined. <c>do_not_honor</c> if omitted.</param>
 public sealed record SettleAttemptRequest(string? Outcome, string? Reason, string? ProviderReference, string? DeclineCode);
 
-/// <param name="Reason">What was found out and done about it, 10 to 1000 characters; kept in the audit.</param>
+/// <param name="Reason">What the operator found out and did about it, in 10 to 1000 characters. The audit log keeps it.</param>
 public sealed record AcknowledgeRequest(string? Reason);
 
-/// <summary>A person's decision about an attempt, with the request that it answers.</summary>
+/// <summary>An operator's decision about an attempt, with the request that it answers.</summary>
 public sealed record ManualSettlement(Actor Actor, string Reason, IdempotentRequest Request);
 
 /// <summary>
-/// Lets an operator end what no machine could: settles an attempt by hand, by the same rules as a provider's answer, and acknowledges what was reported
-/// against a settled one. Both leave who, when, why, before and after in the audit log.
+/// Lets an operator settle an attempt by hand, by the same rules as a provider's answer, and acknowledge the contradictions of a settled
+/// one. The audit log keeps the actor, the time, the reason, and the attempt before and after.
 /// </summary>
 public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, IdempotencyStore idempotency, TimeProvider time)
 {
@@ -63,12 +65,15 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
         }
         catch (PostgresException e) when (DatabaseErrors.IsUniqueViolation(e, "idempotency_keys_pkey"))
         {
-            // The same key at the same time: whoever was first decides.
+            // Another request with the same key committed first. Its response counts.
             return await idempotency.RecallAsync(request, ct);
         }
     }
 
-    /// <summary>Takes what was reported against a settled attempt off the list of what needs somebody.</summary>
+    /// <summary>
+    /// Acknowledges the contradictions of an attempt, so that the list of contradicted attempts no longer shows it. Idempotent by the
+    /// request's key.
+    /// </summary>
     public async Task<Result<StoredResponse>> AcknowledgeAsync(IdempotentRequest request, AttemptReference reference, AcknowledgeRequest input, Actor actor, CancellationToken ct)
     {
         if (BadReason(input.Reason) is { } refusal)
@@ -126,7 +131,7 @@ public sealed class SettleAttempt(AttemptReads reads, AttemptOutcomes outcomes, 
         if (answer.Result is PaymentResult.Succeeded && holds)
             return Refusal.Invalid("outcome", "`outcome` must be authorized, not succeeded, for a charge with manual capture.");
 
-        // Without the provider's id of the payment nothing could be captured, canceled or refunded afterwards.
+        // Captures, cancels and refunds need the provider's id of the payment.
         if (attempt.Operation is PaymentOperation.Charge && answer.Result is PaymentResult.Succeeded or PaymentResult.Authorized && (answer.Reference ?? charge.ProviderReference) is null)
             return Refusal.Invalid("provider_reference", "`provider_reference` is required. Captures and refunds need it.");
         return null;

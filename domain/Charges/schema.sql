@@ -49,9 +49,9 @@ COMMENT ON TABLE payments.charges IS
 COMMENT ON COLUMN payments.charges.capturing_amount IS 'Counts against the limits as if it had been captured, from the moment the capture is asked for.';
 COMMENT ON COLUMN payments.charges.refunding_amount IS 'Counts against the limits as if it had been refunded, from the moment the refund is asked for.';
 COMMENT ON COLUMN payments.charges.canceling_amount IS
-    'What is being given back. The CHECK of the sum leaves it out: a customer may pass 3-D Secure, and be charged, while the payment is being canceled.';
+    'The amount that operations in progress give back. The CHECK of the sum omits it: a customer may still be charged during a cancel.';
 COMMENT ON COLUMN payments.charges.fee_details IS 'How the fee was computed, one entry for each capture.';
-COMMENT ON COLUMN payments.charges.fee_returned_amount IS 'How much of the fee refunds have given back.';
+COMMENT ON COLUMN payments.charges.fee_returned_amount IS 'The part of the fee that refunds have given back.';
 COMMENT ON COLUMN payments.charges.first_check_at IS
     'When to ask the provider about the first attempt. NULL once that attempt has a row of its own; until then this row is the record of the attempt.';
 COMMENT ON COLUMN payments.charges.idempotency_key IS 'The key of the request, for as long as the first attempt has no row of its own.';
@@ -97,10 +97,10 @@ CREATE TABLE payments.attempts (
 
 COMMENT ON TABLE payments.attempts IS
     'One try of an operation at a provider. The reference that is sent to the provider is made of merchant_id and id, so each answer names its row.';
-COMMENT ON COLUMN payments.attempts.released_amount IS 'What a final capture gives back, in minor units.';
-COMMENT ON COLUMN payments.attempts.is_expiry IS 'A cancel because the authorization has lapsed.';
+COMMENT ON COLUMN payments.attempts.released_amount IS 'The amount that a final capture gives back, in minor units.';
+COMMENT ON COLUMN payments.attempts.is_expiry IS 'True for the cancel of a lapsed charge.';
 COMMENT ON COLUMN payments.attempts.made_elsewhere IS
-    'Somebody made the capture, cancel or refund at the provider, in its dashboard for example. It does not bear the platform''s reference, so the resolver does not ask about it.';
+    'True if a person made the operation at the provider. It lacks our reference, so the resolver cannot ask the provider about it.';
 COMMENT ON COLUMN payments.attempts.next_check_at IS 'When the resolver asks the provider about the attempt. NULL once the attempt is settled.';
 COMMENT ON COLUMN payments.attempts.overdue_at IS 'When the platform raised an alert because the attempt was still open.';
 
@@ -123,7 +123,7 @@ CREATE TABLE payments.attempt_contradictions (
 );
 
 COMMENT ON TABLE payments.attempt_contradictions IS
-    'Results that a provider reported and that contradict the recorded outcome: one row per attempt and result. Nothing is changed by it; it waits for a person.';
+    'Reported results that contradict the recorded outcome: one row per attempt and result. They change nothing, and wait for an operator.';
 
 CREATE INDEX attempt_contradictions_open ON payments.attempt_contradictions (merchant_id, attempt_id) WHERE acknowledged_at IS NULL;
 
@@ -145,8 +145,8 @@ WHERE first_check_at IS NOT NULL;
 
 COMMENT ON VIEW payments.all_attempts IS 'Every attempt, with or without a row of its own.';
 
--- Writes the rows of first attempts that nobody has recorded by the time they were to be checked, the oldest first, and returns how many.
--- It skips charges that another transaction is recording at this moment.
+-- Inserts the missing rows of first attempts that are due for a check, oldest first, and returns how many.
+-- It skips charges that another transaction has locked.
 CREATE FUNCTION payments.record_first_attempts(p_due timestamptz, p_limit integer) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH begun AS MATERIALIZED (
@@ -172,7 +172,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) FROM recorded
 $$;
 
--- Ends a statement that was to change all of its rows and found that others had changed some of them.
+-- Fails a statement that must change all of its rows, if other transactions have changed some of them.
 CREATE FUNCTION payments.all_rows(p_changed bigint, p_expected integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -4,8 +4,8 @@ using System.Text;
 namespace Payments.Domain.Idempotency;
 
 /// <summary>
-/// The caller's name for one intended effect (IETF draft-ietf-httpapi-idempotency-key-header-07): a request repeated under the same key has the
-/// effect once and the same answer each time. Keys are the merchant's own: two merchants may use the same one.
+/// The caller's name for one intended effect (IETF draft-ietf-httpapi-idempotency-key-header-07). A request that is repeated with the same
+/// key has the effect once, and the same answer each time. Keys belong to a merchant: two merchants may use the same one.
 /// </summary>
 public readonly record struct IdempotencyKey(string Value)
 {
@@ -34,7 +34,7 @@ public readonly record struct IdempotencyKey(string Value)
     public override string ToString() => Value;
 }
 
-/// <summary>What a request asked for, as a digest: the same key with another digest is another request, and refused.</summary>
+/// <summary>A digest of a request. The same key with another digest is another request, and is refused.</summary>
 public static class RequestFingerprint
 {
     /// <summary>SHA-256 over method, path and the raw bytes of the body.</summary>
@@ -47,16 +47,16 @@ public static class RequestFingerprint
     }
 }
 
-/// <summary>An answer as it was first given, kept to be repeated byte for byte.</summary>
+/// <summary>An answer as it was first given, stored so that repeats get the same bytes.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Body">The JSON document, UTF-8.</param>
-/// <param name="Replayed">True when this is not the first time it is given.</param>
+/// <param name="Replayed">True if the answer was given before.</param>
 public sealed record StoredResponse(int Status, byte[] Body, bool Replayed = false)
 {
-    /// <summary>The body holds a secret that is shown once: it is kept encrypted.</summary>
+    /// <summary>The body holds a secret, so it is stored encrypted.</summary>
     public bool HoldsSecret { get; init; }
 }
 
-/// <summary>A request that is to have its effect once.</summary>
-/// <param name="Merchant">Whose key it is; the nil id for the platform's.</param>
+/// <summary>A request that must have its effect only once.</summary>
+/// <param name="Merchant">The merchant that the key belongs to. The nil id for keys of the platform.</param>
 public sealed record IdempotentRequest(MerchantId Merchant, IdempotencyKey Key, byte[] Fingerprint);

@@ -2,7 +2,7 @@ namespace Payments.Domain.Idempotency;
 
 internal static class IdempotencySql
 {
-    /// <summary>Waits for a transaction that is just taking the same key; takes it only when that one rolls back.</summary>
+    /// <summary>If another transaction is taking the same key, this one waits. It takes the key only if the other one rolls back.</summary>
     public const string Take =
         """
         INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, created_at)
@@ -17,7 +17,7 @@ internal static class IdempotencySql
         WHERE merchant_id = $1 AND key = $2 AND completed_at IS NULL
         """;
 
-    /// <summary>An answer is given once; what came second changes nothing.</summary>
+    /// <summary>A stored answer is final: a second one changes nothing.</summary>
     public const string CompleteMany =
         """
         UPDATE payments.idempotency_keys k

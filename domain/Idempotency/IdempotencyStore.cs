@@ -5,19 +5,19 @@ using Payments.Domain.Secrets;
 namespace Payments.Domain.Idempotency;
 
 /// <summary>
-/// Keys and the answers kept under them. A key is taken in the transaction that records the intent and completed in that of
-/// the outcome, so whatever crashes, a repeated request finds either nothing, an operation still running, or the answer.
+/// Idempotency keys and their stored answers. A key is taken in the transaction that records the intent, and completed in the transaction
+/// of the outcome. So even after a crash, a repeated request finds no key, an operation in progress, or the answer.
 /// </summary>
 public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secrets, TimeProvider time)
 {
-    /// <summary>Answers are kept at least this long; a key may be used anew after it.</summary>
+    /// <summary>Answers are kept at least this long. After it, the key may be used for a new request.</summary>
     public static readonly TimeSpan Retention = TimeSpan.FromHours(48);
 
     private static readonly TimeSpan RetryInFlight = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// For an effect that is all in the database: takes the key, has the effect and keeps the answer in one transaction. A refusal
-    /// rolls everything back and stores nothing.
+    /// Takes the key, has the effect and stores the answer in one transaction. Use it for effects that are entirely in the database. A
+    /// refusal rolls everything back and stores nothing.
     /// </summary>
     public async Task<Result<StoredResponse>> RunAsync(
         IdempotentRequest request, Func<NpgsqlConnection, NpgsqlTransaction, Task<Result<StoredResponse>>> effect, CancellationToken ct)
@@ -48,7 +48,9 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         return response;
     }
 
-    /// <summary>What became of a request whose key was taken before.</summary>
+    /// <summary>
+    /// The answer to a request whose key was taken before. Refused if the first request is still running, or was a different request.
+    /// </summary>
     public async Task<Result<StoredResponse>> RecallAsync(IdempotentRequest request, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(IdempotencySql.Get);
@@ -57,7 +59,7 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         await using var reader = await command.ExecuteReaderAsync(ct);
         if (!await reader.ReadAsync(ct))
         {
-            // It was purged, or rolled back, between the two looks: the caller's repeat will take the key.
+            // The key was purged or rolled back between the two reads. A repeat of the request takes it.
             return InProgress();
         }
 
@@ -73,7 +75,9 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         return new StoredResponse(reader.GetInt16(1), reader.GetBoolean(3) ? secrets.Open(body, Owner(request)) : body, Replayed: true);
     }
 
-    /// <summary>The answer kept under a key, null when there is none, or none yet. Not for answers that hold a secret.</summary>
+    /// <summary>
+    /// The answer stored under a key, or null if there is none yet. Do not use it for answers that hold a secret: it does not decrypt them.
+    /// </summary>
     public async Task<StoredResponse?> FindAsync(MerchantId merchant, string key, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(IdempotencySql.Get);
@@ -83,7 +87,7 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         return await reader.ReadAsync(ct) && !await reader.IsDBNullAsync(1, ct) ? new StoredResponse(reader.GetInt16(1), reader.GetFieldValue<byte[]>(2)) : null;
     }
 
-    /// <summary>Forgets answers older than <see cref="Retention"/>, a bounded number at a time; returns how many.</summary>
+    /// <summary>Deletes at most <paramref name="limit"/> keys with answers older than <see cref="Retention"/>. Returns how many.</summary>
     public async Task<int> PurgeAsync(int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(IdempotencySql.Purge);
@@ -92,7 +96,7 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
         return await command.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>The statement that completes several keys with their answers, for the end of a batch.</summary>
+    /// <summary>The statement that stores the answers of several keys, for the end of a batch.</summary>
     public static NpgsqlBatchCommand CompleteMany(IReadOnlyList<(MerchantId Merchant, string Key, StoredResponse Response)> answers, DateTimeOffset now) => new(IdempotencySql.CompleteMany)
     {
         Parameters =
@@ -118,8 +122,8 @@ public sealed class IdempotencyStore(NpgsqlDataSource dataSource, SecretBox secr
     private static string Owner(IdempotentRequest request) => $"idempotency_key/{request.Merchant}/{request.Key}";
 
     /// <summary>
-    /// The answer to a request that had its effect, or may have had it, and whose outcome could not be written down. Nothing else may be told: whatever is answered under a key must be
-    /// answered again. The outcome is found out, and then stands under the key.
+    /// The answer if the request had its effect, or may have had it, and its outcome could not be recorded. No other answer is allowed:
+    /// every repeat of a request must get the same answer. The resolver finds the outcome, and its answer is then stored under the key.
     /// </summary>
     public static Refusal Unrecorded() => new(
         RefusalCode.RequestInProgress,

@@ -16,7 +16,7 @@ CREATE TABLE payments.idempotency_keys (
 ) WITH (
     -- Completing a key makes its row seven times as long. With room for the answers in the page, completing touches no index.
     fillfactor = 12,
-    -- Each row is completed once, within its page, and deleted a day later. Vacuum is for the deleted rows only.
+    -- Each row is completed once, within its page, and deleted after 48 hours. Vacuum is for the deleted rows only.
     autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_scale_factor = 1.5, autovacuum_vacuum_insert_threshold = -1,
     autovacuum_analyze_threshold = 10000, autovacuum_analyze_scale_factor = 4);
 

@@ -1,7 +1,8 @@
 namespace Payments.Domain;
 
-/// <summary>Whether money is real. A merchant has one account in each mode, and nothing of one can be seen or moved from the
-/// other.</summary>
+/// <summary>
+/// Whether money is real. A merchant has one account in each mode. A request to one account can neither see nor move anything of the other.
+/// </summary>
 public enum Mode
 {
     Live,
@@ -10,21 +11,19 @@ public enum Mode
 
 /// <summary>
 /// One account of a merchant: the tenant. Its id leads the key of every row that belongs to it. A merchant has a live and a test account,
-/// whose
-/// ids differ in one digit: a live id is a UUID of version 7, a test id of version 8 (RFC 9562, section 5.8). So the mode is part of every
-/// key.
+/// whose ids differ in one digit. A live id is a UUID of version 7, a test id of version 8 (RFC 9562, section 5.8). So the mode is part of
+/// every key.
 /// </summary>
 public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
 {
     public static string Prefix => "mer_";
 
-    /// <summary>No merchant: events of the platform itself are kept under it.</summary>
+    /// <summary>The nil id. Events of the platform itself are stored under it.</summary>
     public static MerchantId Platform => new(Guid.Empty);
 
     /// <summary>
-    /// Which of the <see cref="Buckets"/> the account falls in: 0 to 63 live, 64 to 127 test. All rows of a merchant and the platform's
-    /// accounts
-    /// follow the bucket, so that no journal spans two shards or two modes. The SQL function <c>payments.bucket_of</c> computes the same.
+    /// The bucket of the account: 0 to 63 live, 64 to 127 test. All rows of a merchant and the platform's accounts follow the bucket, so
+    /// that no journal spans two shards or two modes. The SQL function <c>payments.bucket_of</c> computes the same.
     /// </summary>
     public short Bucket
     {
@@ -36,10 +35,10 @@ public readonly record struct MerchantId(Guid Value) : IPrefixedId<MerchantId>
         }
     }
 
-    /// <summary>How many buckets there are. It is part of stored data: changing it needs a migration.</summary>
+    /// <summary>The number of buckets. Stored data depends on it, so a change needs a migration.</summary>
     public const short Buckets = 2 * LiveBuckets;
 
-    /// <summary>The first bucket of the test accounts.</summary>
+    /// <summary>The number of live buckets, and the first bucket of the test accounts.</summary>
     public const short LiveBuckets = 64;
 
     private const int TestVersion = 8;
@@ -69,7 +68,9 @@ public readonly record struct ChargeId(Guid Value) : IPrefixedId<ChargeId>
     public override string ToString() => PrefixedId.Format(this);
 }
 
-/// <summary>One try of an operation at a provider; its text is the provider's idempotency key and our reference there.</summary>
+/// <summary>
+/// One try of an operation at one provider. It is part of <c>AttemptReference</c>, our idempotency key and reference at the provider.
+/// </summary>
 public readonly record struct AttemptId(Guid Value) : IPrefixedId<AttemptId>
 {
     public static string Prefix => "att_";
@@ -77,7 +78,8 @@ public readonly record struct AttemptId(Guid Value) : IPrefixedId<AttemptId>
     public static AttemptId From(Guid value) => new(value);
 
     /// <summary>
-    /// The id of a charge's first attempt, which has no row of its own until something is learned of it: it follows from the charge's. Its last bit differs, so that the two have events of their own.
+    /// The id of a charge's first attempt, derived from the charge's id, because that attempt has no row of its own until an answer is
+    /// recorded. Its last bit differs, so that the charge and the attempt have separate events.
     /// </summary>
     public static AttemptId FirstOf(ChargeId charge)
     {
@@ -112,7 +114,10 @@ public readonly record struct PayoutId(Guid Value) : IPrefixedId<PayoutId>
 {
     public static string Prefix => "po_";
 
-    /// <summary>Banks name a payout by its id alone, so the id holds its merchant's bucket, in the low bits of its last byte.</summary>
+    /// <summary>
+    /// The bucket of the payout's merchant, from the low bits of the id's last byte. The id holds it because banks name a payout by its id
+    /// alone.
+    /// </summary>
     public short Bucket
     {
         get
@@ -136,7 +141,9 @@ public readonly record struct PayoutId(Guid Value) : IPrefixedId<PayoutId>
     public override string ToString() => PrefixedId.Format(this);
 }
 
-/// <summary>What is paid together: open until a payout takes it. Nobody outside sees it.</summary>
+/// <summary>
+/// The balance transactions that one payout pays together. A batch is open until a payout takes it, and the API does not show it.
+/// </summary>
 public readonly record struct PayoutBatchId(Guid Value);
 
 public readonly record struct EventId(Guid Value) : IPrefixedId<EventId>

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Payments.Domain;
 
 /// <summary>
-/// A typed id: a UUID version 7 inside, a prefix and 32 hexadecimal digits at the edge (<c>ch_0198...</c>). Ids sort by the
-/// millisecond they were made in.
+/// A typed id: a UUID of version 7 inside, and a prefix with 32 hexadecimal digits as text (<c>ch_0198...</c>). Ids sort by the millisecond
+/// of their creation.
 /// </summary>
 public interface IPrefixedId<TSelf>
     where TSelf : struct, IPrefixedId<TSelf>
@@ -17,7 +17,7 @@ public interface IPrefixedId<TSelf>
     static abstract TSelf From(Guid value);
 }
 
-/// <summary>Making, printing and reading typed ids.</summary>
+/// <summary>Creates, formats and parses typed ids.</summary>
 public static class PrefixedId
 {
     public static TId New<TId>(DateTimeOffset now)

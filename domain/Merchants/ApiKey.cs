@@ -4,28 +4,28 @@ using Payments.Domain.Audit;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>What a key of a merchant may do.</summary>
+/// <summary>The rights of a merchant's key.</summary>
 public enum ApiKeyScope
 {
     Read,
     Write,
 }
 
-/// <summary>Who sent a request: the platform itself, or one merchant through one of its keys.</summary>
+/// <summary>The sender of a request: the platform, or one merchant with one of its keys.</summary>
 /// <param name="Merchant">Null for the platform.</param>
-/// <param name="Operator">The name of the platform key; null for a merchant's.</param>
+/// <param name="Operator">The name of the platform key. Null for a merchant's key.</param>
 public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, bool CanWrite, string? Operator = null)
 {
     public bool IsPlatform => Merchant is null;
 
     public static Caller Platform(string name, bool canWrite = true) => new(null, null, canWrite, name);
 
-    /// <summary>Who this is, as the audit log keeps it.</summary>
+    /// <summary>The caller as the audit log names it.</summary>
     public Actor ActorOf(string? requestId = null) => Key is { } key ? new Actor(key.ToString(), requestId) : Actor.Platform(Operator!, requestId);
 }
 
-/// <summary>A key of a merchant's account as it is stored: everything but the key. The account's mode is the key's.</summary>
-/// <param name="Hint">The prefix and the last four characters, by which people tell keys apart.</param>
+/// <summary>A key of a merchant's account as it is stored, without the key itself. Its mode is the account's mode.</summary>
+/// <param name="Hint">The prefix and the last four characters, so that people can tell keys apart.</param>
 public sealed record ApiKey(
     ApiKeyId Id, MerchantId Merchant, IReadOnlyList<ApiKeyScope> Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
         DateTimeOffset? RevokedAt);
@@ -47,7 +47,9 @@ public static class ApiKeySecret
         return prefix + random;
     }
 
-    /// <summary>What is stored and looked up. A key has 256 random bits, so a plain SHA-256 cannot be searched.</summary>
+    /// <summary>
+    /// The hash that is stored and looked up. A key has 256 random bits, so an unsalted SHA-256 cannot be reversed by search.
+    /// </summary>
     public static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 
     public static string Hint(string secret) => $"{secret[..8]}...{secret[^4..]}";

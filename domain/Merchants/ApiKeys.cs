@@ -9,11 +9,11 @@ using Payments.Domain.Idempotency;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>Settings of the platform's own access.</summary>
+/// <summary>The settings of the platform's own keys.</summary>
 public sealed class PlatformOptions
 {
     /// <summary>
-    /// The valid platform keys by name and hash, as <see cref="PlatformKeys"/> reads them. The keys themselves are in no setting.
+    /// The valid platform keys by name and hash, as <see cref="PlatformKeys"/> reads them. No setting holds the keys themselves.
     /// </summary>
     public string ApiKeyHashes { get; set; } = "";
 }
@@ -30,7 +30,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     private readonly ConcurrentDictionary<string, (ApiKey Key, long ReadAt)> _keys = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// Who holds the key, or null when it is unknown, expired or revoked. A revocation takes effect everywhere within
+    /// The caller that holds the key, or null if the key is unknown, expired or revoked. A revocation takes effect on every instance within
     /// <see cref="MerchantReads.CacheLifetime"/>.
     /// </summary>
     public async ValueTask<Caller?> AuthenticateAsync(string secret, CancellationToken ct)
@@ -47,11 +47,12 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     /// <summary>
-    /// Issues a key for the merchant's account of the mode that the request names. Its secret is in the answer and in its repeats, which
-    /// are kept
-    /// encrypted; of the key itself only a hash is stored.
+    /// Issues a key for the merchant's account in the mode that the request names. The answer and its repeats show the secret, and are
+    /// stored encrypted. Of the key itself only a hash is stored.
     /// </summary>
-    /// <param name="merchant">Either account. The live one can be given keys of both modes, the test one of its own.</param>
+    /// <param name="merchant">
+    /// Either account of the merchant. The live account can get keys of both modes, the test account only test keys.
+    /// </param>
     public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, MerchantId merchant, CreateApiKeyRequest input, Actor actor, CancellationToken ct)
     {
         if (!DbText.TryParse<Mode>(input.Mode ?? "test", out var mode))
@@ -107,7 +108,7 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         }, ct);
     }
 
-    /// <summary>The keys of an account; of a live one also those of the merchant's test account.</summary>
+    /// <summary>The keys of an account. For a live account, also the keys of the merchant's test account.</summary>
     public async Task<IReadOnlyList<ApiKey>> ListAsync(MerchantId merchant, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -116,7 +117,9 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         return [.. rows.Select(row => row.ToKey())];
     }
 
-    /// <summary>Revokes a key of the account, or of the test account of a live one; revoking it again changes nothing.</summary>
+    /// <summary>
+    /// Revokes a key of the account, or for a live account also of the merchant's test account. Idempotent. Null if there is no such key.
+    /// </summary>
     public async Task<ApiKey?> RevokeAsync(MerchantId merchant, ApiKeyId id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();

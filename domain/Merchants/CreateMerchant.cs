@@ -25,8 +25,7 @@ public sealed record CreateMerchantRequest(string? Name, string? Country, FeePla
     }
 }
 
-/// <summary>Takes a business onto the platform: makes its live and its test account, with the same terms. Idempotent by the request's
-/// key.</summary>
+/// <summary>Creates a merchant: a live and a test account with the same terms. Idempotent by the request's key.</summary>
 public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider time)
 {
     public async Task<Result<StoredResponse>> HandleAsync(IdempotentRequest request, CreateMerchantRequest input, Actor actor, CancellationToken ct)

@@ -6,9 +6,9 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>What a capture would be: its amount, and what is known of the payment method.</summary>
-/// <param name="At">When it would take effect; null is now.</param>
-/// <param name="VolumeBefore">The month's volume to reckon with; null takes what was captured so far.</param>
+/// <summary>The capture to quote: its amount, and what is known about the payment method.</summary>
+/// <param name="At">The time of the capture. Null means now.</param>
+/// <param name="VolumeBefore">The month's volume before the capture, in minor units. Null takes the volume captured so far.</param>
 public sealed record FeeQuoteRequest(Money Amount, string? Method, string? CardBrand, string? CardCountry, DateTimeOffset? At, long? VolumeBefore);
 
 /// <summary>Changes, shows and quotes merchants' fee plans.</summary>
@@ -18,7 +18,8 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
         await merchants.GetAsync(merchant, ct) is { } found ? FeePlanResource.Of(merchant, found.FeePlans, time.GetUtcNow()) : null;
 
     /// <summary>
-    /// Adds a version. Where the version in force at its time says the same already, nothing is added and that one is returned; so repeating a request changes nothing.
+    /// Adds a version of the fee plan. Idempotent: if the version in force at that time is the same plan, nothing is added and that version
+    /// is returned.
     /// </summary>
     public async Task<Result<FeePlanVersionResource>> PutAsync(MerchantId merchant, PutFeePlanRequest request, Actor actor, CancellationToken ct)
     {
@@ -34,7 +35,7 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
                 return Refusal.NotFound(merchant.ToString());
         }
 
-        // Read under the lock: whoever was here before has committed.
+        // Read under the merchant's lock, so that versions which other transactions committed before are seen.
         var history = (await MerchantReads.GetAsync(connection, merchant, time.GetUtcNow(), ct))!.FeePlans;
         var now = time.GetUtcNow();
         var from = request.EffectiveFrom is { } asked ? asked.AddTicks(-(asked.Ticks % TimeSpan.TicksPerMicrosecond)) : now + FeePlanHistory.Lead;
@@ -66,7 +67,7 @@ public sealed class FeePlans(NpgsqlDataSource dataSource, MerchantReads merchant
         return FeePlanVersionResource.Of(merchant, new FeePlanHistory([.. history.Versions, version]), version, now);
     }
 
-    /// <summary>What a capture would cost, by the function that prices captures.</summary>
+    /// <summary>The fee of a capture, computed by the same function that prices captures.</summary>
     public async Task<Result<FeeQuoteResource>> QuoteAsync(MerchantId merchant, FeeQuoteRequest request, CancellationToken ct)
     {
         if (await merchants.GetAsync(merchant, ct) is not { } found)

@@ -5,7 +5,7 @@ using Payments.Domain.Pricing;
 namespace Payments.Domain.Merchants;
 
 /// <summary>An account of a merchant as the API shows it.</summary>
-/// <param name="TestAccount">The id of the merchant's test account; null on the test account itself.</param>
+/// <param name="TestAccount">The id of the merchant's test account. Null on the test account itself.</param>
 public sealed record MerchantResource(
     string Id, string Object, string Mode, string? TestAccount, string Name, string Country, string Status, FeePlan FeePlan,
         short PayoutDelayDays, IReadOnlyDictionary<string, string> Metadata,
@@ -18,7 +18,7 @@ public sealed record MerchantResource(
         merchant.Metadata, merchant.CreatedAt, merchant.UpdatedAt);
 }
 
-/// <summary>A key as the API shows it; <see cref="Secret"/> only in the answer that made it.</summary>
+/// <summary>A key as the API shows it. Only the answer that created the key has <see cref="Secret"/>.</summary>
 public sealed record ApiKeyResource(
     string Id, string Object, string Merchant, string Mode, IReadOnlyList<string> Scopes, string Hint, string? Secret, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
     DateTimeOffset? RevokedAt)

@@ -6,18 +6,19 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>Reads merchants and their keys.</summary>
+/// <summary>Reads merchants, with or without a cache.</summary>
 public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time)
 {
-    /// <summary>How old a merchant or key read through the cache may be: a change shows everywhere within this time.</summary>
+    /// <summary>The greatest age of a cached merchant or key. A change takes effect on every instance within this time.</summary>
     public static readonly TimeSpan CacheLifetime = TimeSpan.FromSeconds(5);
 
-    // Bounded by a wholesale clear: simpler than an eviction policy, and a miss costs one indexed read.
+    // A full cache is cleared as a whole. That is simpler than evicting entries, and a miss costs only one indexed read.
     private const int CacheCapacity = 50_000;
 
     private readonly ConcurrentDictionary<MerchantId, (Merchant Merchant, long ReadAt)> _merchants = new();
 
-    // Whoever misses a merchant while it is being read waits for that read: a busy merchant that falls out of the cache costs one connection, not one for each request.
+    // Requests that miss the same merchant share one read. So a busy merchant that falls out of the cache costs one connection, not one per
+    // request.
     private readonly ConcurrentDictionary<MerchantId, Lazy<Task<Merchant?>>> _reading = new();
 
     public async Task<Merchant?> GetAsync(MerchantId id, CancellationToken ct)
@@ -33,7 +34,10 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
         return row?.ToMerchant(now);
     }
 
-    /// <summary>The merchant as it was at most <see cref="CacheLifetime"/> ago: for the paths that take payments.</summary>
+    /// <summary>
+    /// The merchant as it was at most <see cref="CacheLifetime"/> ago. For the paths of payments, which must not read the database each
+    /// time.
+    /// </summary>
     public async ValueTask<Merchant?> GetCachedAsync(MerchantId id, CancellationToken ct)
     {
         if (_merchants.TryGetValue(id, out var cached) && time.GetElapsedTime(cached.ReadAt) < CacheLifetime)

@@ -19,7 +19,7 @@ internal static class MerchantSql
         WHERE m.id = @id
         """;
 
-    /// <summary>Newest first; ids sort by time.</summary>
+    /// <summary>Newest first: ids sort by time.</summary>
     public const string List =
         $"""
         SELECT m.id, m.name, m.country, m.status, m.fee_plan::text, m.payout_delay_days, m.metadata::text, m.created_at, m.updated_at,
@@ -51,7 +51,7 @@ internal static class MerchantSql
         ORDER BY id DESC
         """;
 
-    /// <summary>A key that is revoked stays revoked from when it first was.</summary>
+    /// <summary>A repeated revocation keeps the time of the first one.</summary>
     public const string RevokeKey =
         """
         UPDATE payments.api_keys

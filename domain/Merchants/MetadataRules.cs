@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>The rules of <c>metadata</c> on every object: the caller's own labels, never read by the platform.</summary>
+/// <summary>The rules of <c>metadata</c> on every object. The platform never reads the caller's labels.</summary>
 public static class MetadataRules
 {
     public const int MaximumEntries = 50;
@@ -26,7 +26,10 @@ public static class MetadataRules
         return null;
     }
 
-    /// <summary>Valid metadata in the order in which the database gives it back (of <c>jsonb</c>: the shorter key first, then byte by byte): so it is shown alike before it was stored and after.</summary>
+    /// <summary>
+    /// Valid metadata in the order of Postgres <c>jsonb</c>: shorter keys first, then by bytes. So an object shows the same metadata before
+    /// and after it is stored.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> Clean(IReadOnlyDictionary<string, string?>? metadata)
     {
         if (metadata is null or { Count: 0 })

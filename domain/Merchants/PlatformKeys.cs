@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 namespace Payments.Domain.Merchants;
 
 /// <summary>
-/// The platform's own keys, each named after whom it was given to, so that actions of different people can be told apart. Any number are valid at a time; two of
-/// one name while a key is being replaced.
+/// The platform's own keys. Each has the name of its holder, so that the audit log can tell people apart. Any number of keys is valid at a
+/// time, and two of one name while a key is replaced.
 /// </summary>
 /// <remarks>
-/// Written as <c>NAME:HASH</c>, or <c>NAME:HASH:read</c> for a key that may only read, separated by commas. HASH is the SHA-256 of the key in hexadecimal.
-/// A hash without a name is called by its first eight digits.
+/// The setting is a list of <c>NAME:HASH</c>, or <c>NAME:HASH:read</c> for a key that may only read, separated by commas. HASH is the
+/// SHA-256 of the key in hexadecimal. A hash without a name gets its first eight digits as its name.
 /// </remarks>
 public sealed class PlatformKeys
 {
@@ -16,7 +16,7 @@ public sealed class PlatformKeys
 
     private PlatformKeys((byte[] Hash, Caller Caller)[] keys) => _keys = keys;
 
-    /// <exception cref="InvalidOperationException">An entry is malformed; the message says which, by its position.</exception>
+    /// <exception cref="InvalidOperationException">An entry is malformed. The message names its position.</exception>
     public static PlatformKeys Parse(string setting)
     {
         var entries = setting.Split([',', ' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -25,7 +25,9 @@ public sealed class PlatformKeys
             + "NAME has 1 to 64 characters of a-z, 0-9, '-', '_' and '.'. HASH is the SHA-256 of the key in hexadecimal."))]);
     }
 
-    /// <summary>Whose key it is, or null. Takes as long for a wrong key as for a right one.</summary>
+    /// <summary>
+    /// The caller that holds the key, or null. It takes the same time for a wrong key as for a right one, so that timing reveals nothing.
+    /// </summary>
     public Caller? Find(byte[] hash)
     {
         Caller? found = null;

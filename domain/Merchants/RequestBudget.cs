@@ -3,14 +3,15 @@ using System.Collections.Concurrent;
 namespace Payments.Domain.Merchants;
 
 /// <summary>
-/// How many requests each caller may send: a bucket of tokens for each, which fills steadily and holds a burst. Counted in this process, so that it costs no look-up;
-/// over several instances a caller has as much of each.
+/// Limits the requests of each caller with a token bucket, which fills steadily and holds a burst. Each instance counts for itself, without
+/// a look-up. So a caller has the full budget at each instance.
 /// </summary>
-/// <param name="perSecond">How fast a bucket fills; zero or less lets everything pass.</param>
-/// <param name="burst">How much a full bucket holds.</param>
+/// <param name="perSecond">Tokens that a bucket gains per second. Zero or less disables the limit.</param>
+/// <param name="burst">The number of tokens in a full bucket.</param>
 public sealed class RequestBudget(double perSecond, double burst, TimeProvider time)
 {
-    // A bucket that was not used for as long as it takes to fill is as good as none: dropping all of them at times costs nobody more than one burst.
+    // At this number of buckets, all of them are dropped. A bucket that is unused for long enough is full again anyway, so this gives a
+    // caller at most one extra burst.
     private const int Capacity = 50_000;
 
     private readonly ConcurrentDictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
@@ -18,7 +19,7 @@ public sealed class RequestBudget(double perSecond, double burst, TimeProvider t
     /// <summary>Whether no caller has taken a token yet.</summary>
     public bool IsUnused => _buckets.IsEmpty;
 
-    /// <summary>Takes a token. Null when there was one, otherwise how long until there is.</summary>
+    /// <summary>Takes a token. Returns null on success, otherwise the time until the next token.</summary>
     public TimeSpan? Take(string caller)
     {
         if (perSecond <= 0)
@@ -34,7 +35,7 @@ public sealed class RequestBudget(double perSecond, double burst, TimeProvider t
         }
     }
 
-    /// <summary>How long until there is a token; null when there is one. Takes none.</summary>
+    /// <summary>The time until the next token, or null if there is one. Takes none.</summary>
     public TimeSpan? Look(string caller)
     {
         if (perSecond <= 0 || !_buckets.TryGetValue(caller, out var bucket))

@@ -43,6 +43,6 @@ CREATE TABLE payments.api_keys (
 COMMENT ON TABLE payments.api_keys IS
     'The keys with which merchants call the API, each of one account and so of one mode. The key itself is never stored.';
 COMMENT ON COLUMN payments.api_keys.hash IS 'SHA-256 of the key. A key is 256 random bits, so an unsalted hash cannot be searched.';
-COMMENT ON COLUMN payments.api_keys.hint IS 'The end of the key, so that a person can tell keys apart.';
+COMMENT ON COLUMN payments.api_keys.hint IS 'The prefix and the last four characters of the key, so that a person can tell keys apart.';
 
 CREATE INDEX api_keys_by_merchant ON payments.api_keys (merchant_id, id);

@@ -23,7 +23,7 @@ public sealed class Currency
     /// <summary>Decimal digits of the minor unit: one major unit is 10^Exponent minor units.</summary>
     public int Exponent { get; }
 
-    /// <summary>Every currency that can be used, in code order.</summary>
+    /// <summary>Every supported currency, in the order of codes.</summary>
     public static IReadOnlyList<Currency> All { get; } = [.. ByCode.Values.OrderBy(c => c.Code, StringComparer.Ordinal)];
 
     public static Currency Eur { get; } = Of("EUR");

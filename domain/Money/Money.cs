@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Payments.Domain;
 
 /// <summary>
-/// An amount of money: whole minor units of one currency. Arithmetic is checked: an overflow, or two currencies
-/// in one sum, is a bug and throws; it never yields a wrong amount.
+/// An amount of money: whole minor units of one currency. Arithmetic is checked. An overflow, or a sum of two currencies, is a bug and
+/// throws, so no result is ever a wrong amount.
 /// </summary>
 public readonly struct Money : IEquatable<Money>, IComparable<Money>
 {
@@ -50,8 +50,8 @@ public readonly struct Money : IEquatable<Money>, IComparable<Money>
     public static bool operator >=(Money left, Money right) => left.CompareTo(right) >= 0;
 
     /// <summary>
-    /// Splits the amount in proportion to the weights without losing a minor unit: each part is rounded towards zero, and the
-    /// units left over go one each to the parts with the largest remainders, the earlier part first among equals.
+    /// Splits the amount in proportion to the weights without losing a minor unit. Each part is rounded towards zero. The units left over
+    /// go one each to the parts with the largest remainders, and among equals to the earlier part.
     /// </summary>
     /// <exception cref="ArgumentException">No weights, a negative weight, or all weights zero.</exception>
     public IReadOnlyList<Money> Split(params ReadOnlySpan<long> weights)
@@ -89,8 +89,8 @@ public readonly struct Money : IEquatable<Money>, IComparable<Money>
     }
 
     /// <summary>
-    /// A share of the amount in basis points (1 bp = 0.01 %), rounded half away from zero to a whole minor unit: the
-    /// rounding merchants expect of a percentage fee.
+    /// A share of the amount in basis points (1 bp = 0.01 %), rounded half away from zero to a whole minor unit. Merchants expect this
+    /// rounding of a percentage fee.
     /// </summary>
     public Money BasisPoints(int basisPoints)
     {

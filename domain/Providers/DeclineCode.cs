@@ -28,8 +28,8 @@ public enum DeclineCode
 public static class DeclineCodes
 {
     /// <summary>
-    /// Whether the same payment may succeed when it is tried again, later or elsewhere. Schemes fine merchants who retry after a refusal
-    /// that will not change (Visa and Mastercard "do not retry" categories), so a doubt counts as no.
+    /// Whether a repeat of the payment may succeed, later or at another provider. Card schemes fine merchants who retry after a final
+    /// refusal (the "do not retry" categories of Visa and Mastercard), so a doubtful code is not retryable.
     /// </summary>
     public static bool IsRetryable(this DeclineCode code) => code switch
     {
@@ -40,7 +40,7 @@ public static class DeclineCodes
             or DeclineCode.NotPermitted or DeclineCode.RestrictedCard or DeclineCode.StolenCard => false,
     };
 
-    /// <summary>A sentence for the merchant. What it may tell the customer is the merchant's choice.</summary>
+    /// <summary>A sentence for the merchant, who decides what to tell the customer.</summary>
     public static string Message(this DeclineCode code) => code switch
     {
         DeclineCode.AuthenticationFailed => "The cardholder did not pass authentication.",

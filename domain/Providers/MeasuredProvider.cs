@@ -4,7 +4,7 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Providers;
 
-/// <summary>A provider whose calls are timed and traced; whoever takes it from <see cref="PaymentProviders"/> gets it so.</summary>
+/// <summary>Times and traces the calls to a provider. <see cref="PaymentProviders"/> wraps every provider in one.</summary>
 internal sealed class MeasuredProvider(IPaymentProvider provider) : IPaymentProvider
 {
     private static readonly ActivitySource Activities = new("Payments.Providers");

@@ -2,25 +2,25 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Payments.Domain.Providers;
 
-/// <summary>What a provider is asked to do.</summary>
+/// <summary>The operations of a provider.</summary>
 public enum PaymentOperation
 {
-    /// <summary>Authorize an amount and, when asked, capture it.</summary>
+    /// <summary>Authorize an amount and, if requested, capture it.</summary>
     Charge,
 
-    /// <summary>Take an authorized amount, or part of it.</summary>
+    /// <summary>Take an authorized amount, or a part of it.</summary>
     Capture,
 
-    /// <summary>Give an authorized amount, or what is left of it, back.</summary>
+    /// <summary>Give back what is left of an authorized amount.</summary>
     Cancel,
 
-    /// <summary>Return a captured amount, or part of it.</summary>
+    /// <summary>Return a captured amount, or a part of it.</summary>
     Refund,
 }
 
 /// <summary>
-/// Our name for one attempt at a provider: its idempotency key and its reference there. The text holds the merchant too, so that
-/// whatever comes back, in a webhook or a file, names the attempt's row and shard without a search.
+/// Our reference and idempotency key of an attempt at a provider. The text also holds the merchant, so that an event or a file leads to the
+/// attempt's row and shard without a search.
 /// </summary>
 public readonly record struct AttemptReference(MerchantId Merchant, AttemptId Attempt)
 {
@@ -41,12 +41,12 @@ public readonly record struct AttemptReference(MerchantId Merchant, AttemptId At
     }
 }
 
-/// <summary>One operation to be carried out, complete enough to be repeated or looked up.</summary>
-/// <param name="Token">The provider's token of the payment method; only for <see cref="PaymentOperation.Charge"/>.</param>
+/// <summary>One operation at a provider, with everything that is needed to send it, repeat it or look it up.</summary>
+/// <param name="Token">The provider's token of the payment method. Only for <see cref="PaymentOperation.Charge"/>.</param>
 /// <param name="CaptureNow">Whether a charge is captured with its authorization.</param>
-/// <param name="PaymentReference">The provider's id of the payment; for all operations but the charge.</param>
-/// <param name="IsFinal">Whether nothing more will be captured after this capture.</param>
-/// <param name="Customer">The merchant's name for the customer; only for <see cref="PaymentOperation.Charge"/>.</param>
+/// <param name="PaymentReference">The provider's id of the payment. For all operations except the charge.</param>
+/// <param name="IsFinal">Whether this is the last capture.</param>
+/// <param name="Customer">The merchant's reference of the customer. Only for <see cref="PaymentOperation.Charge"/>.</param>
 public sealed record PaymentRequest(
     PaymentOperation Operation,
     AttemptReference Reference,
@@ -59,43 +59,45 @@ public sealed record PaymentRequest(
     string? ReturnUrl,
     string? Customer = null);
 
-/// <summary>What became of an operation at a provider.</summary>
+/// <summary>The result of an operation at a provider.</summary>
 public enum PaymentResult
 {
-    /// <summary>The amount is held, not yet taken.</summary>
+    /// <summary>The amount is held and not captured yet.</summary>
     Authorized,
 
-    /// <summary>The operation is done; a charge is captured.</summary>
+    /// <summary>The operation is done. A charge is captured.</summary>
     Succeeded,
 
-    /// <summary>The provider took it on and will tell the end later.</summary>
+    /// <summary>The provider accepted the operation and reports the outcome later.</summary>
     Pending,
 
-    /// <summary>The customer has to do something first: authenticate at the redirect address.</summary>
+    /// <summary>The customer has to act first, for example authenticate at the redirect address.</summary>
     RequiresAction,
 
-    /// <summary>The provider or the issuer said no; nothing was moved.</summary>
+    /// <summary>The provider or the issuer refused. No money moved.</summary>
     Declined,
 
     /// <summary>It is certain that the provider never carried it out.</summary>
     NotSent,
 
-    /// <summary>Of a charge: it was given back, or given up, before anything (more) was captured.</summary>
+    /// <summary>For a charge: it was canceled before anything, or anything more, was captured.</summary>
     Canceled,
 
-    /// <summary>Of a charge: it lapsed, and nothing (more) can be captured.</summary>
+    /// <summary>For a charge: it lapsed, and nothing, or nothing more, can be captured.</summary>
     Expired,
 
-    /// <summary>It may or may not have been carried out. Never read as a failure; the provider is asked until it knows.</summary>
+    /// <summary>
+    /// The provider may have carried it out or not. Never treat it as a failure: the resolver asks the provider until it knows.
+    /// </summary>
     Unknown,
 }
 
-/// <param name="Reference">The provider's id of what was made or changed.</param>
-/// <param name="Detail">For operators: what the provider said. Never card data.</param>
+/// <param name="Reference">The provider's id of the object that was created or changed.</param>
+/// <param name="Detail">The provider's words, for operators. Never card data.</param>
 public sealed record PaymentAnswer(
     PaymentResult Result, string? Reference = null, DeclineCode? Decline = null, string? RedirectUrl = null, CardDetails? Card = null, string? Detail = null)
 {
-    /// <summary>Of a charge that is authorized: until when the provider holds the amount. Null: it does not say.</summary>
+    /// <summary>For an authorized charge: until when the provider holds the amount. Null if the provider does not say.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public static PaymentAnswer Unknown(string detail) => new(PaymentResult.Unknown, Detail: detail);
@@ -105,15 +107,15 @@ public sealed record PaymentAnswer(
     public static PaymentAnswer Declined(DeclineCode code, string? detail = null, string? reference = null) => new(PaymentResult.Declined, reference, code, Detail: detail);
 }
 
-/// <summary>What is shown of a card: never enough to use it.</summary>
+/// <summary>The parts of a card that may be shown. They are never enough to use it.</summary>
 public sealed record CardDetails(string? Brand, string? Last4, string? Country);
 
-/// <summary>The statement descriptors that a provider takes.</summary>
+/// <summary>The statement descriptors that a provider accepts.</summary>
 /// <param name="Longest">In characters.</param>
-/// <param name="Forbidden">Characters that the provider refuses, of those that the API takes.</param>
+/// <param name="Forbidden">The characters that the API accepts and the provider refuses.</param>
 public sealed record DescriptorRule(int Longest, string Forbidden)
 {
-    /// <returns>Why the provider refuses it; null when it does not.</returns>
+    /// <returns>The reason why the provider refuses it, or null if it accepts it.</returns>
     public string? Refuse(string provider, string descriptor) =>
         descriptor.Length > Longest ? $"The statement descriptor has {descriptor.Length} characters; {provider} takes at most {Longest}."
         : descriptor.FirstOrDefault(c => Forbidden.Contains(c, StringComparison.Ordinal)) is var wrong and not '\0'
@@ -122,29 +124,31 @@ public sealed record DescriptorRule(int Longest, string Forbidden)
 }
 
 /// <summary>
-/// A card processor. Implementations never throw for what a processor or network does: a time-out, a dropped connection or a server error
-/// after sending is <see cref="PaymentResult.Unknown"/>.
+/// A provider. Implementations never throw because of a provider or the network. A time-out, a dropped connection or a server error after
+/// sending is <see cref="PaymentResult.Unknown"/>.
 /// </summary>
 public interface IPaymentProvider
 {
     /// <summary>The name in stored rows, settings and the webhook's address.</summary>
     string Name { get; }
 
-    /// <summary>Which statement descriptors the provider documents that it takes; null where it says nothing.</summary>
+    /// <summary>The statement descriptors that the provider's documentation allows. Null if it says nothing.</summary>
     DescriptorRule? Descriptors => null;
 
-    /// <summary>Carries the operation out. The reference is the idempotency key: asking again has no second effect.</summary>
+    /// <summary>Carries out the operation. The reference is the idempotency key, so a repeat has no second effect.</summary>
     Task<PaymentAnswer> SendAsync(PaymentRequest request, CancellationToken ct);
 
     /// <summary>
-    /// What became of an operation sent before; null when the provider has never heard of it, <see cref="PaymentResult.Unknown"/> when it cannot be asked now.
+    /// The result of an operation that was sent before. Null if the provider does not know it. <see cref="PaymentResult.Unknown"/> if the
+    /// provider cannot be asked now.
     /// </summary>
     Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct);
 
     /// <summary>
-    /// Asks how a charge stands whose customer has come back from the redirect, and finishes it where the provider waits for that. Repeated, it has no second effect.
+    /// Asks about a charge whose customer has come back from the redirect, and finishes it if the provider waits for that. A repeat has no
+    /// second effect.
     /// </summary>
-    /// <param name="result">What the provider appended to the return address for this purpose; null when there is none.</param>
+    /// <param name="result">The text that the provider appended to the return URL for this purpose. Null if there is none.</param>
     async Task<PaymentAnswer> CompleteAsync(PaymentRequest request, string? result, CancellationToken ct) =>
         await FindAsync(request, ct) ?? PaymentAnswer.Unknown("The provider has not heard of it yet.");
 }
@@ -156,14 +160,17 @@ public sealed class PaymentProviders
     private readonly IReadOnlyDictionary<string, Mode> _modes;
     private readonly Dictionary<Mode, string> _defaults = [];
 
-    /// <param name="defaultName">Takes the live charges of merchants without routing rules; null: the first.</param>
-    /// <param name="testDefaultName">Likewise for test charges; null: the same.</param>
+    /// <param name="defaultName">The provider of live charges without a matching routing rule. Null means the first provider.</param>
+    /// <param name="testDefaultName">
+    /// The provider of test charges without a matching routing rule. Null means the default for live charges.
+    /// </param>
     /// <param name="modes">The mode of each provider that takes payments of one mode only.</param>
-    /// <exception cref="InvalidOperationException">Two providers have one name, or a default is not there or takes payments of the other
-    /// mode.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Two providers have the same name, or a default is not configured or takes only payments of the other mode.
+    /// </exception>
     public PaymentProviders(
-        IEnumerable<IPaymentProvider> providers, string? defaultName = null, string? testDefaultName = null, IReadOnlyDictionary<string,
-            Mode>? modes = null)
+        IEnumerable<IPaymentProvider> providers, string? defaultName = null, string? testDefaultName = null,
+        IReadOnlyDictionary<string, Mode>? modes = null)
     {
         _modes = modes ?? new Dictionary<string, Mode>();
         _byName = new(StringComparer.Ordinal);
@@ -178,7 +185,7 @@ public sealed class PaymentProviders
         SetDefault(Mode.Test, "Providers__TestDefault", testDefaultName ?? defaultName);
     }
 
-    /// <summary>Takes the charges of a mode that no routing rule sends elsewhere.</summary>
+    /// <summary>The provider of the charges of a mode that no routing rule matches.</summary>
     public string DefaultOf(Mode mode) => _defaults[mode];
 
     /// <summary>The providers that take payments of the mode, in the order of their names.</summary>
@@ -199,8 +206,7 @@ public sealed class PaymentProviders
     }
 
     /// <summary>
-    /// Why a statement descriptor cannot be used: a charge may go to any of the providers, so that every one has to take it. Null where
-    /// it can.
+    /// The reason why a statement descriptor cannot be used, or null. A charge may go to any provider, so every provider must accept it.
     /// </summary>
     public string? RefuseDescriptor(string descriptor) => _byName.Values
         .OrderBy(provider => provider.Name, StringComparer.Ordinal)

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Payments.Domain.Providers;
 
-/// <summary>Amounts where a provider counts a currency in other units than ISO 4217 does.</summary>
+/// <summary>Converts amounts for providers that count a currency in other units than ISO 4217.</summary>
 public static class ProviderAmounts
 {
-    /// <returns>The amount in units of ten to the minus <paramref name="exponent"/>; null when it cannot be said in them.</returns>
+    /// <returns>The amount in units of ten to the minus <paramref name="exponent"/>. Null if it is not a whole number of them.</returns>
     public static long? ToUnits(Money amount, int exponent)
     {
         var factor = Factor(amount.Currency.Exponent, exponent);
@@ -14,7 +14,7 @@ public static class ProviderAmounts
             : null;
     }
 
-    /// <exception cref="FormatException">The units are no whole minor units of the currency.</exception>
+    /// <exception cref="FormatException">The units are not a whole number of minor units, or exceed the largest amount.</exception>
     public static Money FromUnits(long units, Currency currency, int exponent)
     {
         var factor = Factor(currency.Exponent, exponent);

@@ -1,27 +1,29 @@
 namespace Payments.Domain.Providers;
 
-/// <summary>What this platform does with a type of event.</summary>
+/// <summary>How this platform treats a type of event.</summary>
 public enum EventTreatment
 {
-    /// <summary>It is brought into effect.</summary>
+    /// <summary>It is applied.</summary>
     Applied,
 
-    /// <summary>It is kept and has no effect.</summary>
+    /// <summary>It is stored and has no effect.</summary>
     Ignored,
 
-    /// <summary>It is kept as failed and alerts the platform's operators, since a person has to decide what it does to the money.</summary>
+    /// <summary>
+    /// It is stored as failed and alerts the platform's operators, because a person has to decide what it does to the money.
+    /// </summary>
     Raised,
 }
 
-/// <summary>Types of events that are treated alike, and why.</summary>
+/// <summary>Types of events with the same treatment, and the reason for it.</summary>
 public sealed record EventTypeGroup(EventTreatment Treatment, string Because, IReadOnlyList<string> Types);
 
-/// <summary>Every type of event of one kind of provider. docs/providers.md has the same list, and a test holds the two together.</summary>
+/// <summary>Every type of event of one kind of provider. docs/providers.md has the same list, and a test compares the two.</summary>
 public sealed class ProviderEventTypes
 {
     private readonly Dictionary<string, EventTypeGroup> _byType;
 
-    /// <exception cref="ArgumentException">A type stands in two groups.</exception>
+    /// <exception cref="ArgumentException">A type is in two groups.</exception>
     public ProviderEventTypes(params IReadOnlyList<EventTypeGroup> groups)
     {
         Groups = groups;

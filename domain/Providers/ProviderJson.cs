@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace Payments.Domain.Providers;
 
-/// <summary>Reads what providers sent: whatever it is, these answer and do not throw.</summary>
+/// <summary>Reads JSON from providers. These methods never throw, whatever the bytes are.</summary>
 internal static class ProviderJson
 {
-    /// <returns>The object; null when the bytes are no JSON object.</returns>
+    /// <returns>The object, or null if the bytes are not a JSON object.</returns>
     public static JsonElement? ParseObject(ReadOnlySpan<byte> bytes)
     {
         try
@@ -30,7 +30,7 @@ internal static class ProviderJson
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair: JSON, but no text.
+            // An unpaired surrogate is valid JSON but not valid text.
             return null;
         }
     }
@@ -40,7 +40,7 @@ internal static class ProviderJson
     public static long? Number(this JsonElement parent, string name) =>
         Property(parent, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) ? number : null;
 
-    /// <summary>The elements of a list; none when it is not there.</summary>
+    /// <summary>The elements of a list. Empty if there is no such list.</summary>
     public static IEnumerable<JsonElement> Items(this JsonElement parent, string name) =>
         Property(parent, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
 

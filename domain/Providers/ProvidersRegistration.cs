@@ -20,14 +20,12 @@ public static partial class ProvidersRegistration
     private static readonly ProviderType[] Types = [SandboxType.Type, StripeType.Type, AdyenType.Type];
 
     /// <summary>
-    /// Every section <c>Providers:NAME</c> is a provider of that name; the sandbox is there without one. <c>Providers:Default</c> takes
-    /// the live charges of
-    /// merchants without routing rules, <c>Providers:TestDefault</c> their test charges. <c>Providers:NAME:Mode</c> is live or test: a
-    /// provider takes
-    /// payments of one mode, by default that of the platform's key where the key says it, else live. The sandbox, which moves no money,
-    /// takes both where nothing is set.
+    /// Each section <c>Providers:NAME</c> configures the provider of that name. The sandbox needs no section. <c>Providers:Default</c>
+    /// takes the live charges of merchants without routing rules, <c>Providers:TestDefault</c> their test charges.
+    /// <c>Providers:NAME:Mode</c> is live or test, because a provider takes payments of one mode. It defaults to the mode of the platform's
+    /// key if the key reveals it, otherwise to live. The sandbox moves no money and takes both modes by default.
     /// </summary>
-    /// <exception cref="InvalidOperationException">A setting is missing or wrong; the text says which.</exception>
+    /// <exception cref="InvalidOperationException">A setting is missing or wrong. The message names it.</exception>
     public static IServiceCollection AddProviders(this IServiceCollection services, IConfiguration configuration)
     {
         services.TryAddSingleton(_ => SecretBox.FromConfiguration(configuration));
@@ -88,7 +86,7 @@ public static partial class ProvidersRegistration
             : type.DefaultAddress ?? throw new InvalidOperationException(
                 $"Providers__{section.Key}__BaseAddress is missing. Set it: providers of type '{type.Name}' have no default address.");
 
-        // A live key in clear text on the wire is lost; only on one machine there is no wire.
+        // A live key that is sent in clear text must count as stolen. Only a loopback address is safe without TLS.
         if (address.Scheme == "http" && !address.IsLoopback)
             throw new InvalidOperationException($"Providers__{section.Key}__BaseAddress must begin with https://.");
         var values = type.Credentials
@@ -107,7 +105,7 @@ public static partial class ProvidersRegistration
         {
             http.BaseAddress = configured.Address;
 
-            // Answers to disputes are sent with the platform's own credentials.
+            // The sandbox client for dispute responses sends the platform's own credentials.
             if (configured.Type == SandboxType.Type && configured.Platform is { } platform)
                 http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", platform["api_key"]);
         }).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler

@@ -1,4 +1,4 @@
--- What a merchant set up for providers: credentials of its own, and routing rules.
+-- A merchant's settings for providers: credentials and routing rules.
 
 CREATE TABLE payments.provider_credentials (
     bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
@@ -14,7 +14,7 @@ CREATE TABLE payments.provider_credentials (
 
 COMMENT ON TABLE payments.provider_credentials IS 'A merchant''s credentials at a provider. A merchant without them uses the account of the platform.';
 COMMENT ON COLUMN payments.provider_credentials.sealed IS 'Encrypted by the application, whose keys are not in the database.';
-COMMENT ON COLUMN payments.provider_credentials.shown IS 'What the API may show of them.';
+COMMENT ON COLUMN payments.provider_credentials.shown IS 'The parts of the credentials that the API may show.';
 
 CREATE TABLE payments.routing (
     bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),

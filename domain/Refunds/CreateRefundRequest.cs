@@ -5,8 +5,8 @@ using Payments.Domain.Merchants;
 
 namespace Payments.Domain.Refunds;
 
-/// <param name="Charge">The charge whose money is given back.</param>
-/// <param name="Amount">Minor units of the charge's currency; all that is left when left out.</param>
+/// <param name="Charge">The id of the charge to refund.</param>
+/// <param name="Amount">Minor units of the charge's currency. Everything that is left if omitted.</param>
 /// <param name="Reason"><c>requested_by_customer</c>, <c>duplicate</c> or <c>fraudulent</c>.</param>
 public sealed record CreateRefundRequest(string? Charge, long? Amount, string? Reason, IReadOnlyDictionary<string, string?>? Metadata)
 {

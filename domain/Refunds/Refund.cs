@@ -2,16 +2,16 @@ namespace Payments.Domain.Refunds;
 
 public enum RefundStatus
 {
-    /// <summary>Recorded, or taken on by the provider, which tells the end later.</summary>
+    /// <summary>Recorded, or accepted by the provider, which reports the outcome later.</summary>
     Pending,
 
-    /// <summary>The provider's answer is not known yet. It may have refunded.</summary>
+    /// <summary>The provider's answer is not known yet. The provider may have refunded the customer.</summary>
     Processing,
 
     /// <summary>The money is on its way back to the customer.</summary>
     Succeeded,
 
-    /// <summary>Nothing was returned; the amount can be refunded again.</summary>
+    /// <summary>No money went back. The amount can be refunded again.</summary>
     Failed,
 }
 
@@ -22,7 +22,7 @@ public enum RefundReason
     Fraudulent,
 }
 
-/// <summary>Captured money given back to the customer. It counts against the charge from the moment it is asked for.</summary>
+/// <summary>Captured money that goes back to the customer. It counts against the charge's limit from the moment it is requested.</summary>
 public sealed record Refund(
     MerchantId Merchant,
     RefundId Id,
@@ -36,9 +36,9 @@ public sealed record Refund(
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt)
 {
-    /// <summary>The fee that went back to the merchant with the refund, by the policy of its plan.</summary>
+    /// <summary>The fee that the merchant got back with the refund, by the rules of its fee plan.</summary>
     public Money FeeReturned { get; init; } = Money.Zero(Amount.Currency);
 
-    /// <summary>Somebody made it at the provider, in its dashboard say, and not through this platform.</summary>
+    /// <summary>True if a person made it at the provider, for example in its dashboard, and not through this platform.</summary>
     public bool MadeElsewhere { get; init; }
 }

@@ -5,7 +5,7 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Refunds;
 
-/// <summary>Reads refunds. A merchant's key reads only that merchant's.</summary>
+/// <summary>Reads refunds, always of one merchant.</summary>
 public sealed class RefundReads(NpgsqlDataSource dataSource)
 {
     public async Task<Refund?> GetAsync(MerchantId merchant, RefundId id, CancellationToken ct)
@@ -17,7 +17,7 @@ public sealed class RefundReads(NpgsqlDataSource dataSource)
         return await row.ReadAsync(ct) ? Read(row, merchant) : null;
     }
 
-    /// <summary>Newest first, from behind <paramref name="startingAfter"/>; of one charge or status when given.</summary>
+    /// <summary>Newest first, starting after <paramref name="startingAfter"/>. Only of one charge or status if given.</summary>
     public async Task<IReadOnlyList<Refund>> ListAsync(MerchantId merchant, int limit, RefundId? startingAfter, ChargeId? charge, RefundStatus? status, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(ChargeSql.ListRefunds);

@@ -1,6 +1,8 @@
 namespace Payments.Domain.Refunds;
 
-/// <summary>The states a refund can move between. One that has succeeded can still fail: the customer's bank may send the money back.</summary>
+/// <summary>
+/// The allowed transitions of a refund. A succeeded refund can still fail, because the customer's bank may send the money back.
+/// </summary>
 public static class RefundTransitions
 {
     public static bool Allows(RefundStatus from, RefundStatus to) => from switch

@@ -24,6 +24,6 @@ CREATE TABLE payments.refunds (
 
 COMMENT ON TABLE payments.refunds IS 'Money that goes back to the customer of a charge. Its attempt at the provider is a row of attempts.';
 COMMENT ON COLUMN payments.refunds.fee_returned_amount IS 'The fee that went back to the merchant with the refund.';
-COMMENT ON COLUMN payments.refunds.made_elsewhere IS 'Somebody made the refund at the provider, in its dashboard for example.';
+COMMENT ON COLUMN payments.refunds.made_elsewhere IS 'True if a person made the refund at the provider, for example in its dashboard.';
 
 CREATE INDEX refunds_by_charge ON payments.refunds (merchant_id, charge_id, id);

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Payments.Domain;
 
-/// <summary>Every reason for which a request is refused. The API shows the member in snake_case as <c>code</c>.</summary>
+/// <summary>Every reason to refuse a request. The API shows the member in snake_case as <c>code</c>.</summary>
 public enum RefusalCode
 {
     /// <summary>A parameter is missing or has a value that is never valid.</summary>
@@ -14,7 +14,7 @@ public enum RefusalCode
     /// <summary>The body is larger than the operation takes.</summary>
     BodyTooLarge,
 
-    /// <summary>The operation moves or creates something and came without an Idempotency-Key.</summary>
+    /// <summary>The operation needs an Idempotency-Key, and the request has none.</summary>
     IdempotencyKeyMissing,
 
     /// <summary>The Idempotency-Key is empty, too long, or has characters that are not printable ASCII.</summary>
@@ -26,7 +26,7 @@ public enum RefusalCode
     /// <summary>The first request with this Idempotency-Key has not ended yet.</summary>
     RequestInProgress,
 
-    /// <summary>No key, or one that is unknown, expired or revoked.</summary>
+    /// <summary>The request has no key, or its key is unknown, expired or revoked.</summary>
     Unauthenticated,
 
     /// <summary>The key is valid, but not for this operation.</summary>
@@ -38,13 +38,13 @@ public enum RefusalCode
     /// <summary>The object's state does not allow the operation.</summary>
     StateConflict,
 
-    /// <summary>The amount is more than what is left to capture, cancel or refund.</summary>
+    /// <summary>The amount exceeds what is left to capture, cancel or refund, or the largest amount of a charge.</summary>
     AmountTooLarge,
 
-    /// <summary>The amount is below what the operation takes.</summary>
+    /// <summary>The amount is below the minimum of the operation.</summary>
     AmountTooSmall,
 
-    /// <summary>The amount's currency is not that of the object, or is not offered.</summary>
+    /// <summary>The currency is not the currency of the object, or is not supported.</summary>
     CurrencyNotSupported,
 
     /// <summary>The merchant's account is suspended or closed.</summary>
@@ -59,23 +59,23 @@ public enum RefusalCode
     /// <summary>No signature of a webhook matches any of the secrets.</summary>
     SignatureInvalid,
 
-    /// <summary>A webhook was signed too long ago: perhaps recorded and sent again by someone else.</summary>
+    /// <summary>A webhook was signed too long ago. It may be a recorded request that another party sent again.</summary>
     SignatureTooOld,
 
     /// <summary>A webhook was signed ahead of our clock.</summary>
     SignatureTooNew,
 
-    /// <summary>The caller sends more requests than are allowed; the same request may succeed shortly.</summary>
+    /// <summary>The caller sends more requests than are allowed. The same request may succeed shortly.</summary>
     RateLimited,
 
-    /// <summary>More is waiting than can be taken on; the same request may succeed shortly.</summary>
+    /// <summary>Too many requests are waiting. The same request may succeed shortly.</summary>
     Overloaded,
 }
 
-/// <summary>A request that is refused: which rule, what to do about it, and the parameter at fault.</summary>
+/// <summary>A refused request: the rule, what the caller can do, and the parameter at fault.</summary>
 /// <param name="Detail">A sentence for the engineer who reads the answer.</param>
-/// <param name="Param">The path of the parameter at fault, as the request spells it; null when it is not one parameter.</param>
-/// <param name="RetryAfter">How long to wait before the same request is worth repeating; null when repeating does not help.</param>
+/// <param name="Param">The path of the parameter at fault, as the request spells it. Null if no single parameter is at fault.</param>
+/// <param name="RetryAfter">How long to wait before the same request can succeed. Null if a repeat does not help.</param>
 public sealed record Refusal(RefusalCode Code, string Detail, string? Param = null, TimeSpan? RetryAfter = null)
 {
     public static Refusal Invalid(string param, string detail) => new(RefusalCode.ParameterInvalid, detail, param);
@@ -83,7 +83,7 @@ public sealed record Refusal(RefusalCode Code, string Detail, string? Param = nu
     public static Refusal NotFound(string id) => new(RefusalCode.NotFound, $"There is no {id}.");
 }
 
-/// <summary>A value, or the reason why there is none. Refusals are values; bugs throw.</summary>
+/// <summary>A value, or the refusal that explains why there is none. Refusals are values. Bugs throw.</summary>
 public readonly struct Result<T>
 {
     private readonly T? _value;

@@ -5,11 +5,11 @@ using Microsoft.Extensions.Configuration;
 namespace Payments.Domain.Secrets;
 
 /// <summary>
-/// Encrypts small secrets that have to be read again (a webhook's signing secret) with AES-256-GCM. The ciphertext names its key,
-/// so keys are rotated by adding one and making it active: old ciphertexts stay readable, and <see cref="IsCurrent"/> tells which to seal again.
+/// Encrypts small secrets that must be read again, such as a webhook's signing secret, with AES-256-GCM. The ciphertext names its key. To
+/// rotate keys, add one and make it active: old ciphertexts stay readable, and <see cref="IsCurrent"/> says which to seal again.
 /// </summary>
 /// <remarks>
-/// Settings: <c>Secrets:Keys:NAME</c>, 32 bytes in base64, and <c>Secrets:ActiveKey</c>, the name of the key that new secrets are sealed with.
+/// Settings: <c>Secrets:Keys:NAME</c>, 32 bytes in base64, and <c>Secrets:ActiveKey</c>, the name of the key that seals new secrets.
 /// Layout: a version byte (1), the length of the key's name, the name, a nonce of 12 bytes, the ciphertext, a tag of 16 bytes.
 /// </remarks>
 public sealed class SecretBox
@@ -46,7 +46,7 @@ public sealed class SecretBox
         }
     }
 
-    /// <param name="owner">What the secret belongs to; a ciphertext copied to another owner's row does not open.</param>
+    /// <param name="owner">The object that the secret belongs to. A ciphertext that is copied to another owner's row does not open.</param>
     public byte[] Seal(ReadOnlySpan<byte> secret, string owner)
     {
         var name = Encoding.ASCII.GetBytes(_active);
@@ -61,7 +61,9 @@ public sealed class SecretBox
         return sealedSecret;
     }
 
-    /// <exception cref="CryptographicException">It was altered, belongs to another owner, or its key is not in the ring.</exception>
+    /// <exception cref="CryptographicException">
+    /// The secret was altered, belongs to another owner, or its key is not in the key ring.
+    /// </exception>
     public byte[] Open(ReadOnlySpan<byte> sealedSecret, string owner)
     {
         if (KeyOf(sealedSecret) is not { } name || !_keys.TryGetValue(name, out var key))

@@ -1,6 +1,6 @@
 namespace Payments.Domain;
 
-/// <summary>The days on which a payment system settles. Holidays are computed, so that no year is ever missing from a table.</summary>
+/// <summary>The days on which a payment system settles. Holidays are computed, so no year is missing.</summary>
 public sealed class BusinessCalendar
 {
     private readonly Func<DateOnly, bool> _isHoliday;
@@ -18,15 +18,15 @@ public sealed class BusinessCalendar
     public static BusinessCalendar Target { get; } = new("TARGET", IsTargetHoliday);
 
     /// <summary>
-    /// The Federal Reserve Banks: the eleven federal holidays; one on a Sunday is observed on Monday, one on a Saturday is not observed
-    /// (the Federal Reserve's holiday schedule).
+    /// The Federal Reserve Banks: the eleven federal holidays. A holiday on a Sunday is observed on Monday, and a holiday on a Saturday is
+    /// not observed (the Federal Reserve's holiday schedule).
     /// </summary>
     public static BusinessCalendar FederalReserve { get; } = new("US Federal Reserve", IsFederalReserveHoliday);
 
     /// <summary>Monday to Friday, for currencies whose payment system has no calendar here.</summary>
     public static BusinessCalendar Weekdays { get; } = new("weekdays", _ => false);
 
-    /// <summary>A calendar of other closing days than those above.</summary>
+    /// <summary>A calendar with the given closing days.</summary>
     internal static BusinessCalendar WithHolidays(string name, Func<DateOnly, bool> isHoliday) => new(name, isHoliday);
 
     public string Name { get; }
@@ -53,7 +53,7 @@ public sealed class BusinessCalendar
         return date;
     }
 
-    /// <summary>The n-th business day after the date; for 0 the date itself, business day or not.</summary>
+    /// <summary>The n-th business day after the date. For 0 the date itself, even if it is not a business day.</summary>
     public DateOnly Add(DateOnly date, int businessDays)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(businessDays);
@@ -106,7 +106,7 @@ public sealed class BusinessCalendar
         };
     }
 
-    // Juneteenth has been a federal holiday since 2021 and kept by the Reserve Banks since 2022.
+    // Juneteenth became a federal holiday in 2021. The Reserve Banks have observed it since 2022.
     private static bool IsFixedFederalHoliday(DateOnly date) => (date.Month, date.Day) switch
     {
         (1, 1) or (7, 4) or (11, 11) or (12, 25) => true,

@@ -1,14 +1,14 @@
 namespace Payments.Domain;
 
 /// <summary>
-/// When a banking day ends: a wall-clock time in the payment system's own zone. Wall-clock time follows the zone's daylight saving, so the
-/// cut-off stands still for people and moves by an hour in UTC.
+/// The end of a banking day: a wall-clock time in the payment system's time zone. Daylight saving moves it by an hour in UTC, so that it
+/// stays the same for people.
 /// </summary>
 /// <param name="Zone">An IANA name such as <c>Europe/Berlin</c>.</param>
-/// <param name="Time">From this time on, what happens belongs to the next day. Midnight means the whole day belongs to it.</param>
+/// <param name="Time">From this time on, the next banking day begins. Midnight means that the banking day is the calendar day.</param>
 public sealed record CutOff(TimeZoneInfo Zone, TimeOnly Time)
 {
-    /// <summary>TARGET keeps the time of Frankfurt, Fedwire and ACH that of New York; everything else counts in UTC.</summary>
+    /// <summary>TARGET uses the time of Frankfurt, Fedwire and ACH the time of New York. All other currencies use UTC.</summary>
     public static CutOff Of(Currency currency) => currency.Code switch
     {
         "EUR" => Target,
@@ -26,8 +26,8 @@ public sealed record CutOff(TimeZoneInfo Zone, TimeOnly Time)
     public DateOnly LocalDate(DateTimeOffset instant) => DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(instant, Zone).DateTime);
 
     /// <summary>
-    /// The date that an instant counts for: the zone's date, or the next from the cut-off on. Converting an instant to wall-clock time is
-    /// unambiguous; in the hour that daylight saving repeats, both passes read the same time and so fall on the same side.
+    /// The banking date of an instant: the date in the zone, or the next date from the cut-off on. The conversion to wall-clock time is
+    /// unambiguous. In the hour that daylight saving repeats, both passes have the same time, so both are on the same side of the cut-off.
     /// </summary>
     public DateOnly BankingDate(DateTimeOffset instant)
     {
@@ -37,8 +37,8 @@ public sealed record CutOff(TimeZoneInfo Zone, TimeOnly Time)
     }
 
     /// <summary>
-    /// The instant at which the banking day of a date ends. A wall-clock time that daylight saving skips counts as the moment of the
-    /// change, one that it repeats as its first pass.
+    /// The instant at which the banking day of a date ends. A wall-clock time that daylight saving skips means the moment of the change. A
+    /// time that it repeats means the first pass.
     /// </summary>
     public DateTimeOffset EndOf(DateOnly date)
     {
@@ -56,12 +56,12 @@ public sealed record CutOff(TimeZoneInfo Zone, TimeOnly Time)
     }
 }
 
-/// <summary>When captured money may be paid out.</summary>
+/// <summary>The dates of payouts.</summary>
 public static class Availability
 {
     /// <summary>
-    /// The date from which money captured at an instant can be paid out: the delay in business days of the currency's calendar after the
-    /// banking date of the capture. A delay of 0 makes it available on the date itself, also on a weekend.
+    /// The date from which money captured at an instant can be paid out. It is the banking date of the capture plus the delay in business
+    /// days of the currency's calendar. With a delay of 0 it is the banking date itself, even on a weekend.
     /// </summary>
     public static DateOnly AvailableOn(DateTimeOffset capturedAt, Currency currency, int delayBusinessDays) =>
         AvailableOn(capturedAt, BusinessCalendar.Of(currency), CutOff.Of(currency), delayBusinessDays);
@@ -70,8 +70,8 @@ public static class Availability
         calendar.Add(cutOff.BankingDate(capturedAt), delayBusinessDays);
 
     /// <summary>
-    /// The date whose funds are due at an instant, in the zone of the currency's payment system. Whatever has an earlier date is due as well,
-    /// so a night that was missed is made up for by the next.
+    /// The date whose funds are due at an instant, in the time zone of the currency's payment system. Earlier dates are due as well, so the
+    /// next night makes up for a missed one.
     /// </summary>
     public static DateOnly DueDate(DateTimeOffset now, Currency currency) => CutOff.Of(currency).LocalDate(now);
 }

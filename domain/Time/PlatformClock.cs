@@ -1,8 +1,8 @@
 namespace Payments.Domain;
 
 /// <summary>
-/// The system's clock, cut to whole microseconds: what Postgres keeps. So an object reads the same from the answer that made it, from the
-/// database, and from its events.
+/// The system's clock, cut to whole microseconds like the times in Postgres. So an object has the same times in the first answer, in the
+/// database and in its events.
 /// </summary>
 public sealed class PlatformClock : TimeProvider
 {

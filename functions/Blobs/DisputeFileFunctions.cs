@@ -5,8 +5,8 @@ using Payments.Domain.Disputes.Files;
 namespace Payments.Functions.Blobs;
 
 /// <summary>
-/// A partner dropped a file of disputes. The event comes from Event Grid, the only source that Flex Consumption knows; what it loses, the
-/// timer <c>ScanDisputesInbox</c> finds.
+/// Reads a dispute file that a partner uploaded. The event comes from Event Grid, the only source that Flex Consumption supports. The timer
+/// <c>ScanDisputesInbox</c> finds files whose events are lost.
 /// </summary>
 public sealed class DisputeFileFunctions(DisputeInbox inbox)
 {

@@ -5,14 +5,14 @@ using Npgsql;
 namespace Payments.Functions.Health;
 
 /// <param name="Status"><c>ready</c> or <c>not_ready</c>.</param>
-/// <param name="Dependencies">Each dependency's name with <c>up</c>, or with what is wrong with it.</param>
+/// <param name="Dependencies">Each dependency's name, with <c>up</c> or its failure.</param>
 public sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Dependencies);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(HealthReport))]
 internal sealed partial class HealthJson : JsonSerializerContext;
 
-/// <summary>Whether requests can be served: asks what they need, briefly, each time.</summary>
+/// <summary>Checks whether the app can serve requests. Each check asks every dependency, with a short time limit.</summary>
 public sealed class Readiness(NpgsqlDataSource dataSource, BlobServiceClient storage)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -35,7 +35,7 @@ public sealed class Readiness(NpgsqlDataSource dataSource, BlobServiceClient sto
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {
-            // The kind of failure, not its text: that may hold addresses and names which are not for everyone.
+            // Only the kind of failure is shown. Its text may hold addresses and names that are not public.
             return e is PostgresException { SqlState: var state } ? $"down ({state})" : $"down ({e.GetType().Name})";
         }
     }
@@ -48,7 +48,8 @@ public sealed class Readiness(NpgsqlDataSource dataSource, BlobServiceClient sto
 
     private async Task<string> StorageAsync(CancellationToken ct)
     {
-        // What the host keeps its locks in. Any answer will do, and this question needs no right beyond those of the app's data.
+        // The container of the host's locks. Any answer shows that storage is up. The check needs no rights beyond those for the app's
+        // data.
         await storage.GetBlobContainerClient("azure-webjobs-hosts").ExistsAsync(ct);
         return "up";
     }

@@ -9,10 +9,10 @@ using Payments.Domain.Idempotency;
 
 namespace Payments.Functions.Http;
 
-/// <summary>A request body that was read whole: its bytes, which fingerprints and signatures are about, and what they say.</summary>
+/// <summary>A request body that was read completely: its bytes, for fingerprints and signatures, and its parsed value.</summary>
 internal readonly record struct Body<T>(byte[] Bytes, T Value);
 
-/// <summary>Reading requests and writing answers, the same way everywhere.</summary>
+/// <summary>Reads requests and writes responses, in the same way for every function.</summary>
 internal static class Api
 {
     /// <summary>The largest JSON body that an operation takes.</summary>
@@ -23,7 +23,7 @@ internal static class Api
 
     public static readonly MerchantId NoMerchant = MerchantId.Platform;
 
-    /// <summary>Reads the whole body; one byte more than the limit is a refusal, whatever the length header says.</summary>
+    /// <summary>Reads the whole body. A body above the limit is refused, whatever its length header says.</summary>
     public static async Task<Result<byte[]>> ReadBytesAsync(HttpRequest request, int limit, CancellationToken ct)
     {
         var tooLarge = new Refusal(RefusalCode.BodyTooLarge, $"The body must have at most {limit} bytes.");
@@ -44,7 +44,7 @@ internal static class Api
         }
     }
 
-    /// <summary>Reads a JSON document. An empty body reads as <c>{}</c>, so that what is missing is named field by field.</summary>
+    /// <summary>Reads a JSON document. An empty body counts as <c>{}</c>, so that the refusal names the missing field.</summary>
     public static async Task<Result<Body<T>>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken ct)
     {
         if (!(await ReadBytesAsync(request, MaximumBody, ct)).TryGet(out var bytes, out var refusal))
@@ -69,7 +69,7 @@ internal static class Api
         }
     }
 
-    /// <summary>The request as one effect to be had once: its key, and a digest of what it asks for.</summary>
+    /// <summary>The idempotent form of a request: its key, and a digest of what it asks for.</summary>
     public static Result<IdempotentRequest> Idempotent(HttpRequest request, MerchantId merchant, byte[] body)
     {
         string? header = request.Headers["Idempotency-Key"];
@@ -92,7 +92,7 @@ internal static class Api
                 "starting_after", $"`starting_after` must be the id of the last object of the previous page, such as {TId.Prefix}....");
     }
 
-    /// <summary>Reads <c>limit</c>: how many objects a page has at most.</summary>
+    /// <summary>Reads <c>limit</c>, the largest number of objects on a page.</summary>
     public static Result<int> Limit(HttpRequest request)
     {
         if (!request.Query.TryGetValue("limit", out var text))
@@ -102,7 +102,7 @@ internal static class Api
             : Refusal.Invalid("limit", $"`limit` must be a whole number from 1 to {MaximumLimit}.");
     }
 
-    /// <summary>Reads <c>mode</c>: live where the query does not say.</summary>
+    /// <summary>Reads <c>mode</c>. Live by default.</summary>
     public static Result<Mode> Mode(HttpRequest request) => Mode(request.Query["mode"]);
 
     /// <inheritdoc cref="Mode(HttpRequest)"/>
@@ -111,7 +111,7 @@ internal static class Api
         : DbText.TryParse<Mode>(text, out var mode) ? mode
         : Refusal.Invalid("mode", "`mode` must be live or test.");
 
-    /// <summary>Reads a point in time from the query, null when it is not given.</summary>
+    /// <summary>Reads a point in time from the query. Null if it is not given.</summary>
     public static Result<(DateTimeOffset? At, bool)> Time(HttpRequest request, string param)
     {
         if (!request.Query.TryGetValue(param, out var text))
@@ -123,7 +123,7 @@ internal static class Api
 
     public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => new JsonResult(status, JsonSerializer.SerializeToUtf8Bytes(value, type));
 
-    /// <summary>A page: <paramref name="rows"/> holds one more than <paramref name="limit"/> when there is more.</summary>
+    /// <summary>Writes a page. <paramref name="rows"/> holds one more than <paramref name="limit"/> if there are more.</summary>
     public static IResult List<TRow, T>(IReadOnlyList<TRow> rows, int limit, Func<TRow, T> resource, JsonTypeInfo<T> type) =>
         List([.. rows.Take(limit)], rows.Count > limit, resource, type);
 
@@ -145,7 +145,7 @@ internal static class Api
         return new JsonResult(StatusCodes.Status200OK, buffer.WrittenSpan.ToArray());
     }
 
-    /// <summary>A page of objects that are JSON already.</summary>
+    /// <summary>Writes a page of objects that are already JSON.</summary>
     public static IResult List(IReadOnlyList<ReadOnlyMemory<byte>> rows, bool hasMore)
     {
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(4096);
@@ -164,7 +164,7 @@ internal static class Api
         return new JsonResult(StatusCodes.Status200OK, buffer.WrittenSpan.ToArray());
     }
 
-    /// <summary>An object that is JSON already.</summary>
+    /// <summary>Writes an object that is already JSON.</summary>
     public static IResult Raw(ReadOnlyMemory<byte> json) => new JsonResult(StatusCodes.Status200OK, json.ToArray());
 
     public static IResult Stored(Result<StoredResponse> result) => result.Match<IResult>(
@@ -172,7 +172,7 @@ internal static class Api
         Problems.Of);
 
     /// <summary>
-    /// The whole of a POST that has its effect once: the caller's merchant, the key, the body, the operation, the answer.
+    /// Handles a POST with an idempotency key: reads the merchant, the key and the body, runs the operation and writes its answer.
     /// </summary>
     public static async Task<IResult> PostAsync<T>(
         HttpRequest request, FunctionContext context, JsonTypeInfo<T> type, Func<IdempotentRequest, T, Task<Result<StoredResponse>>> operation, CancellationToken ct)

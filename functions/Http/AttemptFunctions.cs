@@ -7,7 +7,7 @@ using Payments.Domain.Providers;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Attempts at providers that need a person: still open, or contradicted. For the platform's operators.</summary>
+/// <summary>Attempts that need an operator, because they are still open or contradicted. Only for platform keys.</summary>
 public sealed class AttemptFunctions(AttemptReads reads, SettleAttempt settle)
 {
     [Function("ListAttempts")]

@@ -7,8 +7,8 @@ using Payments.Domain.Audit;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Who did what, as the API shows it.</summary>
-/// <param name="Actor"><c>platform/NAME</c> or a merchant's key; a merchant sees operators as <c>platform</c>.</param>
+/// <summary>An entry of the audit log as the API shows it.</summary>
+/// <param name="Actor"><c>platform/NAME</c> or a merchant's key. A merchant sees operators as <c>platform</c>.</param>
 public sealed record AuditEntryResource(
     string Id, string Object, string Actor, string Action, string ObjectType, string ObjectId, string? Merchant, JsonElement Detail, string? RequestId, string? TraceId, DateTimeOffset CreatedAt)
 {
@@ -26,7 +26,7 @@ public sealed record AuditEntryResource(
 [JsonSerializable(typeof(AuditEntryResource))]
 internal sealed partial class AuditJson : JsonSerializerContext;
 
-/// <summary>The audit log: all of it for the platform, what concerns it for a merchant.</summary>
+/// <summary>The audit log. A merchant sees the entries that concern it, and the platform sees all.</summary>
 public sealed class AuditFunctions(AuditLog log)
 {
     [Function("ListAuditLog")]
@@ -47,7 +47,7 @@ public sealed class AuditFunctions(AuditLog log)
 
     private static string? Text(HttpRequest request, string param) => request.Query[param].ToString() is { Length: > 0 } text ? text : null;
 
-    // A merchant's key sees its own merchant's entries, whatever it asks for.
+    // A merchant's key sees only the entries of its own merchant, whatever merchant it asks for.
     private static Result<(MerchantId? Of, bool)> Merchant(HttpRequest request, FunctionContext context)
     {
         if (context.Caller().Merchant is { } own)

@@ -5,7 +5,7 @@ using Payments.Domain.Balances;
 
 namespace Payments.Functions.Http;
 
-/// <summary>What a merchant has, and every line that made it so.</summary>
+/// <summary>A merchant's balance, and the balance transactions that it results from.</summary>
 public sealed class BalanceFunctions(MerchantBalances balances, BalanceTransactionReads transactions)
 {
     [Function("GetBalance")]

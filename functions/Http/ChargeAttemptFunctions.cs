@@ -5,7 +5,7 @@ using Payments.Domain.Charges;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Shows what was tried for a charge.</summary>
+/// <summary>Shows the attempts of a charge.</summary>
 public sealed class ChargeAttemptFunctions(ChargeAttempts attempts)
 {
     [Function("ListChargeAttempts")]

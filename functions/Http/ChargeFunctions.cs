@@ -5,7 +5,7 @@ using Payments.Domain.Charges;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Takes, captures, cancels and shows charges.</summary>
+/// <summary>Creates, captures, cancels and shows charges.</summary>
 public sealed class ChargeFunctions(CreateCharge create, ChargeOperations operations, CompleteCharge complete, ChargeReads reads)
 {
     [Function("CreateCharge")]
@@ -27,7 +27,7 @@ public sealed class ChargeFunctions(CreateCharge create, ChargeOperations operat
             ? Api.PostAsync(request, context, ChargeJson.Default.CancelChargeRequest, (idempotent, _) => operations.CancelAsync(idempotent, charge, ct), ct)
             : Task.FromResult(Problems.Of(Refusal.NotFound(id)));
 
-    /// <summary>It asks and sends nothing, so it takes no Idempotency-Key: every call answers with the charge as it stands.</summary>
+    /// <summary>It needs no Idempotency-Key, because a repeat has no second effect: every call answers with the current charge.</summary>
     [Function("CompleteCharge")]
     public async Task<IResult> CompleteAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/charges/{id}/complete")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)

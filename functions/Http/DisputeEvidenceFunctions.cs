@@ -5,7 +5,7 @@ using Payments.Domain.Disputes.Evidence;
 
 namespace Payments.Functions.Http;
 
-/// <summary>A merchant's side of a dispute: collect evidence, submit it, or give in.</summary>
+/// <summary>A merchant's response to a dispute: collect evidence, submit it, or accept the dispute.</summary>
 public sealed class DisputeEvidenceFunctions(EvidenceFolder folder, RespondToDispute respond)
 {
     [Function("GetDisputeEvidence")]
@@ -18,7 +18,7 @@ public sealed class DisputeEvidenceFunctions(EvidenceFolder folder, RespondToDis
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/disputes/{id}/evidence/suggestion")] HttpRequest request, string id, FunctionContext context, CancellationToken ct) =>
         ShowAsync(request, id, context, (merchant, dispute) => folder.SuggestAsync(merchant, dispute, ct));
 
-    /// <summary>Saving the same again changes nothing, so it takes no key.</summary>
+    /// <summary>It needs no Idempotency-Key, because a repeat changes nothing.</summary>
     [Function("SaveDisputeEvidence")]
     public async Task<IResult> SaveAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "v1/disputes/{id}/evidence")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
@@ -28,7 +28,7 @@ public sealed class DisputeEvidenceFunctions(EvidenceFolder folder, RespondToDis
         return await ShowAsync(request, id, context, (merchant, dispute) => folder.SaveAsync(merchant, dispute, body.Value, ct));
     }
 
-    /// <summary>The body is the file; it is stored under its content, so a repeat changes nothing.</summary>
+    /// <summary>The body is the file. It is stored under the hash of its content, so a repeat changes nothing.</summary>
     [Function("AddDisputeEvidenceFile")]
     public async Task<IResult> AddFileAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "v1/disputes/{id}/evidence/files")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)

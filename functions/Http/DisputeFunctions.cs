@@ -8,7 +8,7 @@ using Payments.Domain.Disputes.Files;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Shows disputes to merchants; takes and shows what only the platform may: imports, unmatched updates and files.</summary>
+/// <summary>Shows disputes to merchants. Only platform keys may import disputes, or see unmatched updates and files.</summary>
 public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, DisputeFileIngestion files)
 {
     [Function("ListDisputes")]
@@ -131,7 +131,7 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
             : Problems.Of(Refusal.NotFound($"{partner}/{hash}"));
     }
 
-    /// <summary>The same that lies in <c>disputes-rejected</c>.</summary>
+    /// <summary>Returns the rejects as they are in the container <c>disputes-rejected</c>.</summary>
     [Function("ListDisputeFileRejects")]
     public async Task<IResult> RejectsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/dispute_files/{partner}/{hash}/rejects")] HttpRequest request, string partner, string hash, FunctionContext context,
@@ -156,6 +156,6 @@ public sealed class DisputeFunctions(DisputeReads reads, ImportDisputes import, 
         return Api.List(rows, limit, DisputeFileRejectResource.Of, DisputeFileJson.Default.DisputeFileRejectResource);
     }
 
-    /// <summary>The SHA-256 that the text spells in hexadecimal, or null.</summary>
+    /// <summary>The SHA-256 from its hexadecimal text, or null.</summary>
     private static byte[]? Hash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit) ? Convert.FromHexString(text) : null;
 }

@@ -5,7 +5,7 @@ using Payments.Domain.Disputes.Warnings;
 
 namespace Payments.Functions.Http;
 
-/// <summary>What a merchant wants done about its disputes without being asked.</summary>
+/// <summary>A merchant's rules for automatic actions on its disputes.</summary>
 public sealed class DisputeSettingsFunctions(DisputeSettings settings)
 {
     [Function("ListDisputeSettings")]
@@ -17,7 +17,7 @@ public sealed class DisputeSettingsFunctions(DisputeSettings settings)
         return Api.List(await settings.ListAsync(merchant, ct), int.MaxValue, s => s, DisputeSettingsJson.Default.DisputeSettingsResource);
     }
 
-    /// <summary>Stating the same twice is the same, so it takes no key.</summary>
+    /// <summary>It needs no Idempotency-Key, because a repeat changes nothing.</summary>
     [Function("ChangeDisputeSettings")]
     public async Task<IResult> ChangeAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "v1/dispute_settings/{currency}")] HttpRequest request, string currency, FunctionContext context, CancellationToken ct)

@@ -6,7 +6,7 @@ using Payments.Domain.Messaging;
 namespace Payments.Functions.Http;
 
 /// <summary>
-/// What happened to a merchant's objects, as its webhooks told it. A platform key that names no merchant reads the events of the platform itself.
+/// Shows a merchant's events, as its webhooks delivered them. A platform key that names no merchant reads the events of the platform.
 /// </summary>
 public sealed class EventFunctions(Events events)
 {
@@ -24,7 +24,7 @@ public sealed class EventFunctions(Events events)
         Guid? objectId = null;
         if (request.Query.TryGetValue("object", out var text))
         {
-            // Any typed id: three letters or so, an underscore, 32 digits.
+            // Accepts any typed id: a short prefix, an underscore, 32 hexadecimal digits.
             if (text.ToString() is not { Length: > 33 } id || !Guid.TryParseExact(id.AsSpan(id.Length - 32), "N", out var value))
                 return Problems.Of(Refusal.Invalid("object", "`object` must be the id of an object, such as ch_...."));
             objectId = value;

@@ -8,7 +8,7 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Functions.Http;
 
-/// <summary>What captures cost: merchants' fee plans, and quotes.</summary>
+/// <summary>Merchants' fee plans, and quotes of fees.</summary>
 public sealed class FeeFunctions(FeePlans plans)
 {
     [Function("GetFeePlan")]
@@ -22,7 +22,7 @@ public sealed class FeeFunctions(FeePlans plans)
             : Problems.Of(Refusal.NotFound(id));
     }
 
-    // Stating the same twice is the same, so it needs no Idempotency-Key.
+    // It needs no Idempotency-Key, because a repeat changes nothing.
     [Function("PutFeePlan")]
     public async Task<IResult> PutAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "put", Route = "v1/merchants/{id}/fee_plan")] HttpRequest request, string id, FunctionContext context, CancellationToken ct)
@@ -68,7 +68,7 @@ public sealed class FeeFunctions(FeePlans plans)
         if (method is not null and not FeeSubject.CardMethod && (brand is not null || country is not null))
             return Refusal.Invalid("method", "`method` must be card if you give `card_brand` or `card_country`.");
 
-        // Whoever names a brand or a country speaks of a card.
+        // A card brand or country implies the method card.
         return new FeeQuoteRequest(new Money(amount, currency), method ?? (brand is null && country is null ? null : FeeSubject.CardMethod), brand, country, time.At, volume);
     }
 

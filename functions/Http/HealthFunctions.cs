@@ -4,7 +4,7 @@ using Payments.Functions.Health;
 
 namespace Payments.Functions.Http;
 
-/// <summary>For whoever keeps the app running: is the process alive, and can it serve.</summary>
+/// <summary>Health probes: whether the process is alive, and whether it can serve requests.</summary>
 public sealed class HealthFunctions(Readiness readiness)
 {
     [Function("HealthLive")]

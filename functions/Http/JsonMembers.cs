@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace Payments.Functions.Http;
 
 /// <summary>
-/// Finds members that an object has twice. Readers disagree about which of the two counts (RFC 8259, 4), so that what one reads as a
-/// payment of 1 another reads as one of 2.
+/// Finds members that occur twice in an object. Parsers disagree about which of the two counts (RFC 8259, 4). So one parser may read a
+/// payment of 1 where another reads a payment of 2.
 /// </summary>
 internal static class JsonMembers
 {
-    /// <returns>The path of the first member that its object has already, such as <c>card.brand</c>; null where there is none.</returns>
+    /// <returns>The path of the first duplicate member, such as <c>card.brand</c>. Null if there is none.</returns>
     /// <exception cref="JsonException">It is not JSON.</exception>
     public static string? FindDuplicate(ReadOnlySpan<byte> json)
     {

@@ -24,7 +24,7 @@ public sealed record JournalTransferResource(string Debit, string Credit, long A
 public sealed record JournalResource(
     string Object, long Id, string Merchant, string ExternalKey, string Kind, DateTimeOffset EffectiveAt, DateTimeOffset RecordedAt, IReadOnlyList<JournalTransferResource> Transfers);
 
-/// <summary>A link of the hash chain. Keep what you are given: it proves later that nothing up to it was altered.</summary>
+/// <summary>A link of the hash chain. A caller who keeps it can prove later that nothing up to it was altered.</summary>
 public sealed record SealResource(string Object, long Number, long ToJournal, string Hash, DateTimeOffset SealedAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(UtcTimeJson)])]
@@ -35,7 +35,7 @@ public sealed record SealResource(string Object, long Number, long ToJournal, st
 [JsonSerializable(typeof(SealResource))]
 internal sealed partial class LedgerJson : JsonSerializerContext;
 
-/// <summary>The books, for the platform alone.</summary>
+/// <summary>The ledger. Only for platform keys.</summary>
 public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
 {
     [Function("ListLedgerAccounts")]
@@ -139,12 +139,12 @@ public sealed class LedgerFunctions(LedgerReads ledger, LedgerSealing sealing)
         return Api.List(rows, limit, row => new SealResource("ledger_seal", row.Number, row.ToJournal, row.Hash, row.SealedAt), LedgerJson.Default.SealResource);
     }
 
-    /// <summary>The mode of the account that a prefix such as <c>merchant/mer_.../</c> names; null where it names none.</summary>
+    /// <summary>The mode of the account in a prefix such as <c>merchant/mer_.../</c>. Null if the prefix names no account.</summary>
     private static string? ModeOf(string prefix) =>
         prefix.Split('/') is ["merchant", var id, ..] && PrefixedId.TryParse<MerchantId>(id,
             out var merchant) ? DbText.Of(merchant.Mode) : null;
 
-    /// <summary>Reads an account as it is written: its name, a space, its currency.</summary>
+    /// <summary>Reads an account from its text form: its name, a space, its currency.</summary>
     private static Result<AccountRef> Account(string? text)
     {
         var parts = (text ?? "").Split(' ');

@@ -8,8 +8,9 @@ using Payments.Domain.Database;
 namespace Payments.Functions.Http;
 
 /// <summary>
-/// Filters of lists, as queries spell them. A range is <c>created[gte]</c>, <c>[gt]</c>, <c>[lte]</c>, <c>[lt]</c>; the bare name is the exact value where that makes sense.
-/// A parameter that is there and cannot be read is a refusal, never ignored: a list that silently shows more than was asked for is worse than an error.
+/// Reads the filters of lists from queries. A range is <c>created[gte]</c>, <c>[gt]</c>, <c>[lte]</c>, <c>[lt]</c>. The bare name is the
+/// exact value where that makes sense. A parameter that cannot be read is refused, never ignored: a list that shows more than the caller
+/// asked for is worse than an error.
 /// </summary>
 internal static class ListFilters
 {

@@ -5,7 +5,7 @@ using Payments.Domain.Merchants;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Merchants and their keys: for the platform alone.</summary>
+/// <summary>Merchants and their keys. Only for platform keys, except that a merchant may read itself.</summary>
 public sealed class MerchantFunctions(CreateMerchant create, MerchantReads reads, ApiKeys keys)
 {
     [Function("CreateMerchant")]

@@ -9,7 +9,9 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Functions.Http;
 
-/// <summary>A partner's event as it is stored. <see cref="Payload"/> is shown of one at a time, with secrets and card data masked.</summary>
+/// <summary>
+/// A provider event as it is stored. Only a single event shows its <see cref="Payload"/>, with secrets and card data masked.
+/// </summary>
 public sealed record ProviderEventResource(
     string Id, string Object, string Provider, string EventId, string Type, string Status, int Attempts, string? Detail, JsonElement? Payload, DateTimeOffset ReceivedAt,
     DateTimeOffset? ProcessedAt)
@@ -39,7 +41,7 @@ public sealed record DiscardedResource(string Id, string Object, bool Deleted);
 [JsonSerializable(typeof(DiscardedResource))]
 internal sealed partial class OperatorJson : JsonSerializerContext;
 
-/// <summary>What came from partners and what got stuck, and doing it again: for the platform's operators.</summary>
+/// <summary>Provider events and dead letters, and how to process them again. For the platform's operators.</summary>
 public sealed class OperatorFunctions(ProviderEvents providerEvents, DeadLetters deadLetters)
 {
     [Function("ListProviderEvents")]

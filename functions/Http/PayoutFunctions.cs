@@ -8,7 +8,7 @@ using Payments.Domain.Payouts;
 
 namespace Payments.Functions.Http;
 
-/// <summary>A merchant's payouts: what was paid, what it is made of, what comes next.</summary>
+/// <summary>A merchant's payouts, the balance transactions that they contain, and a preview of the next one.</summary>
 public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, ManualPayouts manual)
 {
     [Function("CreatePayout")]
@@ -41,7 +41,7 @@ public sealed class PayoutFunctions(PayoutReads reads, PayoutPreviews previews, 
         return Api.List(rows, page.Limit, PayoutResource.Of, PayoutJson.Default.PayoutResource);
     }
 
-    // The host tries routes in the order of function names: this one must come before GetPayout, whose route would take the request.
+    // The host tries routes in the order of function names. This name must come before GetPayout, whose route also matches the request.
     [Function("ComputePayoutPreview")]
     public async Task<IResult> PreviewAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payouts/preview")] HttpRequest request, FunctionContext context, CancellationToken ct)

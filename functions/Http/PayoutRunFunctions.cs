@@ -8,13 +8,16 @@ using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Runs and bank reports: for the platform alone.</summary>
+/// <summary>Payout runs and bank reports. Only for platform keys.</summary>
 public sealed class PayoutRunFunctions(
     RunPayouts runs, PayoutPreviews previews, PayoutFiles files, BankReports reports, UnmatchedBankItems items)
 {
     private const int MaximumReport = 64 * 1024 * 1024;
 
-    /// <summary>Runs a date, today's by default. Starting it again, or while the timer runs it, changes nothing and tells how it stands.</summary>
+    /// <summary>
+    /// Runs a date, today's by default. Idempotent: a repeat, or a run that the timer has started, changes nothing and returns the state of
+    /// the run.
+    /// </summary>
     [Function("StartPayoutRun")]
     public async Task<IResult> StartAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_runs")] HttpRequest request, FunctionContext context, CancellationToken ct)
@@ -33,16 +36,18 @@ public sealed class PayoutRunFunctions(
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
             return Problems.Of(Refusal.Invalid("date", "`date` must be in the format YYYY-MM-DD."));
 
-        // Weekly and monthly dates up to the run's are due with it: a date to come would pay them early.
+        // A run also pays what is due by weekly and monthly schedules up to its date, so a future date would pay too early.
         if (date > runs.Today(currency))
             return Problems.Of(Refusal.Invalid("date", $"`date` {date:yyyy-MM-dd} is in the future in the time zone of {currency}."));
         return Api.Json(PayoutRunResource.Of(await runs.RunAsync(date, currency, context.Actor().Name, ct, mode)),
             PayoutJson.Default.PayoutRunResource);
     }
 
-    /// <summary>What the next run of a currency would pay altogether.</summary>
-    /// <remarks>Where two routes match, the host takes the function whose name comes first in the alphabet: this one has to come before one
-    /// of <c>payout_runs/{id}</c>.</remarks>
+    /// <summary>Forecasts the total of the next run of a currency.</summary>
+    /// <remarks>
+    /// If two routes match, the host takes the function whose name comes first in the alphabet. This name must come before that of
+    /// <c>payout_runs/{id}</c>.
+    /// </remarks>
     [Function("ForecastPayoutRun")]
     public async Task<IResult> ForecastAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/preview")] HttpRequest request, FunctionContext context,
@@ -57,7 +62,7 @@ public sealed class PayoutRunFunctions(
             : Problems.Of(Refusal.Invalid("currency", "`currency` must be an ISO 4217 code, such as EUR."));
     }
 
-    /// <summary>What the next run of a currency would decide about each merchant.</summary>
+    /// <summary>Forecasts what the next run of a currency decides for each merchant.</summary>
     [Function("ListPayoutPreviews")]
     public async Task<IResult> ListPreviewsAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_previews")] HttpRequest request, FunctionContext context,
@@ -96,7 +101,7 @@ public sealed class PayoutRunFunctions(
             : Problems.Of(Refusal.NotFound(id));
     }
 
-    /// <summary>A bank file as it was stored, byte for byte.</summary>
+    /// <summary>Returns a bank file exactly as it was stored.</summary>
     [Function("GetPayoutFile")]
     public async Task<IResult> GetFileAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/payout_runs/{id}/files/{number}")] HttpRequest request, string id, string number, FunctionContext context,
@@ -110,7 +115,9 @@ public sealed class PayoutRunFunctions(
                 : Problems.Of(Refusal.NotFound($"{id}/files/{number}"));
     }
 
-    /// <summary>Takes a bank's file: pain.002, camt.052, 053 or 054, or NACHA returns. The same file again changes nothing.</summary>
+    /// <summary>
+    /// Receives a bank's file: pain.002, camt.052, 053 or 054, or NACHA returns. Idempotent: the same file again changes nothing.
+    /// </summary>
     [Function("ReceiveBankReport")]
     public async Task<IResult> ReceiveReportAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/bank_reports")] HttpRequest request, FunctionContext context, CancellationToken ct)
@@ -131,7 +138,7 @@ public sealed class PayoutRunFunctions(
         }
     }
 
-    /// <summary>What banks said that was not applied, and files of banks that were rejected.</summary>
+    /// <summary>Lists bank reports that were not applied, and bank files that were rejected.</summary>
     [Function("ListUnmatchedBankItems")]
     public async Task<IResult> ListUnmatchedAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/unmatched_bank_items")] HttpRequest request, FunctionContext context, CancellationToken ct)

@@ -6,7 +6,7 @@ using Payments.Domain.Payouts;
 
 namespace Payments.Functions.Http;
 
-/// <summary>How a merchant is paid in each currency: schedule, limits, bank account, hold.</summary>
+/// <summary>A merchant's payout settings in each currency: schedule, limits, bank account, hold.</summary>
 public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
 {
     [Function("ListPayoutSettings")]
@@ -42,7 +42,7 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
             : await WriteAsync(
                 request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.VerifyAccountAsync(merchant, of, context.Actor().Name, ct), ct);
 
-    /// <summary>Asks the bank again who holds the account.</summary>
+    /// <summary>Asks the bank again for the name of the account's holder.</summary>
     [Function("CheckBankAccount")]
     public Task<IResult> CheckAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/payout_settings/{currency}/bank_account/check")] HttpRequest request,
@@ -66,7 +66,7 @@ public sealed class PayoutSettingsFunctions(ManagePayoutSettings settings)
             ? Problems.Of(refusal)
             : await WriteAsync(request, currency, context, PayoutJson.Default.CancelPayoutRequest, (merchant, of, _) => settings.HoldAsync(merchant, of, null, context.Actor().Name, ct), ct);
 
-    // Stating the same twice is the same, so these need no Idempotency-Key.
+    // These requests need no Idempotency-Key, because a repeat changes nothing.
     private static async Task<IResult> WriteAsync<T>(
         HttpRequest request, string currency, FunctionContext context, JsonTypeInfo<T> type, Func<MerchantId, Currency, T, Task<Result<PayoutSettings>>> write, CancellationToken ct)
     {

@@ -8,7 +8,7 @@ namespace Payments.Functions.Http;
 
 public sealed record RedactionRequest(string? Charge, string? Customer);
 
-/// <param name="NotFinal">Charges of which something is still going on: redact them later.</param>
+/// <param name="NotFinal">The charges that are still in progress. Redact them later.</param>
 public sealed record RedactionResource(string Object, int Redacted, IReadOnlyList<string> NotFinal, bool HasMore);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -16,10 +16,10 @@ public sealed record RedactionResource(string Object, int Redacted, IReadOnlyLis
 [JsonSerializable(typeof(RedactionResource))]
 internal sealed partial class PrivacyJson : JsonSerializerContext;
 
-/// <summary>Removing what is held of a person.</summary>
+/// <summary>Removes personal data of a customer.</summary>
 public sealed class PrivacyFunctions(Redact redact)
 {
-    /// <summary>Doing it again changes nothing, so it takes no key.</summary>
+    /// <summary>It needs no Idempotency-Key, because a repeat changes nothing.</summary>
     [Function("CreateRedaction")]
     public async Task<IResult> CreateAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "post", Route = "v1/redactions")] HttpRequest request, FunctionContext context, CancellationToken ct)

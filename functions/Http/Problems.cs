@@ -8,15 +8,15 @@ using Payments.Domain.Database;
 namespace Payments.Functions.Http;
 
 /// <summary>A refusal as RFC 9457 problem details.</summary>
-/// <param name="Code">What a program decides by; <paramref name="Detail"/> is for people and may change.</param>
-/// <param name="RequestId">Quote it when you ask about the request.</param>
+/// <param name="Code">The value for programs. <paramref name="Detail"/> is for people and may change.</param>
+/// <param name="RequestId">The id to quote in a question about the request.</param>
 public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, string? Param, string RequestId);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class ProblemJson : JsonSerializerContext;
 
-/// <summary>Refusals and failures as HTTP: the one place where a reason becomes a status.</summary>
+/// <summary>Maps refusals and failures to HTTP. Only this class turns a reason into a status.</summary>
 internal static class Problems
 {
     public static IResult Of(Refusal refusal)
@@ -25,7 +25,7 @@ internal static class Problems
         return new ProblemResult(status, title, refusal.Detail, DbText.Of(refusal.Code), refusal.Param, refusal.RetryAfter);
     }
 
-    /// <summary>A bug or an outage: the caller learns that it happened and under which id we find it, nothing else.</summary>
+    /// <summary>A bug or an outage. The caller learns only that it happened, and the id under which the platform finds it.</summary>
     public static IResult InternalError() => new ProblemResult(
         StatusCodes.Status500InternalServerError, "Internal error", "The request could not be processed. Repeating it with the same Idempotency-Key is safe.", "internal_error");
 

@@ -6,7 +6,7 @@ using Payments.Domain.Providers.Routing;
 
 namespace Payments.Functions.Http;
 
-/// <summary>With which credentials, and along which routes, a merchant's payments are made: for the platform alone.</summary>
+/// <summary>A merchant's provider credentials and routing rules. Only for platform keys.</summary>
 public sealed class ProviderFunctions(ProviderCredentials credentials, RoutingRules routing)
 {
     [Function("SetProviderCredentials")]

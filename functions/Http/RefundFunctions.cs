@@ -7,7 +7,7 @@ using Payments.Domain.Refunds;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Gives captured money back, and shows what was given.</summary>
+/// <summary>Creates and shows refunds.</summary>
 public sealed class RefundFunctions(ChargeOperations operations, RefundReads reads)
 {
     [Function("CreateRefund")]

@@ -6,13 +6,13 @@ using Payments.Domain.Merchants;
 
 namespace Payments.Functions.Http;
 
-/// <summary>What the middleware found out about a request.</summary>
+/// <summary>What the middleware stores about a request.</summary>
 internal static class RequestContext
 {
     private const string CallerKey = "payments.caller";
     private const string RequestIdKey = "payments.request-id";
 
-    /// <summary>The merchant that a platform key acts for.</summary>
+    /// <summary>The header that names the merchant for which a platform key acts.</summary>
     public const string OnBehalfOf = "On-Behalf-Of";
 
     public static Caller Caller(this FunctionContext context) =>
@@ -20,14 +20,14 @@ internal static class RequestContext
 
     public static void SetCaller(this FunctionContext context, Caller caller) => context.Items[CallerKey] = caller;
 
-    /// <summary>Who asks, as the audit log keeps it: the merchant's key, or the platform's by its name.</summary>
+    /// <summary>The caller as the audit log names it: the merchant's key, or the platform key by its name.</summary>
     public static Actor Actor(this FunctionContext context) => context.Caller().ActorOf(context.GetHttpContext()?.RequestId());
 
     public static string RequestId(this HttpContext http) => http.Items.TryGetValue(RequestIdKey, out var id) ? (string)id! : http.TraceIdentifier;
 
     public static void SetRequestId(this HttpContext http, string id) => http.Items[RequestIdKey] = id;
 
-    /// <summary>The merchant whose objects the request is about: the key's own, or the one that the platform names.</summary>
+    /// <summary>The merchant of the request: the key's own, or the one that a platform key names.</summary>
     public static Result<MerchantId> Merchant(this FunctionContext context, HttpRequest request)
     {
         if (context.Caller().Merchant is { } own)

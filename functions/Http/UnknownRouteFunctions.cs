@@ -5,8 +5,8 @@ using Payments.Domain;
 namespace Payments.Functions.Http;
 
 /// <summary>
-/// Answers every request that no other function takes, so that a caller with a wrong path or method gets a problem and not the host's empty 404. The host
-/// tries routes in the order of function names, so this name must stay the last.
+/// Answers every request that no other function takes. So a caller with a wrong path or method gets a problem instead of the host's empty
+/// 404. The host tries routes in the order of function names, so this name must stay the last.
 /// </summary>
 public static class UnknownRouteFunctions
 {

@@ -14,7 +14,7 @@ public sealed record WebhookEndpointRequest(string? Url, string? Description, IR
 
 public sealed record ResendRequest(DateTimeOffset? From, DateTimeOffset? To, bool? IncludeDelivered);
 
-/// <summary>An endpoint as the API shows it; <see cref="Secret"/> only in the answer that made it.</summary>
+/// <summary>An endpoint as the API shows it. Only the answer that created the endpoint has <see cref="Secret"/>.</summary>
 public sealed record WebhookEndpointResource(
     string Id, string Object, string Url, string? Description, IReadOnlyList<string> EventTypes, string ApiVersion, string Status, string? DisabledReason, string Signature, string? Secret,
     string? PublicKey, DateTimeOffset? PreviousSecretExpiresAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
@@ -40,7 +40,7 @@ public sealed record DeliveryAttemptResource(string Object, string Outcome, int?
         new("webhook_delivery_attempt", DbText.Of(attempt.Outcome), attempt.StatusCode, attempt.LatencyMilliseconds, attempt.Response, attempt.CreatedAt);
 }
 
-/// <summary>How many deliveries will be sent again.</summary>
+/// <summary>The number of deliveries that will be sent again.</summary>
 public sealed record ResentResource(string Object, long Resent);
 
 public sealed record TestEventResource(string Object, string Event);
@@ -56,7 +56,7 @@ public sealed record TestEventResource(string Object, string Event);
 [JsonSerializable(typeof(TestEventResource))]
 internal sealed partial class WebhookJson : JsonSerializerContext;
 
-/// <summary>Where a merchant hears of events, what was delivered there, and sending it again.</summary>
+/// <summary>A merchant's webhook endpoints, their deliveries, and how to send deliveries again.</summary>
 public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, WebhookDeliveries deliveries, IdempotencyStore idempotency)
 {
     [Function("CreateWebhookEndpoint")]
@@ -200,7 +200,7 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
     }
 
-    // What the platform does for a merchant is decided by the setting alone, so that a laptop's endpoints can belong to live accounts.
+    // For a platform key only the setting decides, so that endpoints on a laptop can belong to live accounts.
     private static bool IsLiveKey(FunctionContext context) => context.Caller().Merchant is { Mode: Mode.Live };
 
     private static Result<(EndpointSignature? Value, bool)> Signature(string? text)

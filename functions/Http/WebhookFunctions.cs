@@ -5,7 +5,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Functions.Http;
 
-/// <summary>Takes partners' events: verified, stored, acknowledged, in that order.</summary>
+/// <summary>Receives partners' events. Each is verified, stored and acknowledged, in this order.</summary>
 public sealed class WebhookFunctions(ReceiveWebhook receive)
 {
     [Function("ReceiveWebhook")]
@@ -15,7 +15,7 @@ public sealed class WebhookFunctions(ReceiveWebhook receive)
         if (!(await Api.ReadBytesAsync(request, ReceiveWebhook.MaxBody, ct)).TryGet(out var body, out var tooLarge))
             return Problems.Of(tooLarge);
 
-        // The event is stored or refused whether the partner waits for the answer or not.
+        // Not cancelable: the event is stored or refused even if the partner does not wait for the response.
         var receipt = await receive.HandleAsync(provider, request.Headers, body, CancellationToken.None);
         return receipt.Refusal is { } refusal ? Problems.Of(Explain(refusal, provider)) : Results.Text(receipt.Acknowledgement, "text/plain");
     }

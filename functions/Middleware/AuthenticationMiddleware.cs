@@ -9,17 +9,17 @@ using Payments.Functions.Http;
 namespace Payments.Functions.Middleware;
 
 /// <summary>
-/// Lets only callers with a valid key at <c>/v1</c>. Partners prove themselves by their webhooks' signatures, and the health endpoints tell nothing
-/// that is not for everyone. A key that may only read is refused every request that could change something. A key that sends more than
-/// <c>Http:RequestsPerSecond</c> is refused, and so is an address that tries wrong keys, by a limit of its own.
+/// Requires a valid key under <c>/v1</c>. Partners authenticate by the signatures of their webhooks, and the health endpoints show only
+/// public facts. A key that may only read is refused every request that could change something. A key that exceeds
+/// <c>Http:RequestsPerSecond</c> is refused. An address that sends wrong keys has a limit of its own.
 /// </summary>
 internal sealed class AuthenticationMiddleware(ApiKeys keys, CallerAddress addresses, IConfiguration configuration, TimeProvider time) : IFunctionsWorkerMiddleware
 {
-    // A burst is what two seconds fill: clients that work off a queue send in bursts.
+    // The burst is the budget of two seconds, because clients that work off a queue send in bursts.
     private readonly RequestBudget _requests = new(
         configuration.GetValue("Http:RequestsPerSecond", 0.0), 2 * configuration.GetValue("Http:RequestsPerSecond", 0.0), time);
 
-    // Nobody finds a key of 256 bits by trying; this keeps the trying from the database.
+    // A caller cannot guess a key of 256 bits. This limit protects the database from the attempts.
     private readonly RequestBudget _wrongKeys = new(perSecond: 5, burst: 50, time);
 
     public async Task Invoke(FunctionContext context, FunctionExecutionDelegate next)

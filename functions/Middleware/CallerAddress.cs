@@ -7,8 +7,9 @@ using Microsoft.Extensions.Configuration;
 namespace Payments.Functions.Middleware;
 
 /// <summary>
-/// The address of the caller behind <c>Http:TrustedProxies</c> proxies (0 unless set; 1 on Azure, whose front end is one). Each trusted proxy appends to
-/// <c>X-Forwarded-For</c> the address that it saw, so the caller is that many entries from the end. Everything before it is the caller's own claim.
+/// The address of the caller behind <c>Http:TrustedProxies</c> proxies: 0 by default, 1 on Azure, whose front end is one. Each trusted
+/// proxy appends the address that it saw to <c>X-Forwarded-For</c>. So the caller's address is that many entries from the end. The entries
+/// before it are the caller's own claims.
 /// </summary>
 /// <remarks>
 /// The Functions host replaces the header on its way to this process. It keeps the header as the host received it in the binding data of the invocation.
@@ -20,7 +21,9 @@ internal sealed class CallerAddress(IConfiguration configuration)
 
     private readonly int _trustedProxies = configuration.GetValue("Http:TrustedProxies", 0);
 
-    /// <summary>The caller's address without its port; the address of the last hop if the header has fewer entries than there are trusted proxies.</summary>
+    /// <summary>
+    /// The caller's address without its port. If the header has fewer entries than there are trusted proxies, the address of the last hop.
+    /// </summary>
     public string Of(FunctionContext context, HttpContext http)
     {
         if (_trustedProxies > 0 && Forwarded(context, http) is { } forwarded)
@@ -38,7 +41,7 @@ internal sealed class CallerAddress(IConfiguration configuration)
             ? ReadHeader(json)
             : http.Request.Headers[Header].ToString();
 
-    // An object of header names and values. Most requests have more headers than are worth an object each.
+    // The text is a JSON object of header names and values. It is read without creating an object for each of its many headers.
     private static string? ReadHeader(string json)
     {
         if (!json.Contains(Header, StringComparison.OrdinalIgnoreCase))
@@ -59,13 +62,13 @@ internal sealed class CallerAddress(IConfiguration configuration)
         }
         catch (JsonException)
         {
-            // Another host, another shape: the address of the last hop then counts.
+            // Another host may use another format. The address of the last hop then counts.
         }
 
         return null;
     }
 
-    // A header sent in several lines is one list.
+    // A header that is sent in several lines is one list.
     private static string? ReadLines(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -76,7 +79,7 @@ internal sealed class CallerAddress(IConfiguration configuration)
         return string.Join(',', lines);
     }
 
-    // 203.0.113.7:51234 and [2001:db8::1]:51234, and either without its port.
+    // Handles 203.0.113.7:51234 and [2001:db8::1]:51234, and both without a port.
     private static string WithoutPort(string text) => text.IndexOf(']', StringComparison.Ordinal) is var end and > 0 ? text[..(end + 1)]
         : text.IndexOf(':', StringComparison.Ordinal) is var port and > 0 && text.LastIndexOf(':') == port ? text[..port] : text;
 }

@@ -10,8 +10,8 @@ using Payments.Functions.Http;
 namespace Payments.Functions.Middleware;
 
 /// <summary>
-/// The frame of every HTTP function: gives the request an id that goes out with the answer and stands in the logs, and turns what is thrown into a
-/// problem. Without it a throw would be an empty 500.
+/// Wraps every HTTP function. It gives the request an id, which the response and the logs carry. It turns exceptions into problems, which
+/// would otherwise be empty 500 responses.
 /// </summary>
 internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddleware> log) : IFunctionsWorkerMiddleware
 {
@@ -40,7 +40,7 @@ internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddle
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller is gone: nobody reads the answer.
+            // The caller has disconnected and does not read the response.
             context.GetInvocationResult().Value = Results.StatusCode(StatusCodes.Status499ClientClosedRequest);
         }
         catch (Exception e) when (DatabaseErrors.IsTransient(e) || e is CommitUnknownException)
@@ -55,7 +55,7 @@ internal sealed class RequestMiddleware(TimeProvider time, ILogger<RequestMiddle
         }
     }
 
-    // An id from outside ends up in logs and headers: only what cannot break either is taken over.
+    // The caller's id goes into logs and headers, so only characters that are safe in both are accepted.
     private static string? Accept(string? id) =>
         id is { Length: > 0 and <= 128 } && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or ':') ? id : null;
 }

@@ -2,7 +2,7 @@ using Azure.Messaging.ServiceBus;
 
 namespace Payments.Functions.Queues;
 
-/// <summary>Why a transport gave a message up, in words for the operator who decides what becomes of it.</summary>
+/// <summary>The reasons of dead letters, in words for the operator who replays or discards them.</summary>
 internal static class DeadLetterReasons
 {
     public const string TooManyFailures = "Its handler failed as often as the queue allows; the log says why.";

@@ -4,7 +4,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Functions.Queues;
 
-/// <summary>Payouts to be handed to the bank. Settings choose the transport: the functions of the other one are disabled.</summary>
+/// <summary>Submits payouts to the bank. Settings choose the transport, and disable the functions of the other one.</summary>
 public sealed class PayoutSubmissionsFunctions(MessageConsumer consumer, DeadLetters deadLetters)
 {
     [Function("PayoutSubmissionsFromStorage")]
@@ -15,7 +15,7 @@ public sealed class PayoutSubmissionsFunctions(MessageConsumer consumer, DeadLet
     public Task PoisonFromStorageAsync([QueueTrigger(QueueNames.PayoutSubmissions + "-poison")] BinaryData message, CancellationToken ct) =>
         deadLetters.KeepAsync(QueueNames.PayoutSubmissions, message.ToMemory(), DeadLetterReasons.TooManyFailures, ct);
 
-    // One at a time: each waits for the bank's answer, and a batch would wait for its slowest.
+    // One message at a time. Each waits for the bank's answer, and a batch would wait for its slowest message.
     [Function("PayoutSubmissionsFromServiceBus")]
     public Task FromServiceBusAsync(
         [ServiceBusTrigger(QueueNames.PayoutSubmissions, Connection = "ServiceBus")] ServiceBusReceivedMessage message, ServiceBusMessageActions actions, CancellationToken ct) =>

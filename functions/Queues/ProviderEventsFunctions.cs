@@ -4,7 +4,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Functions.Queues;
 
-/// <summary>Stored events of providers, to be applied. Settings choose the transport: the functions of the other one are disabled.</summary>
+/// <summary>Applies stored provider events. Settings choose the transport, and disable the functions of the other one.</summary>
 public sealed class ProviderEventsFunctions(MessageConsumer consumer, DeadLetters deadLetters)
 {
     [Function("ProviderEventsFromStorage")]

@@ -5,8 +5,8 @@ using Payments.Domain.Messaging;
 namespace Payments.Functions.Queues;
 
 /// <summary>
-/// What Service Bus delivered, one message or a batch of them. When all went well the host completes them; else each is settled here by what became of
-/// it, and the function fails, so that the failure is seen where functions are watched and touches no message.
+/// Handles a message or a batch from Service Bus. If all messages succeed, the host completes them. Otherwise each message is settled here
+/// by its own outcome, and then the function fails. The failure shows in the monitoring of functions and touches no message.
 /// </summary>
 internal static class ServiceBusDelivery
 {
@@ -23,8 +23,8 @@ internal static class ServiceBusDelivery
                 await SettleAsync(fresh[i], outcomes[i], actions);
         }
 
-        // One of these may have ended the process that had it. Each goes alone, is settled at once, and in an order that is another one next time, so
-        // that the others come through.
+        // A redelivered message may have crashed the process that had it. Each of them is handled alone and settled at once. The order is
+        // random, so that the others get through next time.
         var again = messages.Where(message => message.DeliveryCount > 1).ToArray();
         Random.Shared.Shuffle(again);
         foreach (var message in again)
@@ -38,12 +38,12 @@ internal static class ServiceBusDelivery
             throw new MessageNotHandledException(failed);
     }
 
-    // No cancellation: what is known of a message is worth more than a quick stop.
+    // Not cancelable: settling a message with a known outcome matters more than a quick stop.
     private static Task SettleAsync(ServiceBusReceivedMessage message, ConsumeOutcome outcome, ServiceBusMessageActions actions) => outcome.Redeliver
         ? actions.AbandonMessageAsync(message, cancellationToken: CancellationToken.None)
         : actions.CompleteMessageAsync(message, CancellationToken.None);
 
-    /// <summary>Keeps the locks of a batch, which the host does not renew, for as long as the batch takes.</summary>
+    /// <summary>Renews the message locks of a batch for as long as the batch takes. The host does not renew them.</summary>
     private sealed class LockRenewal : IAsyncDisposable
     {
         private readonly CancellationTokenSource _ended = new();
@@ -70,7 +70,7 @@ internal static class ServiceBusDelivery
                 await Task.Delay(every, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 foreach (var message in messages.TakeWhile(_ => !ended.IsCancellationRequested))
                 {
-                    // Settled meanwhile, or lost: then it comes again, which its handler allows.
+                    // The message may be settled or its lock lost. Then it is delivered again, and its handler is idempotent.
                     await actions.RenewMessageLockAsync(message, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
             }

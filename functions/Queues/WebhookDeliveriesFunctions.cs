@@ -4,7 +4,9 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Functions.Queues;
 
-/// <summary>Events that some webhook endpoint wants. Settings choose the transport: the functions of the other one are disabled.</summary>
+/// <summary>
+/// Handles the events that webhook endpoints want. Settings choose the transport, and disable the functions of the other one.
+/// </summary>
 public sealed class WebhookDeliveriesFunctions(MessageConsumer consumer, DeadLetters deadLetters)
 {
     [Function("WebhookDeliveriesFromStorage")]

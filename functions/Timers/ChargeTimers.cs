@@ -4,7 +4,7 @@ using Payments.Domain.Idempotency;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>The nets under the payment path: what a crash or a silent processor left open is found here.</summary>
+/// <summary>The timers of charges. They find what a crash or a silent provider left open.</summary>
 public sealed class ChargeTimers(ResolveAttempts resolve, ExpireCharges expire, OverdueAttempts overdue, IdempotencyStore idempotency)
 {
     private const int Batch = 200;

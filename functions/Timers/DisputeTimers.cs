@@ -6,12 +6,12 @@ using Payments.Domain.Disputes.Warnings;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>What disputes do by themselves as time goes by.</summary>
+/// <summary>The timers of disputes.</summary>
 public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines deadlines, DisputeInbox inbox, RespondToDispute respond, RefundWarnings warnings)
 {
     private const int Batch = 1000;
 
-    /// <summary>Looks again for the charges of unmatched updates. Each waits longer after each look, so a run ends.</summary>
+    /// <summary>Looks again for the charges of unmatched updates. The pause of an update grows after each look, so a run ends.</summary>
     [Function("MatchDisputes")]
     public async Task MatchAsync([TimerTrigger("%Disputes:MatchSchedule%")] TimerInfo timer, CancellationToken ct)
     {
@@ -20,15 +20,15 @@ public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines d
         }
     }
 
-    /// <summary>Reminders and expiry go by dates: a run that was missed is made up for by the next.</summary>
+    /// <summary>Sends reminders and expires disputes. Both are decided by date, so the next run makes up for a missed one.</summary>
     [Function("WatchDisputeDeadlines")]
     public Task WatchAsync([TimerTrigger("%Disputes:DeadlineSchedule%")] TimerInfo timer, CancellationToken ct) => deadlines.RunAsync(Batch, ct);
 
-    /// <summary>The net under the inbox's blob events.</summary>
+    /// <summary>Finds files in the inbox whose blob events are lost.</summary>
     [Function("ScanDisputesInbox")]
     public Task ScanAsync([TimerTrigger("%Disputes:ScanSchedule%")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
 
-    /// <summary>Early warnings that a merchant's rule refunds.</summary>
+    /// <summary>Refunds early warnings by the merchants' rules.</summary>
     [Function("RefundEarlyWarnings")]
     public async Task RefundAsync([TimerTrigger("%Disputes:MatchSchedule%")] TimerInfo timer, CancellationToken ct)
     {
@@ -37,7 +37,7 @@ public sealed class DisputeTimers(DisputeIngestion ingestion, DisputeDeadlines d
         }
     }
 
-    /// <summary>Answers to disputes that a crash or a silent provider left without an outcome.</summary>
+    /// <summary>Finds the outcome of dispute responses that a crash or a silent provider left open.</summary>
     [Function("ResolveDisputeResponses")]
     public async Task ResolveAsync([TimerTrigger("%Disputes:MatchSchedule%")] TimerInfo timer, CancellationToken ct)
     {

@@ -4,13 +4,13 @@ using Payments.Domain.Ledger;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>Seals what was posted, and proves every night that nothing sealed or posted was altered.</summary>
+/// <summary>Seals posted transfers, and verifies every night that nothing posted or sealed was altered.</summary>
 public sealed class LedgerTimers(LedgerSealing sealing, SealArchive archive, LedgerVerification verification, TimeProvider time, ILogger<LedgerTimers> log)
 {
     [Function("SealLedger")]
     public Task SealAsync([TimerTrigger("%Ledger:SealSchedule%")] TimerInfo timer, CancellationToken ct) => sealing.SealAsync(time.GetUtcNow(), ct);
 
-    /// <summary>Keeps the seals where the database's owner cannot change them; fails when what is kept and the ledger disagree.</summary>
+    /// <summary>Archives the seals where the database's owner cannot change them. Fails if the archive and the ledger disagree.</summary>
     [Function("KeepSeals")]
     public Task KeepAsync([TimerTrigger("15 */5 * * * *")] TimerInfo timer, CancellationToken ct) => archive.KeepAsync(ct);
 

@@ -3,7 +3,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>The net under the outbox: an instance that died after a commit and before sending is made good here.</summary>
+/// <summary>Sends outbox messages that an instance committed but did not send before it crashed.</summary>
 public sealed class MessagingTimers(OutboxRelay relay, MessagingPurge purge)
 {
     [Function("RelayOutbox")]

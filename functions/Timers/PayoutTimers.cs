@@ -5,8 +5,8 @@ using Payments.Domain.Payouts;
 namespace Payments.Functions.Timers;
 
 /// <summary>
-/// The nightly payouts. The timers only look: what is due is decided by date, so one that comes late, twice, or on several instances does no harm, and one
-/// that never came is made up for by the next.
+/// The timers of payouts. What is due is decided by date. So a timer that runs late, twice or on several instances does no harm, and the
+/// next run makes up for a missed one.
 /// </summary>
 public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPayout submit, BankInbox inbox, PayoutChecks checks)
 {
@@ -19,7 +19,7 @@ public sealed class PayoutTimers(ReleaseFunds release, RunPayouts runs, SubmitPa
     [Function("SubmitForgottenPayouts")]
     public Task SweepAsync([TimerTrigger("30 */5 * * * *")] TimerInfo timer, CancellationToken ct) => submit.SweepAsync(500, ct);
 
-    /// <summary>Banks report a few times a day: looking is enough.</summary>
+    /// <summary>Banks report a few times a day, so polling is enough.</summary>
     [Function("ScanBankInbox")]
     public Task ScanAsync([TimerTrigger("*/30 * * * * *")] TimerInfo timer, CancellationToken ct) => inbox.ScanAsync(ct);
 

@@ -3,7 +3,7 @@ using Payments.Domain.Providers.Credentials;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>After the key ring got a new active key, one night brings every merchant's credentials under it.</summary>
+/// <summary>Seals every merchant's credentials with the active key, within one night after the active key changed.</summary>
 public sealed class ProviderTimers(ProviderCredentials credentials)
 {
     [Function("ResealProviderCredentials")]

@@ -3,7 +3,7 @@ using Payments.Domain.Observability;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>Has one instance ask every minute what is open; its gauges tell alerts and the workbook.</summary>
+/// <summary>One instance counts open work every minute. Its gauges feed the alerts and the workbook.</summary>
 public sealed class StateTimers(StateMetrics metrics)
 {
     [Function("MeasureState")]

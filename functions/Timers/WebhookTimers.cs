@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Outbound;
 
 namespace Payments.Functions.Timers;
 
-/// <summary>The net under merchants' webhooks, which instances deliver as long as they live; and what is kept no longer.</summary>
+/// <summary>Delivers webhooks that running instances did not deliver, and deletes data past its retention.</summary>
 public sealed class WebhookTimers(WebhookDispatcher dispatcher, WebhookDeliveries deliveries, WebhookEndpoints endpoints, ProviderEvents providerEvents)
 {
     [Function("DispatchWebhooks")]
@@ -16,7 +16,7 @@ public sealed class WebhookTimers(WebhookDispatcher dispatcher, WebhookDeliverie
         await deliveries.PurgeAsync(ct);
         await providerEvents.PurgeAsync(ct);
 
-        // After the key ring got a new active key, one night brings every secret under it.
+        // Seals every secret with the active key, within one night after the active key changed.
         await endpoints.ResealAsync(ct);
     }
 }

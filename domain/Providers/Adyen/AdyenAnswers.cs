@@ -5,13 +5,15 @@ using Payments.Domain.Providers.Http;
 namespace Payments.Domain.Providers.Adyen;
 
 /// <summary>
-/// What Adyen's answers mean. Sources: docs.adyen.com/online-payments/build-your-integration/payment-result-codes, docs.adyen.com/development-resources/refusal-reasons,
-/// docs.adyen.com/development-resources/response-handling, docs.adyen.com/development-resources/api-idempotency.
+/// Translates Adyen's answers. Sources: docs.adyen.com/online-payments/build-your-integration/payment-result-codes,
+/// docs.adyen.com/development-resources/refusal-reasons, docs.adyen.com/development-resources/response-handling,
+/// docs.adyen.com/development-resources/api-idempotency.
 /// </summary>
 internal static class AdyenAnswers
 {
     /// <param name="captureNow">
-    /// Whether the payment was asked to be captured at once: Adyen then captures what it authorizes by itself and tells no more of it, unless it fails.
+    /// Whether the payment was requested with immediate capture. Adyen then captures by itself after the authorization, and reports a
+    /// capture only if it fails.
     /// </param>
     public static PaymentAnswer OfPayment(JsonElement payment, bool captureNow)
     {
@@ -23,7 +25,7 @@ internal static class AdyenAnswers
             "Authorised" => new PaymentAnswer(captureNow ? PaymentResult.Succeeded : PaymentResult.Authorized, id, Card: card),
             "Refused" or "Error" or "Cancelled" => Refused(payment.Text("refusalReasonCode"), payment.Text("refusalReason") ?? payment.Text("resultCode"), id) with { Card = card },
 
-            // Customers are sent to Adyen's page; what a component would have to show cannot be shown from here.
+            // Only a redirect to Adyen's page works here. An action for a client-side component cannot be shown.
             "RedirectShopper" when payment.Object("action") is { } action && action.Text("method") is null or "GET" =>
                 new PaymentAnswer(PaymentResult.RequiresAction, id, RedirectUrl: payment.Object("action").Text("url"), Card: card),
             "Pending" or "Received" => new PaymentAnswer(PaymentResult.Pending, id, Card: card),
@@ -31,7 +33,7 @@ internal static class AdyenAnswers
         };
     }
 
-    /// <summary>Captures, cancels and refunds are only received; a webhook tells what became of them.</summary>
+    /// <summary>Adyen only acknowledges captures, cancels and refunds. An event reports their outcome.</summary>
     public static PaymentAnswer OfModification(JsonElement modification) =>
         modification.Text("status") is "received" && modification.Text("pspReference") is { } id
             ? new PaymentAnswer(PaymentResult.Pending, id)
@@ -46,7 +48,8 @@ internal static class AdyenAnswers
         var detail = $"{code}: {error.Text("message")}";
         return (code, type) switch
         {
-            // "Request already processed or in progress": the same key is at work, and its end is not told. (Adyen error code 704.)
+            // "Request already processed or in progress" (Adyen error code 704): a request with this key is running, and its outcome is not
+            // known.
             ("704", _) => PaymentAnswer.Unknown(detail),
             (_, "security") => PaymentAnswer.NotSent(detail),
             (_, "validation" or "configuration") => PaymentAnswer.Declined(DeclineCode.InvalidRequest, detail, error.Text("pspReference")),
@@ -54,7 +57,7 @@ internal static class AdyenAnswers
         };
     }
 
-    /// <summary>By its number where there is one; webhooks have only the words.</summary>
+    /// <summary>Decides by the refusal's number if there is one. Events have only the text.</summary>
     public static PaymentAnswer Refused(string? code, string? reason, string? reference) =>
         PaymentAnswer.Declined(
             int.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Decline(number) : Decline(reason), reason is null ? code : $"{code} {reason}".Trim(), reference);
@@ -77,11 +80,11 @@ internal static class AdyenAnswers
         28 or 29 => DeclineCode.LimitExceeded,
         33 or 36 or 37 or 38 => DeclineCode.AuthenticationRequired,
 
-        // 2 Refused, 3 Referral, 27 Declined non generic, and what Adyen will think of next.
+        // 2 Refused, 3 Referral, 27 Declined non generic, and any new code.
         _ => DeclineCode.DoNotHonor,
     };
 
-    /// <summary>The words of the same page, as webhooks carry them in <c>reason</c>, whatever their case and spaces.</summary>
+    /// <summary>The texts of the same page, as events carry them in <c>reason</c>, regardless of case and spaces.</summary>
     public static DeclineCode Decline(string? refusalReason) => Squeezed(refusalReason) switch
     {
         "acquirererror" or "notsubmitted" or "error" => DeclineCode.ProcessingError,
@@ -101,7 +104,9 @@ internal static class AdyenAnswers
         _ => DeclineCode.DoNotHonor,
     };
 
-    /// <summary>What Adyen adds of a card where the account's settings ask for it: brand, last four digits, issuer's country.</summary>
+    /// <summary>
+    /// The details of a card that Adyen adds if the account's settings request them: brand, last four digits, issuer's country.
+    /// </summary>
     public static CardDetails? Card(JsonElement? additionalData) =>
         additionalData.Text("cardSummary") is { } last4
             ? new CardDetails(additionalData.Text("paymentMethod"), last4, additionalData.Text("cardIssuingCountry") ?? additionalData.Text("issuerCountry"))

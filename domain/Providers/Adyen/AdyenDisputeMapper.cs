@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers.Adyen;
 
-/// <summary>Adyen's dispute notifications; an item that reports its own failure (<c>success</c> false) changed nothing and is left out.</summary>
+/// <summary>Maps Adyen's dispute notifications. An item whose <c>success</c> is false changed nothing and is ignored.</summary>
 public sealed class AdyenDisputeMapper : INeutralEventMapper
 {
     public string Provider => AdyenDisputes.Provider;

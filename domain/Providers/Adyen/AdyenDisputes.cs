@@ -4,7 +4,9 @@ using Payments.Domain.Disputes;
 
 namespace Payments.Domain.Providers.Adyen;
 
-/// <summary>Disputes as Adyen's notification items tell them, in neutral words. Source: Adyen's list of dispute webhooks and dispute statuses.</summary>
+/// <summary>
+/// Reads disputes from Adyen's notification items in neutral words. Source: Adyen's list of dispute webhooks and dispute statuses.
+/// </summary>
 public static class AdyenDisputes
 {
     public const string Provider = "adyen";
@@ -52,21 +54,21 @@ public static class AdyenDisputes
         "NOTIFICATION_OF_FRAUD" => (DisputeStage.EarlyWarning, DisputeStatus.WarningNeedsResponse),
         "REQUEST_FOR_INFORMATION" => (DisputeStage.Inquiry, disputeStatus is "Responded" ? DisputeStatus.WarningUnderReview : DisputeStatus.WarningNeedsResponse),
         "NOTIFICATION_OF_CHARGEBACK" or "CHARGEBACK" => (DisputeStage.Chargeback, Status(disputeStatus) ?? DisputeStatus.NeedsResponse),
-        // The money is back; if the issuer takes it again, a second chargeback says so.
+        // The money is back. If the issuer takes it again, Adyen sends a second chargeback.
         "CHARGEBACK_REVERSED" => (DisputeStage.Chargeback, Status(disputeStatus) is DisputeStatus.Lost ? DisputeStatus.Lost : DisputeStatus.Won),
-        // The issuer declined the defence; the merchant cannot answer it.
+        // The issuer declined the defence, and the merchant cannot answer it.
         "SECOND_CHARGEBACK" => (DisputeStage.PreArbitration, Status(disputeStatus) ?? DisputeStatus.Lost),
         "PREARBITRATION_WON" or "PREARBITRATION_ISSUER_WITHDRAWN" => (DisputeStage.PreArbitration, DisputeStatus.Won),
         "PREARBITRATION_LOST" => (DisputeStage.PreArbitration, DisputeStatus.Lost),
         "SCHEME_ARBITRATION_WON" => (DisputeStage.Arbitration, DisputeStatus.Won),
         "SCHEME_ARBITRATION_LOST" => (DisputeStage.Arbitration, DisputeStatus.Lost),
 
-        // An answer was given in the Customer Area: Responded is a status of requests for information, Pending one of chargebacks.
+        // The merchant responded in the Customer Area. Responded is a status of requests for information, Pending one of chargebacks.
         "INFORMATION_SUPPLIED" when disputeStatus is "Responded" => (DisputeStage.Inquiry, DisputeStatus.WarningUnderReview),
         "INFORMATION_SUPPLIED" when disputeStatus is "Pending" => (DisputeStage.Chargeback, DisputeStatus.UnderReview),
         "INFORMATION_SUPPLIED" => throw new FormatException($"The dispute status '{disputeStatus}' does not say what was answered."),
 
-        // The issuer's silence is a verdict for the merchant, unless the status says otherwise.
+        // If the issuer does not respond in time, the merchant wins, unless the status says otherwise.
         "ISSUER_RESPONSE_TIMEFRAME_EXPIRED" => (DisputeStage.Chargeback, Status(disputeStatus) ?? DisputeStatus.Won),
         "DISPUTE_DEFENSE_PERIOD_ENDED" => (DisputeStage.Chargeback, DisputeStatus.Expired),
         _ => throw new FormatException($"'{eventCode}' is no dispute event."),

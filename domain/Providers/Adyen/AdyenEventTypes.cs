@@ -1,8 +1,7 @@
 namespace Payments.Domain.Providers.Adyen;
 
 /// <summary>
-/// Every event code of Adyen's webhooks and what this platform does with it. Source: Adyen's OpenAPI description of its webhooks, version
-/// 1.
+/// Every event code of Adyen's webhooks and how this platform treats it. Source: Adyen's OpenAPI description of its webhooks, version 1.
 /// </summary>
 internal static class AdyenEventTypes
 {

@@ -4,9 +4,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Adyen;
 
 /// <summary>
-/// Adyen's notifications of payments and modifications in our words. Source: docs.adyen.com/development-resources/webhooks/webhook-types. <c>merchantReference</c> is the
-/// reference of the request that the notification is about: for a capture, the capture's own. What somebody does in the Customer Area
-/// carries the payment's.
+/// Maps Adyen's notifications about payments and modifications. <c>merchantReference</c> is the reference of the request that a
+/// notification is about, so a capture has its own. An operation made in the Customer Area carries the payment's reference. Source:
+/// docs.adyen.com/development-resources/webhooks/webhook-types.
 /// </summary>
 public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
 {
@@ -40,7 +40,7 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
             case "REFUND" or "POSTPONED_REFUND":
                 return Operation(PaymentOperation.Refund);
 
-            // It was taken on, or had succeeded, and the money goes back to where it was.
+            // The operation was accepted or had succeeded, and now the money goes back.
             case "CAPTURE_FAILED" when happened:
                 return Operation(PaymentOperation.Capture, takesBack: true);
             case "REFUND_FAILED" or "REFUNDED_REVERSED" when happened:
@@ -66,7 +66,7 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
                 : !happened ? PaymentAnswer.Declined(DeclineCode.InvalidRequest, payload.Text("reason"), id)
                 : new PaymentAnswer(code is "POSTPONED_REFUND" ? PaymentResult.Pending : PaymentResult.Succeeded, id);
 
-            // A cancel gives back all that is left, whatever amount is named.
+            // A cancel gives back everything that is left, whatever amount the event names.
             var amount = operation is PaymentOperation.Cancel ? null : Amount(payload);
             var told = new ReportedOperation(provider, operation, payload.Text("originalReference"), amount) { TakesBack = takesBack };
             return isOurs ? new PaymentReported(Provider, reference, answer) { Told = told } : new OperationReported(told, answer);
@@ -76,7 +76,7 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
     private static EventIgnored NotOurs(string? id) =>
         new($"The payment {id} was not made by this platform: its merchantReference is not one of this platform's.");
 
-    /// <summary>What became of a request that left it to Adyen whether to cancel or to refund.</summary>
+    /// <summary>The operation that Adyen chose for a request to cancel or refund.</summary>
     private static string Modification(JsonElement payload) => payload.Object("additionalData").Text("modification.action") switch
     {
         "cancel" => "CANCELLATION",
@@ -85,7 +85,7 @@ public sealed class AdyenPaymentEvents(string provider) : INeutralEventMapper
             $"CANCEL_OR_REFUND {payload.Text("pspReference")} does not say which of the two it was: additionalData has no modification.action."),
     };
 
-    /// <exception cref="FormatException">The amount is none.</exception>
+    /// <exception cref="FormatException">The amount has no value or no valid currency.</exception>
     private static Money? Amount(JsonElement payload)
     {
         if (payload.Object("amount") is not { } amount)

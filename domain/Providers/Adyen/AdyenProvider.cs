@@ -9,8 +9,9 @@ namespace Payments.Domain.Providers.Adyen;
 /// docs.adyen.com/online-payments/modify-payments, docs.adyen.com/development-resources/api-idempotency.
 /// </summary>
 /// <remarks>
-/// Unknown: no answer, 5xx, an answer that cannot be read, error 704 (the key is at work). Not sent: no connection, an open circuit, 429, refused credentials.
-/// Declined: the results Refused, Error and Cancelled, and requests refused as invalid. Pending: every capture, cancel and refund, until its webhook.
+/// Unknown: no answer, 5xx, an answer that cannot be read, error 704 (a request with the key is running). Not sent: no connection, an open
+/// circuit, 429, refused credentials. Declined: the results Refused, Error and Cancelled, and requests refused as invalid. Pending: every
+/// capture, cancel and refund, until its event.
 /// </remarks>
 public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess access, string? returnUrl) : IPaymentProvider
 {
@@ -20,7 +21,7 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
     public string Name => name;
 
     /// <summary>
-    /// Adyen documents for <c>shopperStatement</c>: letters, digits, spaces and . , ' _ - ? + * /, at most 22 characters.
+    /// Adyen allows in <c>shopperStatement</c>: letters, digits, spaces and . , ' _ - ? + * /, at most 22 characters.
     /// (docs.adyen.com/api-explorer/Checkout/71/post/payments.)
     /// </summary>
     public DescriptorRule Descriptors { get; } = new(22, "&");
@@ -46,16 +47,17 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
     }
 
     /// <summary>
-    /// Adyen cannot be asked for a payment by its reference: whatever has no answer stays unknown until its webhook, which Adyen repeats until it is
-    /// acknowledged. "Never heard of it" is not something that Adyen can say.
+    /// Adyen has no look-up of a payment by its reference, so it can never answer that it does not know one. An attempt without an answer
+    /// stays unknown until its event, which Adyen repeats until it is acknowledged.
     /// </summary>
     public Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct) =>
         Task.FromResult<PaymentAnswer?>(PaymentAnswer.Unknown("Adyen has no look-up by reference; its webhook will tell."));
 
     /// <summary>
-    /// The customer is back from the redirect: Adyen authorizes only when it is given what came with them. Repeated, it answers the same.
+    /// Finishes a payment after the redirect: Adyen authorizes only with the result that came back with the customer. A repeat gets the
+    /// same answer.
     /// </summary>
-    /// <param name="result"><c>redirectResult</c> of the address that the customer came back to.</param>
+    /// <param name="result"><c>redirectResult</c> of the URL at which the customer came back.</param>
     public async Task<PaymentAnswer> CompleteAsync(PaymentRequest request, string? result, CancellationToken ct) => result is null
         ? PaymentAnswer.Unknown("Adyen completes a payment with the redirectResult of the return address.")
         : await CallAsync(
@@ -83,7 +85,7 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
                 var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = new SentContent(body, "application/json") };
                 message.Headers.Add("X-API-Key", secrets![ApiKey.Name]);
 
-                // At most 64 characters, and our reference has 68: the attempt's id alone is unique as well.
+                // The key has at most 64 characters, and our reference has 68. The attempt's id alone is unique too.
                 message.Headers.Add("Idempotency-Key", idempotencyKey);
                 return message;
             },
@@ -114,7 +116,8 @@ public sealed class AdyenProvider(string name, ProviderHttp http, ProviderAccess
         if (request.StatementDescriptor is { } descriptor)
             writer.WriteString("shopperStatement", descriptor);
 
-        // The account's own capture delay must not decide. (docs.adyen.com/online-payments/capture, "Enable manual or automatic capture for individual payments".)
+        // The request overrides the capture delay of the Adyen account. (docs.adyen.com/online-payments/capture, "Enable manual or
+        // automatic capture for individual payments".)
         if (request.CaptureNow)
         {
             writer.WriteNumber("captureDelayHours", 0);

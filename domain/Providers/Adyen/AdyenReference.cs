@@ -1,9 +1,9 @@
 namespace Payments.Domain.Providers.Adyen;
 
 /// <summary>
-/// What Adyen is given as <c>reference</c> and its notifications bring back as <c>merchantReference</c> (at most 80 characters): the attempt's reference, and for a
-/// payment that Adyen captures by itself a mark that says so. Without it the notification of such an authorization would leave the charge waiting
-/// for a capture of which Adyen tells nothing.
+/// The <c>reference</c> of a request to Adyen, which its notifications carry as <c>merchantReference</c> (at most 80 characters). It is the
+/// attempt's reference, with a mark if Adyen captures the payment by itself. Without the mark, the charge would wait after its
+/// authorization for a capture that Adyen never reports.
 /// </summary>
 internal static class AdyenReference
 {

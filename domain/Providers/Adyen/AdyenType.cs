@@ -2,7 +2,10 @@ namespace Payments.Domain.Providers.Adyen;
 
 public static class AdyenType
 {
-    /// <summary>Live addresses hold a prefix of the company's own, so there is none to assume. (docs.adyen.com/development-resources/live-endpoints.)</summary>
+    /// <summary>
+    /// There is no default address, because live addresses hold a prefix of the company.
+    /// (docs.adyen.com/development-resources/live-endpoints.)
+    /// </summary>
     public static ProviderType Type { get; } = new(
         AdyenDisputes.Provider,
         [AdyenProvider.ApiKey, AdyenProvider.MerchantAccount],

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Payments.Domain.Providers.Credentials;
 
-/// <summary>Whose dispute it is that a provider names: with that merchant's credentials it is answered.</summary>
+/// <summary>Finds the merchant of a dispute that a provider names. The response is sent with that merchant's credentials.</summary>
 public sealed class DisputeOwners(NpgsqlDataSource dataSource)
 {
     public async Task<(MerchantId Merchant, DisputeId Dispute)?> FindAsync(string provider, string providerDisputeId, CancellationToken ct)

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Payments.Domain.Providers.Credentials;
 
-/// <summary>Opens a provider for a merchant. What fails here fails before anything is sent.</summary>
+/// <summary>Finds the credentials for a merchant's calls to a provider. A failure here happens before anything is sent.</summary>
 public sealed class ProviderAccess(string provider, CredentialSource source, ILogger log)
 {
-    /// <returns>The credentials, or the answer that nothing was sent.</returns>
+    /// <returns>The credentials, or an answer that says that nothing was sent.</returns>
     public async ValueTask<(ProviderSecrets? Secrets, PaymentAnswer? Failure)> OpenAsync(MerchantId merchant, CancellationToken ct)
     {
         try

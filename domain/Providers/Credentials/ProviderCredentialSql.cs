@@ -6,7 +6,7 @@ internal static class ProviderCredentialSql
 
     public const string Get = "SELECT shown::text, created_at, updated_at FROM payments.provider_credentials WHERE merchant_id = $1 AND provider = $2";
 
-    /// <summary>Only for a merchant that there is: the row's foreign key answers.</summary>
+    /// <summary>The foreign key fails if the merchant does not exist.</summary>
     public const string Put =
         """
         INSERT INTO payments.provider_credentials (bucket, merchant_id, provider, sealed, shown, created_at, updated_at)
@@ -26,6 +26,8 @@ internal static class ProviderCredentialSql
         LIMIT 500
         """;
 
-    /// <summary>Only what was read is replaced: credentials that were changed meanwhile are sealed with the active key already.</summary>
+    /// <summary>
+    /// Replaces only the credentials that were read. If they changed since then, they are already sealed with the active key.
+    /// </summary>
     public const string Reseal = "UPDATE payments.provider_credentials SET sealed = $4 WHERE merchant_id = $1 AND provider = $2 AND sealed = $3";
 }

@@ -10,28 +10,29 @@ using Payments.Domain.Secrets;
 
 namespace Payments.Domain.Providers.Credentials;
 
-/// <summary>Credentials as the API shows them: what is secret only as a hint.</summary>
-/// <param name="Source"><c>merchant</c>, or <c>platform</c> where the platform's own are used.</param>
+/// <summary>Credentials as the API shows them: secret values only as a hint.</summary>
+/// <param name="Source"><c>merchant</c>, or <c>platform</c> if the merchant has none and uses the platform's.</param>
 public sealed record ProviderCredentialsResource(
     string Object, string Merchant, string Provider, string Type, string Source, IReadOnlyDictionary<string, string> Credentials, DateTimeOffset? CreatedAt, DateTimeOffset? UpdatedAt);
 
 public sealed record ProviderCredentialsRequest(IReadOnlyDictionary<string, string?>? Credentials);
 
 /// <summary>
-/// Merchants' own credentials at providers, encrypted at rest (<see cref="SecretBox"/>), and the platform's, which the settings hold and which serve merchants that have none.
+/// Merchants' own credentials at providers, encrypted at rest (<see cref="SecretBox"/>). Merchants without them use the platform's
+/// credentials, which are in the settings.
 /// </summary>
 public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox secrets, IReadOnlyList<ConfiguredProvider> providers, TimeProvider time)
 {
-    /// <summary>How old credentials may be that a payment is made with: a change counts everywhere within this time.</summary>
+    /// <summary>The greatest age of cached credentials. A change takes effect on every instance within this time.</summary>
     public static readonly TimeSpan CacheLifetime = TimeSpan.FromSeconds(5);
 
-    // Bounded by a wholesale clear: simpler than an eviction policy, and a miss costs one indexed read.
+    // A full cache is cleared as a whole. That is simpler than evicting entries, and a miss costs only one indexed read.
     private const int CacheCapacity = 50_000;
 
     private readonly Dictionary<string, ConfiguredProvider> _providers = providers.ToDictionary(provider => provider.Name, StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(MerchantId, string), (ProviderSecrets? Secrets, long ReadAt)> _cache = new();
 
-    /// <summary>What a merchant's payments are made with; null when there is nothing.</summary>
+    /// <summary>The credentials for a merchant's payments. Null if neither the merchant nor the platform has any.</summary>
     public async ValueTask<ProviderSecrets?> FindAsync(MerchantId merchant, string provider, CancellationToken ct)
     {
         if (_cache.TryGetValue((merchant, provider), out var cached) && time.GetElapsedTime(cached.ReadAt) < CacheLifetime)
@@ -39,9 +40,10 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         var readAt = time.GetTimestamp();
         var configured = _providers.GetValueOrDefault(provider);
 
-        // The last gate before a provider is called: a test payment never reaches a provider of live payments, nor the other way round.
-        var found = configured is null || configured.Serves(merchant.Mode) ? await ReadAsync(merchant, provider,
-            ct) ?? configured?.Platform : null;
+        // The last check before a provider is called: a test payment never reaches a provider of live payments, or the other way round.
+        var found = configured is null || configured.Serves(merchant.Mode)
+            ? await ReadAsync(merchant, provider, ct) ?? configured?.Platform
+            : null;
         if (_cache.Count >= CacheCapacity)
             _cache.Clear();
         _cache[(merchant, provider)] = (found, readAt);
@@ -67,7 +69,9 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
             : new Refusal(RefusalCode.NotFound, $"Neither {merchant} nor the platform has credentials for {provider}.");
     }
 
-    /// <summary>Sets a merchant's credentials, all of them; what is left out is gone. Stating the same again changes nothing but the time.</summary>
+    /// <summary>
+    /// Replaces all credentials of a merchant at a provider. Omitted values are deleted. Idempotent, except for <c>updated_at</c>.
+    /// </summary>
     public async Task<Result<ProviderCredentialsResource>> PutAsync(
         MerchantId merchant, string provider, ProviderCredentialsRequest request, Actor actor, CancellationToken ct)
     {
@@ -104,7 +108,7 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         return Resource(merchant, configured, "merchant", shown, new DateTimeOffset(created, TimeSpan.Zero), now);
     }
 
-    /// <summary>Forgets a merchant's credentials: from then on the platform's are used. False when there were none.</summary>
+    /// <summary>Deletes a merchant's credentials, so that the platform's are used. Returns false if there were none.</summary>
     public async Task<bool> DeleteAsync(MerchantId merchant, string provider, Actor actor, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
@@ -119,8 +123,11 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         return deleted;
     }
 
-    /// <summary>Seals with the active key what is sealed with an older one; answers how many. A timer runs it, so that keys can be rotated.</summary>
-    /// <exception cref="CryptographicException">Some do not open; all others are sealed with the active key.</exception>
+    /// <summary>
+    /// Seals credentials with the active key that are sealed with an older one. Returns how many. A timer runs it, so that keys can be
+    /// rotated.
+    /// </summary>
+    /// <exception cref="CryptographicException">Some credentials do not open. All others are sealed with the active key.</exception>
     public async Task<int> ResealAsync(CancellationToken ct)
     {
         var resealed = 0;
@@ -188,7 +195,7 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
                 continue;
             }
 
-            // They go into headers: anything else would fail at the first payment instead of here.
+            // Credentials go into headers. Other characters would fail at the first payment instead of here.
             if (value.Length > 1000 || value.Any(c => c is < '!' or > '~'))
                 return Refusal.Invalid($"credentials.{field.Name}", "A credential must have at most 1000 printable ASCII characters without spaces.");
             values[field.Name] = value;
@@ -197,7 +204,9 @@ public sealed class ProviderCredentials(NpgsqlDataSource dataSource, SecretBox s
         return values;
     }
 
-    /// <summary>Of a secret of some length its last four characters, by which people tell keys apart; of a short one nothing.</summary>
+    /// <summary>
+    /// The last four characters of a secret of at least 16, so that people can tell keys apart. Nothing of a shorter secret.
+    /// </summary>
     private static Dictionary<string, string> Shown(ProviderType type, IReadOnlyDictionary<string, string> values) =>
         type.Credentials.Where(field => values.ContainsKey(field.Name)).ToDictionary(
             field => field.Name,

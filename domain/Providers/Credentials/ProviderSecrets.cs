@@ -1,11 +1,11 @@
 namespace Payments.Domain.Providers.Credentials;
 
-/// <summary>How we prove to a provider who we are: named values, such as <c>secret_key</c>. Never written out.</summary>
+/// <summary>The credentials for calls to a provider: named values, such as <c>secret_key</c>. They are never logged.</summary>
 public sealed class ProviderSecrets(IReadOnlyDictionary<string, string> values)
 {
     public IReadOnlyDictionary<string, string> Values => values;
 
-    /// <exception cref="KeyNotFoundException">The value is not there; required ones always are.</exception>
+    /// <exception cref="KeyNotFoundException">There is no such value. Required values always exist.</exception>
     public string this[string name] => values[name];
 
     public string? Find(string name) => values.GetValueOrDefault(name);
@@ -14,9 +14,11 @@ public sealed class ProviderSecrets(IReadOnlyDictionary<string, string> values)
 }
 
 /// <summary>One value that a kind of provider takes as credentials.</summary>
-/// <param name="Name">As the API spells it; the setting of the platform's own is the same without underscores.</param>
-/// <param name="IsSecret">Whether it is shown as a hint only.</param>
+/// <param name="Name">The name in the API. The setting of the platform's own value has the same name without underscores.</param>
+/// <param name="IsSecret">Whether the API shows it only as a hint.</param>
 public sealed record CredentialField(string Name, bool IsSecret, bool IsRequired);
 
-/// <summary>Looks up the credentials for a merchant's payments: the merchant's own, else the platform's; null when there are none.</summary>
+/// <summary>
+/// Finds the credentials for a merchant's payments: the merchant's own, otherwise the platform's. Null if there are none.
+/// </summary>
 public delegate ValueTask<ProviderSecrets?> CredentialSource(MerchantId merchant, CancellationToken ct);

@@ -9,9 +9,9 @@ using Polly.Timeout;
 namespace Payments.Domain.Providers.Http;
 
 /// <summary>
-/// Calls to one provider's API, with a time limit, a circuit and repeats where a repeat is safe. A call that moves money is repeated only
-/// while it is certain that nothing was carried out: no connection, or 429. A look-up changes nothing and is repeated after any failure.
-/// An open circuit lets nothing through, so that a call which it stops was not sent.
+/// Calls one provider's API, with a time limit, a circuit breaker, and repeats where a repeat is safe. A call that moves money is repeated
+/// only if nothing was carried out for certain: no connection, or 429. A look-up changes nothing and is repeated after any failure. An open
+/// circuit sends nothing, so a call that it stops was not sent.
 /// </summary>
 public sealed class ProviderHttp
 {
@@ -22,7 +22,7 @@ public sealed class ProviderHttp
     private readonly ResiliencePipeline<ProviderExchange> _send;
     private readonly ResiliencePipeline<ProviderExchange> _look;
 
-    /// <param name="http">With its base address; its own time limit is switched off.</param>
+    /// <param name="http">The client with its base address. This class disables the client's own time limit.</param>
     public ProviderHttp(string provider, HttpClient http, ProviderHttpOptions options, TimeProvider time, ILogger log)
     {
         _provider = provider;
@@ -54,8 +54,10 @@ public sealed class ProviderHttp
         _look = Repeating(options, time, exchange => exchange.IsFault || exchange.Status is HttpStatusCode.TooManyRequests, guarded);
     }
 
-    /// <summary>A call that may move money. The request carries the attempt's idempotency key: a repeat is the same request.</summary>
-    /// <param name="request">Makes the request, anew for each repeat, with a body of <see cref="SentContent"/>.</param>
+    /// <summary>A call that may move money. The request carries the attempt's idempotency key, so a repeat is the same request.</summary>
+    /// <param name="request">
+    /// Creates the request, again for each repeat. Its body must be a <see cref="SentContent"/>, which tells not sent from unknown.
+    /// </param>
     public Task<ProviderExchange> SendAsync(Func<HttpRequestMessage> request, CancellationToken ct) => RunAsync(_send, request, ct);
 
     /// <summary>A call that changes nothing.</summary>
@@ -95,7 +97,7 @@ public sealed class ProviderHttp
         }
     }
 
-    /// <summary>One exchange. What goes wrong on the way is told apart by whether the request can have arrived.</summary>
+    /// <summary>One exchange. After a failure, the outcome depends on whether the request can have arrived.</summary>
     private async Task<ProviderExchange> ExchangeAsync(Func<HttpRequestMessage> request, CancellationToken ct)
     {
         using var message = request();

@@ -4,8 +4,8 @@ using System.Net.Http.Headers;
 namespace Payments.Domain.Providers.Http;
 
 /// <summary>
-/// A body that knows whether any of it was handed to a connection. A request with a length whose body never began cannot have been carried
-/// out, whatever went wrong: that is how "not sent" is told from "unknown".
+/// A body that records whether any of it was handed to a connection. A request whose body never began cannot have been carried out, because
+/// its length announces a body. This tells "not sent" from "unknown".
 /// </summary>
 internal sealed class SentContent : HttpContent
 {

@@ -1,16 +1,17 @@
 namespace Payments.Domain.Providers.Routing;
 
-/// <summary>The rules of routing. Pure: the same charge always takes the same way.</summary>
+/// <summary>The rules of routing. Pure: the same charge always has the same route.</summary>
 public static class Route
 {
-    /// <summary>The most providers that one charge is tried at.</summary>
+    /// <summary>The largest number of providers at which a charge is tried.</summary>
     public const int MostAttempts = 5;
 
     /// <summary>
-    /// The providers that a charge is tried at, in order. The first rule that matches and names a usable provider decides; without one the default stands alone.
+    /// The route of a charge: its providers, in the order in which they are tried. The first rule that matches and names a usable provider
+    /// decides. Without such a rule, the route is the default provider alone.
     /// </summary>
     /// <param name="usable">Whether a provider is configured here and can use the payment method.</param>
-    /// <param name="seed">Of the charge: decides by weight, the same way each time.</param>
+    /// <param name="seed">A number that depends only on the charge. It makes the draw by weight repeatable.</param>
     public static IReadOnlyList<string> Plan(IReadOnlyList<RoutingRule> rules, RoutingFacts facts, string defaultProvider, Func<string, bool> usable, ulong seed)
     {
         foreach (var rule in rules)
@@ -33,9 +34,9 @@ public static class Route
         && (rule.AmountMax is not { } most || facts.Amount.MinorUnits <= most);
 
     /// <summary>
-    /// Whether another provider may be tried after this answer. Only when it is certain that nothing was carried out, and only where another
-    /// processor may see it otherwise: what the issuer or the card decided is the same everywhere, and asking again is fined by the schemes. Never after an
-    /// unknown outcome: it may have charged.
+    /// Whether another provider may be tried after this answer. It must be certain that nothing was carried out, and another provider must
+    /// be able to decide differently. A decision of the issuer or the card is the same everywhere, and card schemes fine repeats. Never
+    /// after an unknown outcome: the provider may have charged.
     /// </summary>
     public static bool MayGoOn(PaymentAnswer answer) => answer.Result switch
     {
@@ -45,7 +46,7 @@ public static class Route
             or PaymentResult.Expired or PaymentResult.Unknown => false,
     };
 
-    /// <summary>The retryable declines that may be different at another processor.</summary>
+    /// <summary>The retryable declines that may turn out differently at another provider.</summary>
     public static bool DependsOnProcessor(DeclineCode code) => code switch
     {
         DeclineCode.DoNotHonor or DeclineCode.IssuerUnavailable or DeclineCode.ProcessingError or DeclineCode.ProviderUnavailable => true,
@@ -55,7 +56,7 @@ public static class Route
             or DeclineCode.StolenCard => false,
     };
 
-    /// <summary>Draws without putting back, by weight; what weighs nothing follows in the order written.</summary>
+    /// <summary>Draws targets by weight, without replacement. Targets with weight 0 follow in the order of the rule.</summary>
     private static IEnumerable<string> Order(List<RoutingTarget> targets, ulong seed)
     {
         var state = seed;
@@ -77,7 +78,7 @@ public static class Route
 
     private static bool Among(IReadOnlyList<string> allowed, string? value) => allowed.Count == 0 || (value is not null && allowed.Contains(value, StringComparer.Ordinal));
 
-    // SplitMix64 (Steele, Lea, Flood 2014): a few well-mixed numbers from one seed, without a generator to keep.
+    // SplitMix64 (Steele, Lea, Flood 2014) yields a few well-mixed numbers from one seed, without state to keep.
     private static ulong Next(ref ulong state)
     {
         state = unchecked(state + 0x9E3779B97F4A7C15UL);

@@ -9,32 +9,32 @@ namespace Payments.Domain.Providers.Routing;
 
 public sealed record RoutingTargetResource(string? Provider, int? Weight);
 
-/// <summary>A rule as the API takes and shows it; what it leaves out restricts nothing.</summary>
+/// <summary>A rule as the API takes and shows it. An omitted condition matches every charge.</summary>
 public sealed record RoutingRuleResource(
     string? Name, IReadOnlyList<string>? Currencies, IReadOnlyList<string>? CardCountries, IReadOnlyList<string>? CardBrands, long? AmountMin, long? AmountMax,
     IReadOnlyList<RoutingTargetResource>? Providers, int? MaxAttempts);
 
 public sealed record RoutingRequest(IReadOnlyList<RoutingRuleResource>? Rules);
 
-/// <param name="DefaultProvider">Takes what no rule matches.</param>
+/// <param name="DefaultProvider">The provider of charges that no rule matches.</param>
 public sealed record RoutingResource(string Object, string Merchant, string DefaultProvider, IReadOnlyList<RoutingRuleResource> Rules, DateTimeOffset? UpdatedAt);
 
-/// <summary>Merchants' routing rules: kept, checked, and read on the way of every charge.</summary>
+/// <summary>Stores and checks merchants' routing rules, and plans the route of each charge.</summary>
 public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders providers, TimeProvider time)
 {
-    /// <summary>How old rules may be that a charge is routed by: a change counts everywhere within this time.</summary>
+    /// <summary>The greatest age of cached rules. A change takes effect on every instance within this time.</summary>
     public static readonly TimeSpan CacheLifetime = TimeSpan.FromSeconds(5);
 
     private const int MaximumRules = 50;
     private const int MaximumTargets = 10;
     private const int MaximumValues = 300;
 
-    // Bounded by a wholesale clear: simpler than an eviction policy, and a miss costs one indexed read.
+    // A full cache is cleared as a whole. That is simpler than evicting entries, and a miss costs only one indexed read.
     private const int CacheCapacity = 50_000;
 
     private readonly ConcurrentDictionary<MerchantId, (IReadOnlyList<RoutingRule> Rules, long ReadAt)> _cache = new();
 
-    /// <summary>The providers that a charge is tried at, in order.</summary>
+    /// <summary>The route of a charge: its providers, in the order in which they are tried.</summary>
     /// <param name="takes">Whether the charge has a payment method for the provider.</param>
     public async ValueTask<IReadOnlyList<string>> PlanAsync(ChargeId charge, MerchantId merchant, RoutingFacts facts, Func<string, bool> takes, CancellationToken ct)
     {
@@ -47,7 +47,7 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
             _cache[merchant] = cached = ([.. rules.Select(ToRule)], readAt);
         }
 
-        // The second half of a version 7 id is random.
+        // The seed is the second half of the charge's id, which is random in a version 7 id.
         Span<byte> bytes = stackalloc byte[16];
         charge.Value.TryWriteBytes(bytes, bigEndian: true, out _);
         return Route.Plan(cached.Rules, facts, providers.DefaultOf(merchant.Mode),
@@ -60,7 +60,7 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         return new RoutingResource("routing", merchant.ToString(), providers.DefaultOf(merchant.Mode), rules, updated);
     }
 
-    /// <summary>Replaces all rules of a merchant. Stating the same again changes nothing but the time.</summary>
+    /// <summary>Replaces all rules of a merchant. Idempotent, except for <c>updated_at</c>.</summary>
     public async Task<Result<RoutingResource>> PutAsync(MerchantId merchant, RoutingRequest request, Actor actor, CancellationToken ct)
     {
         if (Validate(request.Rules, merchant.Mode) is { } refusal)
@@ -141,7 +141,7 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
         return rule.MaxAttempts is < 1 or > Route.MostAttempts ? Refusal.Invalid($"{at}.max_attempts", $"`max_attempts` must be from 1 to {Route.MostAttempts}.") : null;
     }
 
-    /// <summary>The first value that is wrong, for the refusal's text; null when there is none.</summary>
+    /// <summary>The first wrong value, for the text of the refusal. Null if all are right.</summary>
     private static string? Any(IReadOnlyList<string>? values, Func<string?, bool> wrong) =>
         values?.FirstOrDefault(value => value is null || wrong(value)) is { } found ? found : values?.Contains(null!) is true ? "null" : null;
 

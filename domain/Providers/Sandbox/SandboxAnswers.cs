@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>What the sandbox acquirer's answers mean, whether they came as a response, by asking, or in a webhook.</summary>
+/// <summary>Translates the sandbox acquirer's answers, from a response, a look-up or an event.</summary>
 internal static class SandboxAnswers
 {
     public static PaymentAnswer Of(SandboxPayment payment)
@@ -29,7 +29,7 @@ internal static class SandboxAnswers
         _ => PaymentAnswer.Unknown($"The status '{operation.Status}' says nothing of the operation."),
     };
 
-    /// <summary>A refusal with a 4xx status: the acquirer read the request and carried nothing out.</summary>
+    /// <summary>A refusal with a 4xx status. The acquirer read the request and carried nothing out.</summary>
     public static PaymentAnswer Refused(HttpStatusCode status, byte[] body)
     {
         SandboxErrorDetail? error;
@@ -66,7 +66,7 @@ internal static class SandboxAnswers
         "stolen_card" => DeclineCode.StolenCard,
         "transaction_not_allowed" => DeclineCode.NotPermitted,
 
-        // The vocabulary of a processor grows without notice: a refusal with a word that is new is still a refusal.
+        // A provider adds codes without notice. A decline with an unknown code is still a decline.
         _ => DeclineCode.DoNotHonor,
     };
 }

@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>The sandbox's <c>dispute.*</c> webhooks. Several of them tell of one change; all but the first are duplicates.</summary>
+/// <summary>Maps the sandbox's <c>dispute.*</c> events. Several of them may report one change. All but the first are duplicates.</summary>
 public sealed class SandboxDisputeMapper : INeutralEventMapper
 {
     public string Provider => SandboxDisputes.Provider;

@@ -8,7 +8,10 @@ using Payments.Domain.Disputes.Evidence;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>Answers to the sandbox's disputes. It has no idempotency keys for them; the dispute's own state tells whether an answer was taken.</summary>
+/// <summary>
+/// Sends responses to the sandbox's disputes. The sandbox has no idempotency keys for them. The state of the dispute shows whether a
+/// response was accepted.
+/// </summary>
 public sealed class SandboxDisputeProvider(HttpClient http) : IDisputeProvider
 {
     public string Name => SandboxDisputes.Provider;
@@ -23,7 +26,7 @@ public sealed class SandboxDisputeProvider(HttpClient http) : IDisputeProvider
         if (status is not HttpStatusCode.OK || Read(body) is not { } now)
             return DisputeAnswer.Unknown(detail);
 
-        // It has been answered, here before or by other means: whatever it says now is what counts.
+        // The dispute has a response already, from here or from elsewhere. Its current state counts.
         if (!DisputeTransitions.AwaitsResponse(now.Status))
             return DisputeAnswer.Done(now);
         using var answer = new HttpRequestMessage(HttpMethod.Post, kind switch

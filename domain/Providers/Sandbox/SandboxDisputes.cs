@@ -4,14 +4,16 @@ using Payments.Domain.Disputes;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>Disputes as the sandbox acquirer tells them, in neutral words. All its dispute events carry the whole dispute as it was then.</summary>
+/// <summary>
+/// Reads the sandbox acquirer's disputes in neutral words. Each of its dispute events carries the whole dispute as it was then.
+/// </summary>
 public static class SandboxDisputes
 {
     public const string Provider = "sandbox";
 
     public static bool IsDisputeEvent(string type) => type.StartsWith("dispute.", StringComparison.Ordinal);
 
-    /// <param name="data">The dispute: <c>data</c> of a webhook, or the answer of the API.</param>
+    /// <param name="data">The dispute: <c>data</c> of an event, or the answer of the API.</param>
     /// <exception cref="FormatException">It is not a dispute of the sandbox.</exception>
     public static DisputeUpdate Read(JsonElement data, DisputeSource source, string sourceReference)
     {
@@ -28,7 +30,7 @@ public static class SandboxDisputes
                 DbText.Parse<DisputeStage>(data.GetProperty("stage").GetString()!),
                 status,
                 amount,
-                // What is still held of a dispute that was won is the part that was not.
+                // If a won dispute still holds an amount, that part was not won.
                 status == DisputeStatus.Won && held > 0 ? amount - new Money(held, currency) : null,
                 MerchantAmount: null,
                 Text(data, "network"),

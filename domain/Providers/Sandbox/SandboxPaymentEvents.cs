@@ -4,8 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Sandbox;
 
 /// <summary>
-/// The acquirer's events of payments, captures, cancels and refunds in our words. An operation that was not made by this platform names
-/// its payment.
+/// Maps the acquirer's events about payments, captures, cancels and refunds. An operation that was made elsewhere names its payment.
 /// </summary>
 public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
 {
@@ -38,7 +37,7 @@ public sealed class SandboxPaymentEvents(string provider) : INeutralEventMapper
                 $"The payment {payment.Id} was not made by this platform: its reference is not one of this platform's.");
         var answer = SandboxAnswers.Of(payment);
 
-        // Of a payment that was captured in part the status stays captured: only the event's name says that the rest has lapsed.
+        // A partly captured payment keeps the status captured. Only the event's type says that the rest has lapsed.
         if (type == "payment.expired")
             answer = answer with { Result = PaymentResult.Expired };
         return answer.Result is PaymentResult.Unknown

@@ -7,7 +7,7 @@ using Payments.Domain.Providers.Http;
 
 namespace Payments.Domain.Providers.Sandbox;
 
-/// <summary>The sandbox acquirer, spoken to over HTTP as any processor is (docs/sandbox-acquirer.md).</summary>
+/// <summary>The sandbox acquirer. It is called over HTTP like every provider (docs/sandbox-acquirer.md).</summary>
 public sealed class SandboxProvider(string name, ProviderHttp http, ProviderAccess access) : IPaymentProvider
 {
     public const string ProviderName = "sandbox";

@@ -4,8 +4,9 @@ using Payments.Domain.Providers.Http;
 namespace Payments.Domain.Providers.Stripe;
 
 /// <summary>
-/// What Stripe's objects and errors mean, whether they came as a response, by asking, or in a webhook. Sources: docs.stripe.com/payments/paymentintents/lifecycle
-/// (statuses), docs.stripe.com/api/errors (types), docs.stripe.com/declines/codes and docs.stripe.com/error-codes (reasons), docs.stripe.com/api/refunds/object.
+/// Translates Stripe's objects and errors, from a response, a look-up or an event. Sources:
+/// docs.stripe.com/payments/paymentintents/lifecycle (statuses), docs.stripe.com/api/errors (types), docs.stripe.com/declines/codes and
+/// docs.stripe.com/error-codes (reasons), docs.stripe.com/api/refunds/object.
 /// </summary>
 internal static class StripeAnswers
 {
@@ -16,12 +17,12 @@ internal static class StripeAnswers
     public const string LatestCapture = "capture";
 
     /// <summary>
-    /// Metadata of a PaymentIntent, one for each capture. It is written by the capture itself, so that it is there exactly if the capture is. A name
+    /// Metadata of a PaymentIntent, one for each capture. The capture request writes it, so it exists exactly if the capture does. A name
     /// has at most 40 characters. (docs.stripe.com/api/metadata.)
     /// </summary>
     public static string CaptureMark(AttemptReference reference) => $"capture_{reference.Attempt.Value:N}";
 
-    /// <summary>How the charge stands that a PaymentIntent was made for.</summary>
+    /// <summary>The result of the charge that made a PaymentIntent.</summary>
     public static PaymentAnswer OfIntent(JsonElement intent)
     {
         var id = intent.Text("id");
@@ -37,22 +38,28 @@ internal static class StripeAnswers
             "requires_action" => new PaymentAnswer(
                 PaymentResult.RequiresAction, id, RedirectUrl: intent.Object("next_action").Object("redirect_to_url").Text("url"), Card: card),
 
-            // Ours are confirmed when they are made: one that waits for a payment method was declined, and says why.
+            // This platform confirms a PaymentIntent when it creates it. So one that requires a payment method was declined, and its error
+            // has the reason.
             "requires_payment_method" when error is { } declined => Declined(declined) with { Reference = id, Card = card },
 
-            // Stripe cancels by itself what was not captured, or not authenticated, in time.
+            // Stripe itself cancels payments that were not captured or authenticated in time.
             "canceled" => new PaymentAnswer(intent.Text("cancellation_reason") is "automatic" ? PaymentResult.Expired : PaymentResult.Canceled, id, Card: card),
             var other => PaymentAnswer.Unknown($"The status '{other}' says nothing of the charge.") with { Reference = id },
         };
     }
 
-    /// <summary>A capture that was answered, or is looked for: the PaymentIntent bears its mark or does not.</summary>
+    /// <summary>
+    /// The result of a capture, from its response or a look-up. The PaymentIntent carries the capture's mark if it succeeded. Null if it
+    /// does not.
+    /// </summary>
     public static PaymentAnswer? OfCapture(JsonElement intent, AttemptReference reference) =>
         intent.Text("status") is null ? PaymentAnswer.Unknown("Stripe's answer is no PaymentIntent.")
         : intent.Object("metadata").Text(CaptureMark(reference)) is not null ? new PaymentAnswer(PaymentResult.Succeeded, intent.Text("id"))
         : null;
 
-    /// <summary>A cancel carries no mark, but a PaymentIntent of which nothing can be captured any more has had its rest given back.</summary>
+    /// <summary>
+    /// The result of a cancel. A cancel has no mark, so the status decides. Null if the PaymentIntent is not canceled yet.
+    /// </summary>
     public static PaymentAnswer? OfCancel(JsonElement intent) => intent.Text("status") switch
     {
         null => PaymentAnswer.Unknown("Stripe's answer is no PaymentIntent."),
@@ -80,15 +87,15 @@ internal static class StripeAnswers
         {
             "card_error" => Declined(error) with { Reference = intent.Text("id"), Card = Card(error.Object("payment_method")) },
 
-            // The key was used for another request, or that request is still running: neither says what became of it.
+            // The key was used for another request, or its request is still running. Neither says what the outcome is.
             "idempotency_error" => PaymentAnswer.Unknown($"Stripe: {error.Text("code") ?? type}."),
             _ when error.Text("code") is "idempotency_key_in_use" => PaymentAnswer.Unknown("Stripe: idempotency_key_in_use."),
 
-            // Another request holds the object; this one did nothing. (docs.stripe.com/rate-limits, "Object lock timeouts".)
+            // Another request holds the lock of the object, so this one did nothing. (docs.stripe.com/rate-limits, "Object lock timeouts".)
             _ when error.Text("code") is "lock_timeout" => PaymentAnswer.NotSent("Stripe: lock_timeout."),
             "invalid_request_error" => PaymentAnswer.Declined(Reason(error), Detail(error), intent.Text("id")),
 
-            // api_error has a 5xx status; whatever else comes is new to us.
+            // api_error has a 5xx status and is handled before. Other types are unknown to this platform.
             _ => PaymentAnswer.Unknown($"Stripe: {type}."),
         };
     }
@@ -130,7 +137,7 @@ internal static class StripeAnswers
         "stolen_card" => DeclineCode.StolenCard,
         "testmode_decline" or "invalid_request" or "duplicate_transaction" => DeclineCode.InvalidRequest,
 
-        // call_issuer, do_not_honor, generic_decline, no_action_taken, and what Stripe will think of next: a refusal is still a refusal.
+        // call_issuer, do_not_honor, generic_decline, no_action_taken, and any new code. A decline with an unknown code is still a decline.
         _ => DeclineCode.DoNotHonor,
     };
 

@@ -4,22 +4,25 @@ using Payments.Domain.Providers.Http;
 
 namespace Payments.Domain.Providers.Stripe;
 
-/// <summary>Requests as Stripe's API takes them, of one version of it.</summary>
+/// <summary>Requests to one version of Stripe's API.</summary>
 internal static class StripeClient
 {
     /// <summary>
-    /// The version whose shapes this folder reads. Sent with every request, so that the account's own version does not matter. (docs.stripe.com/api/versioning.)
+    /// The API version that this folder reads. Every request names it, so that the account's own version does not matter.
+    /// (docs.stripe.com/api/versioning.)
     /// </summary>
     public const string Version = "2024-06-20";
 
     public static readonly CredentialField SecretKey = new("secret_key", IsSecret: true, IsRequired: true);
 
-    /// <summary>An account connected to the platform's, on whose behalf requests are made. (docs.stripe.com/connect/authentication.)</summary>
+    /// <summary>The connected account on whose behalf requests are made. (docs.stripe.com/connect/authentication.)</summary>
     public static readonly CredentialField Account = new("account", IsSecret: false, IsRequired: false);
 
     public static HttpRequestMessage Get(string path, ProviderSecrets secrets) => Signed(new HttpRequestMessage(HttpMethod.Get, path), secrets);
 
-    /// <param name="idempotencyKey">At most 255 characters; Stripe keeps answers for at least 24 hours. (docs.stripe.com/api/idempotent_requests.)</param>
+    /// <param name="idempotencyKey">
+    /// At most 255 characters. Stripe keeps answers for at least 24 hours. (docs.stripe.com/api/idempotent_requests.)
+    /// </param>
     public static HttpRequestMessage Post(string path, StripeForm form, string idempotencyKey, ProviderSecrets secrets)
     {
         var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = new SentContent(form.ToBytes(), "application/x-www-form-urlencoded") };
@@ -27,7 +30,7 @@ internal static class StripeClient
         return Signed(message, secrets);
     }
 
-    /// <summary>A body of several parts, for files.</summary>
+    /// <summary>A multipart request that uploads a file.</summary>
     public static HttpRequestMessage Upload(string path, byte[] body, string mediaType, string idempotencyKey, ProviderSecrets secrets)
     {
         var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = new SentContent(body, mediaType) };

@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Providers.Stripe;
 
-/// <summary>Stripe's <c>charge.dispute.*</c> webhooks.</summary>
+/// <summary>Maps Stripe's <c>charge.dispute.*</c> events.</summary>
 public sealed class StripeDisputeMapper : INeutralEventMapper
 {
     public string Provider => StripeDisputes.Provider;

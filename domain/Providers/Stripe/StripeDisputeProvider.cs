@@ -8,24 +8,25 @@ using Payments.Domain.Providers.Http;
 
 namespace Payments.Domain.Providers.Stripe;
 
-/// <summary>With whose credentials a dispute is answered; null when there are none.</summary>
+/// <summary>Finds the credentials for the response to a dispute. Null if there are none.</summary>
 public delegate ValueTask<ProviderSecrets?> DisputeCredentialSource(string providerDisputeId, CancellationToken ct);
 
-/// <summary>The content of an evidence file; null when it is no longer there.</summary>
+/// <summary>Reads the content of an evidence file. Null if the file no longer exists.</summary>
 public delegate Task<byte[]?> EvidenceContentSource(string providerDisputeId, EvidenceFile file, CancellationToken ct);
 
 /// <summary>
-/// Answers to Stripe's disputes: evidence with <c>submit=true</c>, or closing, which accepts. Sources: docs.stripe.com/api/disputes (update, close, evidence object),
-/// docs.stripe.com/api/files/create, docs.stripe.com/disputes/api.
+/// Sends responses to Stripe's disputes: evidence with <c>submit=true</c>, or a close, which accepts the dispute. Sources:
+/// docs.stripe.com/api/disputes (update, close, evidence object), docs.stripe.com/api/files/create, docs.stripe.com/disputes/api.
 /// </summary>
 /// <remarks>
-/// Before anything is sent the dispute is read: one that awaits no response has been answered, and is told as it stands. An answer to a request that may have arrived is
-/// unknown; asked again, it is read first, and the idempotency key holds the content, so that the same answer counts once.
+/// The dispute is read before anything is sent. If it awaits no response, its current state is returned. The outcome of a response that may
+/// have arrived is unknown. A repeat reads the dispute first, and its idempotency key is a hash of the content, so the same response counts
+/// once.
 /// </remarks>
 public sealed class StripeDisputeProvider(
     string name, ProviderHttp http, ProviderHttp files, DisputeCredentialSource credentials, EvidenceContentSource contents, TimeProvider time) : IDisputeProvider
 {
-    /// <summary>The evidence fields that are text. What we know under another name is put where it belongs.</summary>
+    /// <summary>The evidence fields that are text. Our other names for them are in <see cref="OtherNames"/>.</summary>
     private static readonly HashSet<string> TextFields = new(StringComparer.Ordinal)
     {
         "access_activity_log", "billing_address", "cancellation_policy_disclosure", "cancellation_rebuttal", "customer_email_address", "customer_name", "customer_purchase_ip",
@@ -51,7 +52,7 @@ public sealed class StripeDisputeProvider(
         "shipping_documentation", "uncategorized_file",
     };
 
-    // docs.stripe.com/api/disputes/evidence_object: 20,000 characters a field; 4.5 MB of files together.
+    // docs.stripe.com/api/disputes/evidence_object: 20,000 characters per field, and 4.5 MB for all files together.
     private const int LongestText = 20_000;
     private const int MostFileBytes = 4_500_000;
 
@@ -68,7 +69,7 @@ public sealed class StripeDisputeProvider(
         if (look is not { End: ExchangeEnd.Answered, Status: HttpStatusCode.OK } || Read(look.Body) is not { } now)
             return DisputeAnswer.Unknown(look.Detail);
 
-        // It has been answered, here before or in Stripe's dashboard: whatever it says now is what counts.
+        // The dispute has a response already, from here or from Stripe's dashboard. Its current state counts.
         if (!DisputeTransitions.AwaitsResponse(now.Status))
             return DisputeAnswer.Done(now);
         var form = new StripeForm();
@@ -80,7 +81,7 @@ public sealed class StripeDisputeProvider(
         }
         else
         {
-            // A body that is never empty tells whether it began to be sent.
+            // The body must not be empty, because it shows whether sending began.
             form.Add("expand[]", "charge");
             path += "/close";
         }
@@ -92,7 +93,7 @@ public sealed class StripeDisputeProvider(
             : Refused(sent);
     }
 
-    /// <returns>Why nothing can be sent; null when the form holds everything.</returns>
+    /// <returns>The reason why nothing can be sent. Null if the form is complete.</returns>
     private async Task<DisputeAnswer?> FillAsync(StripeForm form, string disputeId, EvidencePack evidence, ProviderSecrets secrets, CancellationToken ct)
     {
         var fields = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -129,7 +130,7 @@ public sealed class StripeDisputeProvider(
         return null;
     }
 
-    /// <summary>Files go to an address of their own, first; one that is uploaded and not referred to harms nobody.</summary>
+    /// <summary>Files are uploaded first, to another address. A file that is uploaded and never referred to does no harm.</summary>
     private async Task<(string? Id, DisputeAnswer? Failure)> UploadAsync(string disputeId, EvidenceFile file, ProviderSecrets secrets, CancellationToken ct)
     {
         if (await contents(disputeId, file, ct) is not { } content)

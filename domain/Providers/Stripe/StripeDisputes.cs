@@ -4,7 +4,7 @@ using Payments.Domain.Disputes;
 
 namespace Payments.Domain.Providers.Stripe;
 
-/// <summary>Disputes as Stripe tells them (<c>charge.dispute.*</c> events, the dispute object), in neutral words.</summary>
+/// <summary>Reads Stripe's disputes (<c>charge.dispute.*</c> events and the dispute object) in neutral words.</summary>
 public static class StripeDisputes
 {
     public const string Provider = "stripe";
@@ -47,7 +47,9 @@ public static class StripeDisputes
         }
     }
 
-    /// <summary>Stripe names no stages: a status that begins with <c>warning</c> is an inquiry, and <c>prevented</c> ends an early warning.</summary>
+    /// <summary>
+    /// Stripe has no stages. A status that begins with <c>warning</c> is an inquiry, and <c>prevented</c> ends an early warning.
+    /// </summary>
     private static DisputeStage Stage(DisputeStatus status) => status switch
     {
         DisputeStatus.WarningNeedsResponse or DisputeStatus.WarningUnderReview or DisputeStatus.WarningClosed => DisputeStage.Inquiry,
@@ -57,8 +59,8 @@ public static class StripeDisputes
     };
 
     /// <summary>
-    /// What Stripe took of the account's balance, in the balance's currency: the sum of all balance transactions whose amount is
-    /// negative. Null where that is the disputed amount itself, or where nothing was taken.
+    /// The amount that Stripe took from the account's balance, in the currency of the balance: the sum of the negative balance
+    /// transactions. Null if it equals the disputed amount, or if nothing was taken.
     /// </summary>
     private static Money? Taken(JsonElement dispute, Money disputed)
     {
@@ -72,7 +74,7 @@ public static class StripeDisputes
                 continue;
             }
 
-            // An account has one balance that disputes are taken of.
+            // Stripe takes all amounts of a dispute from one balance of the account.
             if ((balance ??= currency) != currency)
                 throw new FormatException($"The balance transactions are in {balance} and {currency}.");
             taken = checked(taken - amount);

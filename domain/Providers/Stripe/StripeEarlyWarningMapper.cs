@@ -5,8 +5,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Stripe;
 
 /// <summary>
-/// Stripe's <c>radar.early_fraud_warning.*</c> webhooks: an issuer reports fraud, and a refund may still prevent the chargeback, which would be another object. The warning names no
-/// amount: it is about the whole charge. One that is no longer actionable was refunded or disputed.
+/// Maps Stripe's <c>radar.early_fraud_warning.*</c> events. An issuer reports fraud, and a refund may still prevent the chargeback, which
+/// would be another object. The warning has no amount: it is about the whole charge. A warning that is not actionable was refunded or
+/// disputed.
 /// </summary>
 public sealed class StripeEarlyWarningMapper : INeutralEventMapper
 {

@@ -1,8 +1,8 @@
 namespace Payments.Domain.Providers.Stripe;
 
 /// <summary>
-/// Every type of Stripe's events and what this platform does with it. Source: docs.stripe.com/api/events/types, as Stripe's libraries
-/// list them in 2026.
+/// Every type of Stripe's events and how this platform treats it. Source: docs.stripe.com/api/events/types, as Stripe's libraries list them
+/// in 2026.
 /// </summary>
 internal static class StripeEventTypes
 {

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Payments.Domain.Providers.Stripe;
 
-/// <summary>A request body of Stripe's API: <c>application/x-www-form-urlencoded</c> with brackets for what is nested. Source: docs.stripe.com/api, "Introduction".</summary>
+/// <summary>
+/// A request body of Stripe's API: <c>application/x-www-form-urlencoded</c>, with brackets for nested values. Source: docs.stripe.com/api,
+/// "Introduction".
+/// </summary>
 internal sealed class StripeForm
 {
     private readonly StringBuilder _text = new();

@@ -4,8 +4,8 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Stripe;
 
 /// <summary>
-/// Stripe's events of PaymentIntents and refunds in our words. Source: docs.stripe.com/api/events/types. Each carries the object as it was at the event; what is
-/// older than what we know changes nothing.
+/// Maps Stripe's events about PaymentIntents and refunds. Each event carries the object as it was then. An event that is older than the
+/// recorded state changes nothing. Source: docs.stripe.com/api/events/types.
 /// </summary>
 public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
 {
@@ -48,7 +48,8 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
                 $"The payment {intent.Text("id")} was not made by this platform: its metadata has no reference of this platform.");
         var captured = Captured(intent, charge);
 
-        // What was captured was authorized before, and that is known: the event tells of the capture. Only that the rest was given up concerns the charge.
+        // A captured payment was authorized before, and that is recorded already, so the event reports the capture. Only a cancel of the
+        // rest is about the charge.
         if (type is not "payment_intent.canceled" && AttemptReference.TryParse(metadata.Text(StripeAnswers.LatestCapture), out var capture)
             && StripeAnswers.OfCapture(intent, capture) is { Result: not PaymentResult.Unknown } told)
         {
@@ -61,9 +62,7 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
             : new PaymentReported(Provider, charge, answer) { Captured = captured };
     }
 
-    /// <summary>
-    /// What was captured in all, where that is not all or nothing: a payment that is captured at once cannot be captured in part.
-    /// </summary>
+    /// <summary>The total captured amount. Null for a payment with immediate capture, which cannot be captured in part.</summary>
     private ReportedCapture? Captured(JsonElement intent, AttemptReference charge) =>
         intent.Text("capture_method") is not ("automatic" or "automatic_async") && intent.Number("amount_received") is { } units and > 0
             ? new ReportedCapture(provider, charge, Amount(intent, units), intent.Text("status") is "succeeded")
@@ -90,7 +89,7 @@ public sealed class StripePaymentEvents(string provider) : INeutralEventMapper
     private static EventIgnored NoPayment(string? charge) =>
         new($"The charge {charge} has no PaymentIntent: it was not made by this platform.");
 
-    /// <exception cref="FormatException">The currency is none, or cannot be counted so.</exception>
+    /// <exception cref="FormatException">The currency is not valid, or the units are not a whole amount of it.</exception>
     private static Money Amount(JsonElement item, long units) =>
         Currency.TryParse(item.Text("currency"), out var currency)
             ? StripeAmounts.FromUnits(units, currency)

@@ -11,14 +11,16 @@ namespace Payments.Domain.Providers.Stripe;
 /// docs.stripe.com/api/refunds, docs.stripe.com/payments/multicapture.
 /// </summary>
 /// <remarks>
-/// Unknown: no answer, 5xx, an answer that cannot be read, an idempotency key that is in use or was used otherwise. Not sent: no connection, an open circuit,
-/// 429, refused credentials, an object that another request holds. Declined: card errors and invalid requests; Stripe carries out neither.
+/// Unknown: no answer, 5xx, an answer that cannot be read, an idempotency key that is in use or was used for another request. Not sent: no
+/// connection, an open circuit, 429, refused credentials, an object that another request has locked. Declined: card errors and invalid
+/// requests. Stripe carries out neither.
 /// </remarks>
-/// <param name="descriptorPrefix">What the account puts before every statement descriptor; null where it is not known here.</param>
+/// <param name="descriptorPrefix">The prefix that the account puts before every statement descriptor. Null if it is not configured.</param>
 public sealed class StripeProvider(string name, ProviderHttp http, ProviderAccess access, string? descriptorPrefix = null)
     : IPaymentProvider
 {
-    // Ours are made within a call's time limit of their attempt; the rest is for clocks that disagree.
+    // Stripe creates a PaymentIntent within the time limit of a call after the attempt's creation. The rest of the margin is for clocks
+    // that disagree.
     private static readonly TimeSpan Before = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan After = TimeSpan.FromMinutes(5);
 
@@ -28,8 +30,8 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
     public string Name => name;
 
     /// <summary>
-    /// The descriptor is the suffix behind the account's prefix, an asterisk and a space, 22 characters in all; a prefix has at least 2.
-    /// Neither holds &lt; &gt; \ ' " or *. (docs.stripe.com/get-started/account/statement-descriptors.)
+    /// The descriptor is a suffix after the account's prefix, an asterisk and a space, 22 characters in total. A prefix has at least 2
+    /// characters. Neither may contain &lt; &gt; \ ' " or *. (docs.stripe.com/get-started/account/statement-descriptors.)
     /// </summary>
     public DescriptorRule Descriptors { get; } = new(22 - 2 - Math.Clamp(descriptorPrefix?.Length ?? 2, 2, 10), "<>\\'\"*");
 
@@ -52,8 +54,8 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
     }
 
     /// <summary>
-    /// Charges are searched by their metadata, and what the search does not have is looked for among what was made at that time: the search lags behind
-    /// and must not be taken for a no (docs.stripe.com/search, "Data freshness"). Captures, cancels and refunds are read off the payment itself.
+    /// A charge is searched by its metadata. The search lags behind, so a miss is no proof (docs.stripe.com/search, "Data freshness"). Then
+    /// the payments of that time are listed. Captures, cancels and refunds are read from the payment itself.
     /// </summary>
     public async Task<PaymentAnswer?> FindAsync(PaymentRequest request, CancellationToken ct)
     {
@@ -101,13 +103,13 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
                     .Add("statement_descriptor_suffix", request.StatementDescriptor)
                     .Add("expand[]", "latest_charge");
 
-                // A token of the older Tokens API stands for a card; everything else is a PaymentMethod.
+                // A token of the older Tokens API stands for a card. Every other token is a PaymentMethod.
                 if (request.Token!.StartsWith("tok_", StringComparison.Ordinal))
                     form.Add("payment_method_data[type]", "card").Add("payment_method_data[card][token]", request.Token);
                 else
                     form.Add("payment_method", request.Token).Add("customer", Customer(request.Customer));
 
-                // Without an address to come back to, the customer cannot be sent anywhere: then Stripe is to decline, not to wait.
+                // Without a return URL the customer cannot be redirected, so Stripe must decline instead of waiting.
                 if (request.ReturnUrl is { } url)
                     form.Add("return_url", url);
                 else
@@ -120,7 +122,7 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
                     .Add($"metadata[{StripeAnswers.CaptureMark(request.Reference)}]", amount)
                     .Add($"metadata[{StripeAnswers.LatestCapture}]", reference);
 
-                // Final is what Stripe assumes; the opposite is taken only where several captures are available.
+                // Stripe treats a capture as final by default. It accepts the opposite only if several captures are available.
                 if (!request.IsFinal)
                     form.Add("final_capture", false);
                 return ($"v1/payment_intents/{Escaped(request.PaymentReference)}/capture", form);
@@ -139,7 +141,7 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
         var (page, unknown) = await GetAsync($"v1/payment_intents/search?query={query}&limit=1", secrets, ct);
         if (unknown is null && page.Items("data").FirstOrDefault() is { ValueKind: JsonValueKind.Object } first && first.Text("id") is { } id)
         {
-            // The search may show the payment as it was; read by its id it is as it is.
+            // The search may return an old state of the payment. A read by id returns the current one.
             var (intent, unread) = await GetAsync($"v1/payment_intents/{Escaped(id)}?expand[]=latest_charge", secrets, ct);
             return unread ?? StripeAnswers.OfIntent(intent);
         }
@@ -153,7 +155,7 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
         return doubt ?? (listed is { } found ? StripeAnswers.OfIntent(found) : null);
     }
 
-    /// <summary>Walks the pages of a list. Only a list that was read to its end can say that something is not in it.</summary>
+    /// <summary>Reads the pages of a list. Only a list that was read to its end proves that an object is not in it.</summary>
     private async Task<(JsonElement? Found, PaymentAnswer? Unknown)> PagesAsync(string path, Func<JsonElement, bool> wanted, ProviderSecrets secrets, CancellationToken ct)
     {
         string? after = null;
@@ -192,12 +194,12 @@ public sealed class StripeProvider(string name, ProviderHttp http, ProviderAcces
 
     private static PaymentAnswer Unreadable() => PaymentAnswer.Unknown("Stripe's answer cannot be read.");
 
-    // Our customers' names are the merchant's own; only Stripe's ids are sent to Stripe.
+    // A customer may be the merchant's own reference. Only Stripe's ids are sent to Stripe.
     private static string? Customer(string? customer) => customer?.StartsWith("cus_", StringComparison.Ordinal) is true ? customer : null;
 
     private static string Escaped(string? id) => Uri.EscapeDataString(id ?? throw new ArgumentException("The operation needs the payment's id at Stripe."));
 
-    /// <summary>When the attempt was recorded: a version 7 id begins with it. (RFC 9562, 5.7.)</summary>
+    /// <summary>The time when the attempt was recorded: a version 7 id begins with it. (RFC 9562, 5.7.)</summary>
     private static DateTimeOffset? Made(AttemptReference reference)
     {
         Span<byte> bytes = stackalloc byte[16];
