@@ -19,22 +19,17 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA payments GRANT EXECUTE ON FUNCTIONS TO paymen
 -- The app reads the ledger. It writes to the ledger only through functions that are granted one by one.
 ALTER DEFAULT PRIVILEGES IN SCHEMA ledger GRANT SELECT ON TABLES TO payments_app;
 
--- Buckets -------------------------------------------------------------------------------------------------------------
--- Every row that belongs to a merchant carries the merchant's bucket, in its primary key, in each unique index and in each foreign key. So
--- the
--- tables can be spread over servers by bucket, and what one transaction changes for a merchant lies on one server. Each table's comment
--- says
+-- Buckets ------------------------------------------------------------------------------------------------------------- Every row that
+-- belongs to a merchant carries the merchant's bucket, in its primary key, in each unique index and in each foreign key. So the tables
+-- can be spread over servers by bucket, and what one transaction changes for a merchant lies on one server. Each table's comment says
 -- which kind of table it is: a table without a bucket is a "Platform table" (few rows, of no merchant) or a "Node table" (one per server,
--- for
--- what the server itself does).
+-- for what the server itself does).
 --
--- The bucket also carries the mode: 0 to 63 is live, 64 to 127 is test. A merchant's live and test account have different ids, so the mode
--- is
--- part of every key too.
+-- The bucket also carries the mode: 0 to 63 is live, 64 to 127 is test. A merchant's live and test account have different ids, so the
+-- mode is part of every key too.
 
 -- The bucket of a merchant's account: the low six bits of its id, and the bit 64 where the id is of a test account (UUID version 8; live
--- ids
--- have version 7). What belongs to the platform itself (NULL, or the nil UUID) is in bucket 0. MerchantId.Bucket computes the same.
+-- ids have version 7). What belongs to the platform itself (NULL, or the nil UUID) is in bucket 0. MerchantId.Bucket computes the same.
 CREATE FUNCTION payments.bucket_of(p_merchant uuid) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce((get_byte(uuid_send(p_merchant), 15) & 63) + CASE get_byte(uuid_send(p_merchant), 6) >> 4 WHEN 8 THEN 64 ELSE 0 END,

@@ -54,9 +54,8 @@ public sealed record PostedJournal(
 
 /// <summary>
 /// Questions to the ledger. None costs more as history grows: balances are kept, histories are read through indexes a page at a time.
-/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the stripes
-/// of the
-/// mode that is asked for are read.
+/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the
+/// stripes of the mode that is asked for are read.
 /// </summary>
 public sealed class LedgerReads(NpgsqlDataSource dataSource)
 {

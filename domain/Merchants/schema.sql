@@ -1,8 +1,7 @@
 -- Merchants and their API keys. Merchants are the tenants: their id leads the key of every row that belongs to one.
 --
 -- A merchant has two accounts, a live one and a test one, and each is a row with an id of its own. The mode is part of the id, and so of
--- every
--- key and foreign key: no statement about one account can reach rows of the other.
+-- every key and foreign key: no statement about one account can reach rows of the other.
 
 CREATE TABLE payments.merchants (
     bucket            smallint    NOT NULL CHECK (bucket = payments.bucket_of(id)),

@@ -11,9 +11,8 @@ namespace Payments.Domain.Payouts;
 
 /// <summary>
 /// Pays merchants, one run for each date, currency and mode. Its merchants are divided into lanes, walked side by side in chunks, each a
-/// transaction that
-/// also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues behind the last ones. Two
-/// instances never work on one lane at a time.
+/// transaction that also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues
+/// behind the last ones. Two instances never work on one lane at a time.
 /// </summary>
 public sealed class RunPayouts
 {

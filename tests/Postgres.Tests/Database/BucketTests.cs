@@ -7,8 +7,7 @@ namespace Payments.Postgres.Tests.Database;
 
 /// <summary>
 /// Every table belongs to merchants and carries their bucket in all of its keys, or its comment says what else it is. Read from the
-/// catalogue, so
-/// that a new table cannot be left out.
+/// catalogue, so that a new table cannot be left out.
 /// </summary>
 public sealed class BucketTests(TestDatabase database) : IClassFixture<TestDatabase>
 {
