@@ -19,11 +19,11 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA payments GRANT EXECUTE ON FUNCTIONS TO paymen
 -- The app reads the ledger. It writes to the ledger only through functions that are granted one by one.
 ALTER DEFAULT PRIVILEGES IN SCHEMA ledger GRANT SELECT ON TABLES TO payments_app;
 
--- Buckets ------------------------------------------------------------------------------------------------------------- Every row that
--- belongs to a merchant carries the merchant's bucket, in its primary key, in each unique index and in each foreign key. So the tables
--- can be spread over servers by bucket, and what one transaction changes for a merchant lies on one server. Each table's comment says
--- which kind of table it is: a table without a bucket is a "Platform table" (few rows, of no merchant) or a "Node table" (one per server,
--- for what the server itself does).
+-- Buckets -------------------------------------------------------------------------------------------------------------
+-- Every row that belongs to a merchant carries the merchant's bucket, in its primary key, in each unique index and in each foreign key.
+-- So the tables can be spread over servers by bucket, and what one transaction changes for a merchant lies on one server. Each table's
+-- comment says which kind of table it is: a table without a bucket is a "Platform table" (few rows, of no merchant) or a "Node table"
+-- (one per server, for what the server itself does).
 --
 -- The bucket also carries the mode: 0 to 63 is live, 64 to 127 is test. A merchant's live and test account have different ids, so the
 -- mode is part of every key too.

@@ -85,8 +85,7 @@ public sealed class DisputeLineParser
         if (amount is null)
             return Missing(DisputeField.Amount, out detail);
 
-        // Before the verdict, a returned amount only corrects the disputed amount, which the line states already. Only a verdict returns a
-        // part.
+        // Before the verdict, a returned amount corrects the disputed amount, which the line states. Only a verdict returns a part.
         Money? returned = null;
         if (status == DisputeStatus.Won && ReadAmount(fields, DisputeField.ReturnedAmount, currency, out returned) is { } badReturned)
             return Bad(badReturned, fields, DisputeField.ReturnedAmount, out detail);
