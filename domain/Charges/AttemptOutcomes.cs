@@ -136,8 +136,12 @@ public sealed class AttemptOutcomes : IAsyncDisposable
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
-        var submitted = new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next) { Settlement = settlement,
-            Written = written, ReportedBy = reportedBy };
+        var submitted = new AttemptAnswer(reference, answer, FeePlanTerms.Of(merchant, _time), next)
+        {
+            Settlement = settlement,
+            Written = written,
+            ReportedBy = reportedBy
+        };
         var outcome = await SubmitAsync(submitted, ct);
         if (outcome is { Changed: true, Charge: { } charge })
             ChargeMetrics.Learned(charge.Provider, outcome.Operation, answer);

@@ -137,7 +137,7 @@ public sealed class CreateCharge(
             return invalid;
         if (options.Value.Refuse(amount) is { } beyond)
             return beyond;
-        if (input.StatementDescriptor is { } descriptor && providers.RefuseDescriptor(descriptor) is { } wrong)
+        if (input.StatementDescriptor is { } descriptor && providers.RefuseDescriptor(descriptor, request.Merchant.Mode) is { } wrong)
             return await RecallOrAsync(request, Refusal.Invalid("statement_descriptor", wrong), ct);
         if (await merchants.GetCachedAsync(request.Merchant, ct) is not { } merchant)
             return Refusal.NotFound(request.Merchant.ToString());

@@ -113,8 +113,8 @@ public sealed record DisputeState(
 
 /// <summary>A stored dispute: its state, and what the ledger has posted for it so far.</summary>
 /// <param name="ChargeAmount">
-/// The captured or the authorized amount of the charge when the dispute opened, whichever is greater, in the charge's currency.
-/// If both are zero, it is the charge's full amount.
+/// What was captured of the charge when the dispute opened, in the charge's currency: no more was taken from the customer. If no capture is
+/// recorded yet, it is the authorized amount, and without an authorization the charge's full amount.
 /// </param>
 /// <param name="Fees">The merchant's fees when the dispute opened. A later fee plan does not change them.</param>
 /// <param name="Posted">

@@ -61,7 +61,7 @@ internal static class DisputeSql
     /// </summary>
     public const string LockCharges =
         """
-        SELECT c.merchant_id, c.id, c.currency, greatest(c.captured_amount, c.authorized_amount), c.amount, (coalesce(
+        SELECT c.merchant_id, c.id, c.currency, coalesce(nullif(c.captured_amount, 0), c.authorized_amount), c.amount, (coalesce(
                 (SELECT f.plan FROM payments.fee_plans f WHERE f.merchant_id = m.id AND f.effective_from <= $3 ORDER BY f.effective_from DESC, f.version DESC LIMIT 1), m.fee_plan)
             -> 'disputes')::text
         FROM unnest($1::uuid[], $2::uuid[]) AS i (merchant_id, id)

@@ -71,8 +71,13 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var balance = await connection.ExecuteScalarAsync<long>(
-            new CommandDefinition(LedgerSql.BalanceAt, new { name = account.Name, currency = account.Currency, at,
-                mode = DbText.Of(mode) }, cancellationToken: ct));
+            new CommandDefinition(LedgerSql.BalanceAt, new
+            {
+                name = account.Name,
+                currency = account.Currency,
+                at,
+                mode = DbText.Of(mode)
+            }, cancellationToken: ct));
         return new Money(balance, account.Currency);
     }
 
@@ -83,8 +88,15 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         return (await connection.QueryAsync<AccountBalance>(new CommandDefinition(
             LedgerSql.Accounts,
-            new { prefix, upTo = prefix + '\x7f', afterName = after?.Name ?? "", afterCurrency = after?.Currency.Code ?? "", limit,
-                mode = DbText.Of(mode) },
+            new
+            {
+                prefix,
+                upTo = prefix + '\x7f',
+                afterName = after?.Name ?? "",
+                afterCurrency = after?.Currency.Code ?? "",
+                limit,
+                mode = DbText.Of(mode)
+            },
             cancellationToken: ct))).AsList();
     }
 

@@ -71,6 +71,7 @@ CREATE TABLE ledger.transfers (
     kind           text,
     external_key   text        COLLATE "C",
     CHECK (debit_account <> credit_account),
+    CHECK (merchant_id IS NULL OR bucket = payments.bucket_of(merchant_id)),
     CHECK (num_nulls(effective_at, merchant_id, kind, external_key) = CASE line WHEN 1 THEN 0 ELSE 4 END)
 ) WITH (
     -- Rows only arrive: the table is vacuumed for visibility and freezing, in several small runs.

@@ -10,7 +10,9 @@ internal static class StateSql
         """
         SELECT provider, operation, count(*), min(created_at)
         FROM payments.all_attempts
-        WHERE next_check_at IS NOT NULL AND (status = 'unknown' OR (status = 'started' AND next_check_at <= $1))
+        WHERE next_check_at IS NOT NULL
+            AND payments.mode_of(payments.bucket_of(merchant_id)) = 'live'
+            AND (status = 'unknown' OR (status = 'started' AND next_check_at <= $1))
         GROUP BY provider, operation
         """;
 
@@ -19,7 +21,8 @@ internal static class StateSql
         """
         SELECT CASE WHEN evidence_due_by <= $1 THEN 'overdue' WHEN evidence_due_by <= $1 + interval '24 hours' THEN 'day' ELSE 'week' END, count(*), min(evidence_due_by)
         FROM payments.disputes
-        WHERE status IN ('needs_response', 'warning_needs_response') AND evidence_due_by <= $1 + interval '7 days'
+        WHERE status IN ('needs_response', 'warning_needs_response')
+            AND payments.mode_of(bucket) = 'live' AND evidence_due_by <= $1 + interval '7 days'
         GROUP BY 1
         """;
 
@@ -43,7 +46,7 @@ internal static class StateSql
                 refused FROM payments.payout_runs WHERE mode = 'live' AND date > $1::date - 7 ORDER BY currency, date DESC) AS newest
         """;
 
-    public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted'";
+    public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted' AND mode = 'live'";
 
     public const string UnmatchedBankItems = "SELECT reason, count(*) FROM payments.unmatched_bank_items WHERE acknowledged_at IS NULL GROUP BY reason";
 

@@ -175,8 +175,11 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
         // A bank's file is about real money: the id of a test payout in it is none.
         var live = payouts.Where(payout => new PayoutId(payout).Bucket < MerchantId.LiveBuckets).ToArray();
         command.Parameters.Add(new() { Value = live, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
-        command.Parameters.Add(new() { Value = Array.ConvertAll(live, payout => new PayoutId(payout).Bucket),
-            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint });
+        command.Parameters.Add(new()
+        {
+            Value = Array.ConvertAll(live, payout => new PayoutId(payout).Bucket),
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint
+        });
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {

@@ -109,6 +109,12 @@ public sealed class ManualPayouts
         // later.
         var today = Availability.DueDate(now, currency);
         var rail = _options.RailOf(currency, merchant.Mode, method);
+        if (rail == PayoutRail.Sandbox && !_options.HasBankApi)
+        {
+            return new Refusal(
+                RefusalCode.StateConflict, "There is no bank for this payout. Nothing was paid. The platform has to configure one.");
+        }
+
         var arrival = method == PayoutMethod.Instant ? today
             : BusinessCalendar.Of(currency).Add(PayoutRunClock.ExecutionDate(now, currency), rail == PayoutRail.File ? 2 : 1);
         var terms = new PayoutTerms(null, currency, rail, method, today, arrival);

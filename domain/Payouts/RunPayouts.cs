@@ -49,7 +49,7 @@ public sealed class RunPayouts
     public async Task RunDueAsync(CancellationToken ct)
     {
         await _release.RunAsync(ct);
-        var due = (await OpenRunsAsync(ct)).ToList();
+        var due = (await OpenRunsAsync(ct)).Where(run => HasBankFor(run.Mode)).ToList();
         foreach (var mode in Modes())
         {
             foreach (var currency in await CurrenciesAsync(mode, ct))

@@ -198,6 +198,10 @@ DECLARE
     made     bigint;
     closed   bigint;
 BEGIN
+    IF EXISTS (SELECT FROM payments.payout_runs r, unnest(p_bucket) AS b WHERE r.id = p_run AND payments.mode_of(b) <> r.mode) THEN
+        RAISE EXCEPTION 'a run was to pay an account of the other mode' USING ERRCODE = 'PO002';
+    END IF;
+
     IF 'account_missing' = ANY (statuses) THEN
         RETURN statuses;
     END IF;

@@ -208,7 +208,8 @@ public sealed class PaymentProviders
     /// <summary>
     /// The reason why a statement descriptor cannot be used, or null. A charge may go to any provider, so every provider must accept it.
     /// </summary>
-    public string? RefuseDescriptor(string descriptor) => _byName.Values
+    public string? RefuseDescriptor(string descriptor, Mode mode) => _byName.Values
+        .Where(provider => Serves(provider.Name, mode))
         .OrderBy(provider => provider.Name, StringComparer.Ordinal)
         .Select(provider => provider.Descriptors?.Refuse(provider.Name, descriptor))
         .FirstOrDefault(refusal => refusal is not null);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Payments.Domain.Disputes.Evidence;
 using Payments.Domain.Providers.Credentials;
@@ -14,13 +15,20 @@ namespace Payments.Domain.Providers;
 /// <param name="DefaultAddress">The address without a setting. Null if the setting is required.</param>
 /// <param name="Events">Creates the mapper of the events of the provider with this name.</param>
 public sealed record ProviderType(
-    string Name, IReadOnlyList<CredentialField> Credentials, Uri? DefaultAddress, Func<ProviderSetup, IPaymentProvider> Create, Func<string, INeutralEventMapper> Events)
+    string Name, IReadOnlyList<CredentialField> Credentials, Uri? DefaultAddress, Func<ProviderSetup, IPaymentProvider> Create,
+    Func<string, IReadOnlyList<INeutralEventMapper>> Events)
 {
     /// <summary>True if it moves no money. One provider of this kind may then take live and test payments.</summary>
     public bool MovesNoMoney { get; init; }
 
     /// <summary>The mode that credentials reveal, as Stripe's keys do. Null if they do not.</summary>
     public Func<IReadOnlyDictionary<string, string>, Mode?> ModeOf { get; init; } = _ => null;
+
+    /// <summary>The mode that the provider's address reveals; null if it reveals none.</summary>
+    public Func<Uri, Mode?> ModeOfAddress { get; init; } = _ => null;
+
+    /// <summary>The mode that an event reveals; null if it reveals none.</summary>
+    public Func<JsonElement, Mode?> ModeOfEvent { get; init; } = _ => null;
 
     /// <summary>Creates the provider's client for dispute responses. Null if responses are not sent through it.</summary>
     public Func<ProviderSetup, IServiceProvider, IDisputeProvider>? Disputes { get; init; }

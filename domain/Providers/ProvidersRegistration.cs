@@ -40,7 +40,8 @@ public static partial class ProvidersRegistration
             AddHttp(services, one);
             services.AddKeyedSingleton(one.Name, (provider, _) => Setup(provider, one));
             services.AddSingleton(provider => one.Type.Create(provider.GetRequiredKeyedService<ProviderSetup>(one.Name)));
-            services.AddSingleton(one.Type.Events(one.Name));
+            foreach (var mapper in one.Type.Events(one.Name))
+                services.AddSingleton(one.Mode is { } mode ? new OneModeMapper(mapper, mode, one.Type.ModeOfEvent) : mapper);
             if (one.Type.Disputes is { } disputes)
                 services.AddSingleton(provider => disputes(provider.GetRequiredKeyedService<ProviderSetup>(one.Name), provider));
         }
@@ -56,9 +57,9 @@ public static partial class ProvidersRegistration
     private static string DefaultOf(IConfigurationSection root, string setting) =>
         root[setting] is { Length: > 0 } name ? name.ToLowerInvariant() : SandboxProvider.ProviderName;
 
-    private static Mode? ModeOf(IConfigurationSection section, ProviderType type, ProviderSecrets? platform)
+    private static Mode? ModeOf(IConfigurationSection section, ProviderType type, Uri address, ProviderSecrets? platform)
     {
-        var ofKey = platform is null ? null : type.ModeOf(platform.Values);
+        var ofKey = (platform is null ? null : type.ModeOf(platform.Values)) ?? type.ModeOfAddress(address);
         Mode? mode = section["Mode"] switch
         {
             null or "" => ofKey ?? (type.MovesNoMoney ? null : Mode.Live),
@@ -68,7 +69,8 @@ public static partial class ProvidersRegistration
         };
         return ofKey is null || ofKey == mode
             ? mode
-            : throw new InvalidOperationException($"Providers__{section.Key}__Mode must be {DbText.Of(ofKey.Value)}, as the mode of the provider's key.");
+            : throw new InvalidOperationException(
+                $"Providers__{section.Key}__Mode must be {DbText.Of(ofKey.Value)}, as its key or address says.");
     }
 
     private static ConfiguredProvider Read(string name, IConfigurationSection section)
@@ -95,7 +97,7 @@ public static partial class ProvidersRegistration
             .ToDictionary(field => field.Name, field => field.Value!, StringComparer.Ordinal);
         var complete = type.Credentials.All(field => !field.IsRequired || values.ContainsKey(field.Name));
         var platform = complete ? new ProviderSecrets(values) : null;
-        return new ConfiguredProvider(name, type, address, section, ModeOf(section, type, platform), platform);
+        return new ConfiguredProvider(name, type, address, section, ModeOf(section, type, address, platform), platform);
     }
 
     private static void AddHttp(IServiceCollection services, ConfiguredProvider configured)

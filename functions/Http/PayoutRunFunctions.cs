@@ -31,7 +31,7 @@ public sealed class PayoutRunFunctions(
         if (!Api.Mode(body.Value.Mode).TryGet(out var mode, out refusal))
             return Problems.Of(refusal);
         if (!runs.HasBankFor(mode))
-            return Problems.Of(Refusal.Invalid("mode", "There is no sandbox bank for test payouts. Set Payouts__BankAddress."));
+            return Problems.Of(Refusal.Invalid("mode", "There is no sandbox bank for test payouts. Set Providers__Sandbox__BaseAddress."));
         var date = runs.Today(currency);
         if (body.Value.Date is { } text && !DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out date))
             return Problems.Of(Refusal.Invalid("date", "`date` must be in the format YYYY-MM-DD."));

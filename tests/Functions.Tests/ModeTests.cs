@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Payments.Kit;
 
@@ -100,8 +101,11 @@ public sealed partial class ModeTests(RunningApp app)
         ["POST /v1/unmatched_bank_items/{id}/acknowledge"] = new(Expect.Platform, "payout", new { }),
         ["GET /v1/events"] = new(Expect.Own, Query: "?limit=100"),
         ["GET /v1/events/{id}"] = new(Expect.NotFound, "event"),
-        ["POST /v1/webhook_endpoints"] = new(Expect.Own, Body: new { url = "https://shop.example.com/hooks",
-            event_types = new[] { "payout.failed" } }),
+        ["POST /v1/webhook_endpoints"] = new(Expect.Own, Body: new
+        {
+            url = "https://shop.example.com/hooks",
+            event_types = new[] { "payout.failed" }
+        }),
         ["GET /v1/webhook_endpoints"] = new(Expect.Own, Query: "?limit=100"),
         ["GET /v1/webhook_endpoints/{id}"] = new(Expect.NotFound, "endpoint"),
         ["PATCH /v1/webhook_endpoints/{id}"] = new(Expect.NotFound, "endpoint", new { status = "disabled" }),
@@ -163,7 +167,20 @@ public sealed partial class ModeTests(RunningApp app)
                     $"{operation} shows the {name} {id} of the other account: {answer.Body}");
         }
 
+        foreach (var query in (string[])[
+            $"/v1/refunds?charge={ids["charge"]}", $"/v1/disputes?charge={ids["charge"]}", $"/v1/events?object={ids["charge"]}",
+            $"/v1/balance_transactions?source={ids["charge"]}", $"/v1/audit_log?object={ids["endpoint"]}",
+            $"/v1/audit_log?merchant={ids["account"]}"])
+        {
+            var answer = await other.GetAsync(query);
+            Assert.True(
+                answer.Status is 404 or 400 || answer.Json["data"]!.AsArray().All(item => !Names(item!, ids)), $"{query}: {answer.Body}");
+        }
+
         Assert.Equal(before, await SnapshotAsync(owner, ids));
+
+        static bool Names(JsonNode item, Dictionary<string, string> ids) =>
+            ids.Values.Any(id => item.ToJsonString().Contains(id, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -218,8 +235,14 @@ public sealed partial class ModeTests(RunningApp app)
     public async Task PayoutRun_OfTestAccounts_NeverWritesABankFile()
     {
         var merchant = await app.CreateMerchantAsync(mode: "test");
-        var account = new { type = "us", holder_name = "Test Merchant", routing_number = "021000021", account_number = "123456780",
-            verified = true };
+        var account = new
+        {
+            type = "us",
+            holder_name = "Test Merchant",
+            routing_number = "021000021",
+            account_number = "123456780",
+            verified = true
+        };
         Assert.Equal(200, (await app.SendAsync(HttpMethod.Put, "/v1/payout_settings/USD/bank_account", app.PlatformKey, account, null,
             ("On-Behalf-Of", merchant.Id))).Status);
         Assert.Equal(201, (await merchant.ChargeAsync(10_000, "USD")).Status);

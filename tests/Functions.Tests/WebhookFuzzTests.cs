@@ -19,8 +19,11 @@ public sealed class WebhookFuzzTests(RunningApp app)
     [Fact]
     public async Task Receive_TenThousandBrokenRequests_NoneIsAnError()
     {
-        var connections = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
-            MaxConnectionsPerServer = 16 };
+        var connections = new SocketsHttpHandler
+        {
+            RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+            MaxConnectionsPerServer = 16
+        };
         using var http = Transcript.Client(connections, app.Address);
         var statuses = new ConcurrentDictionary<int, int>();
         await Parallel.ForEachAsync(Enumerable.Range(0, Requests), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (number, ct) =>

@@ -7,7 +7,7 @@ public static class SandboxType
         [new("api_key", IsSecret: true, IsRequired: true)],
         new Uri("http://127.0.0.1:7090"),
         setup => new SandboxProvider(setup.Name, setup.Http, setup.Access),
-        name => new SandboxPaymentEvents(name))
+        name => [new SandboxDisputeMapper(name), new SandboxPaymentEvents(name)])
     {
         MovesNoMoney = true,
     };

@@ -5,9 +5,9 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers.Stripe;
 
 /// <summary>Maps Stripe's <c>charge.dispute.*</c> events.</summary>
-public sealed class StripeDisputeMapper : INeutralEventMapper
+public sealed class StripeDisputeMapper(string provider = StripeDisputes.Provider) : INeutralEventMapper
 {
-    public string Provider => StripeDisputes.Provider;
+    public string Provider => provider;
 
     public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
     {
@@ -15,7 +15,12 @@ public sealed class StripeDisputeMapper : INeutralEventMapper
             return null;
         return payload.TryGetProperty("created", out var created) && created.ValueKind == JsonValueKind.Number && created.TryGetInt64(out var seconds)
             && payload.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Object && data.TryGetProperty("object", out var dispute)
-            ? new DisputeTold(StripeDisputes.Read(dispute, DateTimeOffset.FromUnixTimeSeconds(seconds), DisputeSource.Webhook, received.EventId))
+            ? new DisputeTold(Update(dispute, seconds, received))
             : throw new FormatException("The event has no time or no object.");
     }
+
+    private DisputeUpdate Update(JsonElement dispute, long seconds, ProviderEvent received) =>
+        StripeDisputes.Read(dispute, DateTimeOffset.FromUnixTimeSeconds(seconds), DisputeSource.Webhook, received.EventId)
+            with
+        { Provider = provider };
 }

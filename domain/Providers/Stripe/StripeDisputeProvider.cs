@@ -164,7 +164,11 @@ public sealed class StripeDisputeProvider(
         {
             var now = time.GetUtcNow();
             return ProviderJson.ParseObject(body) is { } json
-                ? StripeDisputes.Read(json, now, DisputeSource.Merchant, string.Create(CultureInfo.InvariantCulture, $"response-{now.ToUnixTimeMilliseconds()}"))
+                ? StripeDisputes.Read(
+                    json, now, DisputeSource.Merchant,
+                    string.Create(CultureInfo.InvariantCulture, $"response-{now.ToUnixTimeMilliseconds()}"))
+                    with
+                { Provider = name }
                 : null;
         }
         catch (FormatException)

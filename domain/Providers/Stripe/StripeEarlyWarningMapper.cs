@@ -9,9 +9,9 @@ namespace Payments.Domain.Providers.Stripe;
 /// would be another object. The warning has no amount: it is about the whole charge. A warning that is not actionable was refunded or
 /// disputed.
 /// </summary>
-public sealed class StripeEarlyWarningMapper : INeutralEventMapper
+public sealed class StripeEarlyWarningMapper(string provider = StripeDisputes.Provider) : INeutralEventMapper
 {
-    public string Provider => StripeDisputes.Provider;
+    public string Provider => provider;
 
     public INeutralEvent? Map(ProviderEvent received, JsonElement payload)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,9 +16,13 @@ public static class StripeType
         [StripeClient.SecretKey, StripeClient.Account],
         new Uri("https://api.stripe.com/"),
         setup => new StripeProvider(setup.Name, setup.Http, setup.Access, setup.Settings["DescriptorPrefix"]),
-        name => new StripePaymentEvents(name))
+        name => [new StripeDisputeMapper(name), new StripeEarlyWarningMapper(name), new StripePaymentEvents(name)])
     {
         Disputes = CreateDisputes,
+        ModeOfEvent = payload =>
+            payload.TryGetProperty("livemode", out var live) && live.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? live.GetBoolean() ? Mode.Live : Mode.Test
+            : null,
         ModeOf = credentials => ModeOf(credentials[StripeClient.SecretKey.Name]),
     };
 

@@ -230,7 +230,7 @@ public sealed class AdyenProviderTests
     {
         await using var api = await StandIn.StartAsync();
 
-        Assert.Equal(expected, new PaymentProviders([Provider(api)]).RefuseDescriptor(descriptor) is null);
+        Assert.Equal(expected, new PaymentProviders([Provider(api)]).RefuseDescriptor(descriptor, Mode.Live) is null);
     }
 
     [Fact]

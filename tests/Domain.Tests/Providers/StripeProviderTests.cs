@@ -384,7 +384,7 @@ public sealed class StripeProviderTests
         await using var api = await StandIn.StartAsync();
         var provider = new StripeProvider("stripe", api.Http(), StandIn.Access(("secret_key", "sk_test_x")), prefix);
 
-        var refusal = new PaymentProviders([provider]).RefuseDescriptor(descriptor);
+        var refusal = new PaymentProviders([provider]).RefuseDescriptor(descriptor, Mode.Live);
 
         Assert.Equal(refused is null, refusal is null);
         if (refused is not null)

@@ -75,8 +75,14 @@ public sealed class OperationsElsewhereTests(TestDatabase database) : IClassFixt
             ApplyOutcome.Failed,
             (await ApplyAsync(
                 world,
-                new PaymentReported("stripe", First(charge), answer) { Told = told with { Provider = "stripe",
-                    Amount = new Money(400, Currency.Eur) } })).Outcome);
+                new PaymentReported("stripe", First(charge), answer)
+                {
+                    Told = told with
+                    {
+                        Provider = "stripe",
+                        Amount = new Money(400, Currency.Eur)
+                    }
+                })).Outcome);
         Assert.Empty(await RefundsAsync(world, charge));
     }
 

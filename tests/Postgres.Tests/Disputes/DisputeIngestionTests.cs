@@ -189,6 +189,18 @@ public sealed class DisputeIngestionTests(TestDatabase database) : IClassFixture
         Assert.Equal(update, Assert.Single(await world.Reads.HistoryAsync(world.Merchant, dispute.Id, CancellationToken.None)).Update);
     }
 
+    /// <summary>The provider does not say what the dispute is in the charge's currency. The customer paid what was captured.</summary>
+    [Fact]
+    public async Task Ingest_AnotherCurrencyOfAChargeCapturedInPart_TakesWhatWasCaptured()
+    {
+        var world = await DisputeWorld.CreateAsync(database.App);
+        var charge = await world.ChargeAsync("fx_part", amount: 10_000, captured: 4_000);
+
+        await world.IngestAsync(DisputeWorld.Update("fx_part", NeedsResponse, amount: new Money(4_400, Currency.Usd)));
+
+        Assert.Equal(Eur(4_000), (await world.SingleAsync(charge)).Posted.Disputed);
+    }
+
     [Fact]
     public async Task ListByDueDate_Pages_SoonestFirstAndThoseWithoutADateLast()
     {

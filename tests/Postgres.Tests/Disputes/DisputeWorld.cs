@@ -55,7 +55,8 @@ internal sealed class DisputeWorld
     }
 
     /// <summary>A captured charge that the sandbox knows under the reference.</summary>
-    public async Task<ChargeId> ChargeAsync(string reference, long amount = 10000, string currency = "EUR", string provider = "sandbox")
+    public async Task<ChargeId> ChargeAsync(string reference, long amount = 10000, string currency = "EUR", string provider = "sandbox",
+        long? captured = null)
     {
         var id = PrefixedId.New<ChargeId>(Clock.Now);
         await using var connection = await _dataSource.OpenConnectionAsync();
@@ -64,10 +65,20 @@ internal sealed class DisputeWorld
             INSERT INTO payments.charges (bucket, merchant_id, id, status, currency, amount, capture_method, authorized_amount,
                 captured_amount, payment_token, provider,
                 provider_reference, metadata, created_at, updated_at)
-            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', @currency, @amount, 'automatic', @amount, @amount,
+            VALUES (payments.bucket_of(@merchant), @merchant, @id, 'captured', @currency, @amount, 'automatic', @amount, @captured,
                 'tok_visa', @provider, @reference, '{}', @now, @now)
             """,
-            new { merchant = Merchant.Value, id = id.Value, currency, amount, provider, reference, now = Start.UtcDateTime });
+            new
+            {
+                merchant = Merchant.Value,
+                id = id.Value,
+                currency,
+                amount,
+                captured = captured ?? amount,
+                provider,
+                reference,
+                now = Start.UtcDateTime,
+            });
         return id;
     }
 

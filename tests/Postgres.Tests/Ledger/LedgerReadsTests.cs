@@ -174,8 +174,15 @@ public sealed class LedgerReadsTests(TestDatabase database) : IClassFixture<Test
         await TouchesAsync(400, LedgerSql.BalanceAt, new { name, currency, at = Now.AddSeconds(Journals / 3), mode = "live" });
         await TouchesAsync(400, LedgerSql.Statement, new { account, bucket, after = 0L, before = (long)(Journals / 2), limit = 51 });
         await TouchesAsync(20, LedgerSql.JournalByKey, new { externalKey = Charge(_merchant, "n30000", 1).ExternalKey });
-        await TouchesAsync(20, LedgerSql.Accounts, new { prefix = name, upTo = name + '\x7f', afterName = "", afterCurrency = "",
-            limit = 10, mode = "live" });
+        await TouchesAsync(20, LedgerSql.Accounts, new
+        {
+            prefix = name,
+            upTo = name + '\x7f',
+            afterName = "",
+            afterCurrency = "",
+            limit = 10,
+            mode = "live"
+        });
 
         async Task TouchesAsync(int atMost, string sql, object parameters)
         {
