@@ -1,8 +1,10 @@
 namespace Payments.Domain.Audit;
 
-/// <summary>Who does something, as the audit log keeps it.</summary>
-/// <param name="Name"><c>platform/NAME</c> for a platform key, the key's id for a merchant's, <c>system/NAME</c> for what the app does by itself.</param>
-/// <param name="RequestId">The request that asked for it; null where none did.</param>
+/// <summary>The actor of an action, as the audit log stores it.</summary>
+/// <param name="Name">
+/// <c>platform/NAME</c> for a platform key, the key's id for a merchant's key, <c>system/NAME</c> for the app itself.
+/// </param>
+/// <param name="RequestId">The request that caused the action; null if none did.</param>
 public readonly record struct Actor(string Name, string? RequestId = null)
 {
     public const string PlatformPrefix = "platform/";

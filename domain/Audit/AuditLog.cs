@@ -4,14 +4,14 @@ using NpgsqlTypes;
 
 namespace Payments.Domain.Audit;
 
-/// <summary>Which entries to list; a null takes all.</summary>
+/// <summary>Which entries to list. A null field does not filter.</summary>
 /// <param name="From">From this time on.</param>
 /// <param name="Until">Before this time.</param>
 public sealed record AuditFilter(MerchantId? Merchant = null, string? Actor = null, string? Action = null, string? ObjectId = null, DateTimeOffset? From = null, DateTimeOffset? Until = null);
 
 /// <summary>
-/// Who did what, append-only by grants and a trigger. An entry is written in the transaction of what it tells of: <see cref="WriteAsync"/>, or
-/// <see cref="Append"/> as part of a batch.
+/// The audit log. Grants and a trigger keep it append-only. An entry is written in the transaction of its action: by
+/// <see cref="WriteAsync"/>, or by <see cref="Append"/> as part of a batch.
 /// </summary>
 public sealed class AuditLog(NpgsqlDataSource dataSource)
 {
@@ -22,7 +22,7 @@ public sealed class AuditLog(NpgsqlDataSource dataSource)
         await batch.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>The statement that writes all of <paramref name="entries"/>; add it to the batch that does what they tell of.</summary>
+    /// <summary>The statement that writes all of <paramref name="entries"/>. Add it to the batch that does the actions.</summary>
     public static NpgsqlBatchCommand Append(IReadOnlyList<AuditEntry> entries, DateTimeOffset now) => new(AuditSql.Append)
     {
         Parameters =

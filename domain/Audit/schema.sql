@@ -1,4 +1,4 @@
--- The audit log: what people did through the API. A trigger holds the owner to append-only too.
+-- The audit log: the actions of people through the API. A trigger keeps the owner to append-only too.
 
 CREATE TABLE payments.audit_log (
     bucket      smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),

@@ -16,7 +16,7 @@ internal static class BalanceSql
         ) AS t
         """;
 
-    /// <summary>The head of every list of balance transactions; <see cref="Database.ListQuery"/> adds the filters that are given.</summary>
+    /// <summary>The start of every list of balance transactions. <see cref="Database.ListQuery"/> adds the given filters.</summary>
     public const string List =
         """
         SELECT b.id, b.type, b.source_id, b.currency, b.amount, b.fee, b.net, b.released_at IS NOT NULL, b.available_on,

@@ -24,9 +24,13 @@ public enum BalanceTransactionType
 /// </summary>
 /// <param name="SourceId">The object it stems from, as text: <c>ch_...</c>, <c>re_...</c>, <c>dp_...</c>, <c>po_...</c>.</param>
 /// <param name="JournalKey">The external key of the ledger's journal. A second transaction with the same key is refused.</param>
-/// <param name="AvailableOn">The UTC date from which it can be paid out.</param>
-/// <param name="Batch">What it is paid with; null until it is collected, which happens when it is released or when the next payout is made.</param>
-/// <param name="ReleasedAt">Set from the start when the journal moved the available balance, not the pending one.</param>
+/// <param name="AvailableOn">The date, in the zone of the currency's payment system, from which it can be paid out.</param>
+/// <param name="Batch">
+/// The batch that holds it. Null until it is released, or until the next payout is made if it was available from the start.
+/// </param>
+/// <param name="ReleasedAt">
+/// When it was released. Set from the start if the journal moved the available balance, not the pending one.
+/// </param>
 public sealed record BalanceTransaction(
     BalanceTransactionId Id,
     MerchantId Merchant,

@@ -7,7 +7,7 @@ namespace Payments.Domain.Balances;
 /// <summary>Writes balance transactions, many at a time, in the transaction of the journals they belong to.</summary>
 public static class BalanceTransactionLog
 {
-    /// <summary>The statement that appends all of <paramref name="transactions"/>; add it to the batch that ends a unit of work.</summary>
+    /// <summary>The statement that appends all of <paramref name="transactions"/>. Add it to the batch that ends a unit of work.</summary>
     public static NpgsqlBatchCommand Append(IReadOnlyList<BalanceTransaction> transactions) => new(BalanceSql.Append)
     {
         Parameters =

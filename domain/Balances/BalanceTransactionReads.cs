@@ -17,11 +17,13 @@ public sealed record BalanceTransactionResource(
 [JsonSerializable(typeof(BalanceTransactionResource))]
 public sealed partial class BalanceTransactionJson : JsonSerializerContext;
 
-/// <summary>Which balance transactions a list shows; what is null or open shows all.</summary>
+/// <summary>Which balance transactions a list shows. A null or open value does not filter.</summary>
 /// <param name="Source">The id of the object they stem from, as text.</param>
 public sealed record BalanceTransactionFilter(BalanceTransactionType? Type = null, string? Source = null, PayoutId? Payout = null, Bounds<DateTimeOffset> Created = default);
 
-/// <summary>Reads what changed a merchant's money: every line with the object it stems from. A merchant's key reads only that merchant's.</summary>
+/// <summary>
+/// Reads the changes of a merchant's money, each with the object that it stems from. A merchant's key reads only the merchant's own.
+/// </summary>
 public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
 {
     // Finds a payout's own line by its key.
@@ -34,7 +36,7 @@ public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
         return await row.ReadAsync(ct) ? Read(row) : null;
     }
 
-    /// <summary>Newest first, from behind <paramref name="startingAfter"/>.</summary>
+    /// <summary>Newest first, starting after <paramref name="startingAfter"/>.</summary>
     public async Task<IReadOnlyList<BalanceTransactionResource>> ListAsync(
         MerchantId merchant, BalanceTransactionFilter filter, int limit, BalanceTransactionId? startingAfter, CancellationToken ct)
     {
@@ -62,8 +64,8 @@ public sealed class BalanceTransactionReads(NpgsqlDataSource dataSource)
                 .Matches(ThisPayoutAlone, payout.Value, NpgsqlDbType.Uuid);
         }
 
-        // The index on types leaves charges out, so a plan for any value of the parameter needs to be told that it is another. Likewise, payouts are
-        // looked at only where they may be meant, and by their key.
+        // The index by type leaves charges out. A generic plan uses it only if the query says that the type is not charge. Likewise, the
+        // query reads payouts only if the filter may mean one, and then by key.
         if (filter.Type is not (null or BalanceTransactionType.Charge))
             query.And("type <> 'charge'");
         if (filter.Source is not null && PrefixedId.TryParse<PayoutId>(filter.Source, out var source))

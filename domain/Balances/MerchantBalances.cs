@@ -17,10 +17,10 @@ public sealed record BalanceResource(string Object, string Merchant, IReadOnlyLi
 [JsonSerializable(typeof(BalanceResource))]
 public sealed partial class BalanceJson : JsonSerializerContext;
 
-/// <summary>What merchants have, read from the ledger's accounts: there is no second copy that could differ.</summary>
+/// <summary>Reads merchants' balances from the ledger's accounts. There is no second copy that could differ.</summary>
 public sealed class MerchantBalances(LedgerReads ledger)
 {
-    // Five accounts in each currency: more than all there can be.
+    // More accounts than a merchant can have: five in each currency.
     private const int Limit = 2_000;
 
     /// <summary>One entry for each currency the merchant ever used, by code.</summary>

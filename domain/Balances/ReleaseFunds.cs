@@ -9,7 +9,10 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Balances;
 
-/// <summary>What a merchant is told when money becomes available. The amount is in minor units, negative where refunds outweigh.</summary>
+/// <summary>
+/// The content of the event that tells a merchant that money became available. The amount is in minor units. It is negative if refunds
+/// exceed the income.
+/// </summary>
 public sealed record BalanceReleaseResource(string Object, string Merchant, string Currency, long Amount, long Transactions, DateTimeOffset ReleasedAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(UtcTimeJson)])]
@@ -26,17 +29,17 @@ internal static partial class ReleaseLog
 }
 
 /// <summary>
-/// Makes what is due available: marks the balance transactions whose date has come and moves their sum in the ledger, in the same transaction, a
-/// bounded number at a time. What is due is due, whenever it runs and however often; instances share the work.
+/// Releases the balance transactions that are due. One transaction marks a bounded number of them and moves their sum in the ledger. It may
+/// run at any time and any number of times. Several instances share the work.
 /// </summary>
 public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledger, OutboxSignal signal, TimeProvider time, ILogger<ReleaseFunds> logger)
 {
     private const int DefaultChunk = 5_000;
 
-    /// <summary>Releases all that is due by the calendar of each currency; returns how many balance transactions that was.</summary>
+    /// <summary>Releases everything that is due by the calendar of each currency. Returns the number of balance transactions.</summary>
     public Task<long> RunAsync(CancellationToken ct) => RunAsync(DefaultChunk, null, ct);
 
-    /// <summary>Releases all that is due of one merchant.</summary>
+    /// <summary>Releases everything of one merchant that is due. Returns the number of balance transactions.</summary>
     public Task<long> RunAsync(MerchantId merchant, CancellationToken ct) => RunAsync(DefaultChunk, merchant, ct);
 
     internal Task<long> RunAsync(int chunk, CancellationToken ct) => RunAsync(chunk, null, ct);
@@ -50,7 +53,7 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
             var (rows, balances, bad) = await ReleaseChunkAsync(chunk, only, refused, ct);
             if (bad.Count > 0)
             {
-                // The chunk was rolled back; the others go on without the merchant that somebody has to look at.
+                // The chunk was rolled back. Go on without the refused merchants. An operator must look at them.
                 refused.UnionWith(bad);
                 continue;
             }
@@ -77,7 +80,7 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
-                // Another transaction was in the way and this one was rolled back whole.
+                // The transaction conflicted with another one and was rolled back. Try again.
             }
         }
     }
@@ -143,7 +146,8 @@ public sealed class ReleaseFunds(NpgsqlDataSource dataSource, LedgerPosting ledg
         return releases;
     }
 
-    // The rows say how much there is to move, so limits do not apply: what stays pending may be a refund that outweighs it for a day.
+    // The rows decide how much moves, so the limits of accounts do not apply. A refund that stays pending may make the pending balance
+    // negative for a day.
     private static Journal Journal(Release release, DateTimeOffset now)
     {
         var currency = release.Net.Currency;

@@ -2,9 +2,10 @@ namespace Payments.Domain.Balances;
 
 internal static class ReleaseSql
 {
-    // Due by the calendar date of the currency's own zone. Rows that another instance is releasing are skipped, not waited for. They go into the open batch
-    // of their merchant, which is locked until the commit: a payout that takes it meanwhile waits, or was first, and they go into the next one. In the
-    // order of merchants, as a run locks them. Without settings there is no batch yet.
+    // A row is due by the calendar date of its currency's zone. Rows that another instance is releasing are skipped. Lock order: balance
+    // transactions, then payout settings by (merchant, currency). A run locks settings in the same order of merchants. The rows go into the
+    // open batch of their merchant. Its settings stay locked until the commit, so a payout that takes the batch at the same time waits. If
+    // the payout was first, the rows go into the next batch. A merchant without settings has no batch yet.
     public const string Release =
         """
         WITH due AS (

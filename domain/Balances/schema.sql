@@ -27,10 +27,12 @@ CREATE TABLE payments.balance_transactions (
 COMMENT ON TABLE payments.balance_transactions IS
     'One row for each change of a merchant''s money, written in the transaction of the journal that moves it. net counts towards the pending balance until it is '
     'released, then towards the available balance until a payout takes it. So the available balance is always the sum of the released rows in no payout.';
-COMMENT ON COLUMN payments.balance_transactions.journal_key IS 'The external key of the journal: a second row for the same cause is refused.';
+COMMENT ON COLUMN payments.balance_transactions.journal_key IS
+    'The external key of the journal. A second row with the same key is refused.';
 COMMENT ON COLUMN payments.balance_transactions.available_on IS 'The business day from which the row can be released.';
 COMMENT ON COLUMN payments.balance_transactions.batch_id IS
-    'The batch of the row, NULL before its release. Releasing puts a row into the open batch of merchant and currency; a payout takes the batch as it stands and opens the next.';
+    'The batch of the row. Releasing puts a row into the open batch of merchant and currency. A payout takes that batch, with the rows '
+    'that were available from the start, and opens the next. NULL before that.';
 
 CREATE UNIQUE INDEX balance_transactions_by_source ON payments.balance_transactions (merchant_id, source_id, journal_key, bucket);
 CREATE INDEX balance_transactions_by_type ON payments.balance_transactions (merchant_id, type, id) WHERE type <> 'charge';
@@ -40,4 +42,4 @@ CREATE INDEX balance_transactions_released ON payments.balance_transactions (mer
 COMMENT ON INDEX payments.balance_transactions_by_source IS
     'Finds the rows of a source and refuses the second row of a journal: the source follows from the journal''s key.';
 COMMENT ON INDEX payments.balance_transactions_by_type IS
-    'Most rows are of charges, which the primary key serves. So a charge does not pay for this index.';
+    'Most rows are charges, which the primary key serves. So this index leaves charges out.';

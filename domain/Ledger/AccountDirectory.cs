@@ -5,19 +5,19 @@ using NpgsqlTypes;
 namespace Payments.Domain.Ledger;
 
 /// <summary>
-/// The ids of accounts, which never change once they are committed. Accounts that are missing are opened in a transaction of their own:
-/// an empty account harms nobody when the journal that wanted it is refused.
+/// Caches the ids of accounts, which never change once they are committed. A separate transaction opens the missing accounts. If the
+/// journal is then refused, an empty account remains, which does no harm.
 /// </summary>
 internal sealed class AccountDirectory(NpgsqlDataSource dataSource)
 {
-    // Enough for the busy accounts of a large platform, in a few tens of megabytes; the rest is looked up again.
+    // Enough for the busy accounts of a large platform, in a few tens of megabytes. A full cache is cleared.
     private const int Limit = 200_000;
 
     private readonly ConcurrentDictionary<(string Name, Currency Currency, short Bucket), int> _ids = new();
 
     public bool TryGet(AccountRef account, short bucket, out int id) => _ids.TryGetValue((account.Name, account.Currency, bucket), out id);
 
-    /// <summary>Opens what is missing, and tells the ids of all.</summary>
+    /// <summary>Opens the missing accounts and returns the ids of all of them.</summary>
     public async Task<IReadOnlyDictionary<(AccountRef Account, short Bucket), int>> OpenAsync(
         IReadOnlyCollection<(AccountRef Account, short Bucket)> accounts, DateTimeOffset now, CancellationToken ct)
     {
@@ -26,7 +26,8 @@ internal sealed class AccountDirectory(NpgsqlDataSource dataSource)
         var asked = accounts.ToArray();
         var rules = Array.ConvertAll(asked, a => ChartOfAccounts.RulesOf(a.Account.Name));
 
-        // A merchant's account is in its own bucket, whoever's journal names it; posting then refuses the journal.
+        // A merchant's account is always in the merchant's own bucket. If a journal of another bucket names it, posting refuses the
+        // journal.
         await using var command = dataSource.CreateCommand(LedgerSql.OpenAccounts);
         var p = command.Parameters;
         p.Add(new() { Value = asked.Select((a, i) => rules[i].Merchant?.Bucket ?? a.Bucket).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint });

@@ -1,21 +1,25 @@
 namespace Payments.Domain.Ledger;
 
-/// <summary>What posting has to know to open an account.</summary>
-/// <param name="CreditNormal">The balance is credits minus debits: what is owed or earned. Otherwise debits minus credits: what others owe, costs.</param>
+/// <summary>What posting must know to open an account.</summary>
+/// <param name="CreditNormal">
+/// True: the balance is credits minus debits, for what the platform owes or earned. False: debits minus credits, for costs and for what
+/// others owe.
+/// </param>
 /// <param name="MinBalance">The limit in minor units, or null for none.</param>
-/// <param name="Merchant">Whose account it is; null for the platform's, which are striped by bucket.</param>
+/// <param name="Merchant">The merchant that has the account. Null for an account of the platform, which exists once per bucket.</param>
 public sealed record AccountRules(bool CreditNormal, long? MinBalance, MerchantId? Merchant);
 
 /// <summary>
-/// The accounts there are. A merchant's stop at zero: a transfer that would take more than there is is refused unless it is marked
-/// <see cref="Transfer.PastLimit"/>. The platform's have no limit and are kept once per bucket; reading one adds its stripes.
+/// All accounts of the ledger. A merchant's accounts stop at zero: a transfer that takes more than there is is refused, unless it is marked
+/// <see cref="Transfer.PastLimit"/>. The platform's accounts have no limit. They exist once per bucket, and reading one adds up its
+/// stripes.
 /// </summary>
 public static class ChartOfAccounts
 {
     /// <summary>Captured, not yet free to be paid out. Positive: owed to the merchant.</summary>
     public static AccountRef MerchantPending(MerchantId merchant, Currency currency) => Merchant(merchant, "pending", currency);
 
-    /// <summary>Free to be paid out or refunded from. Negative after a dispute of money that is gone.</summary>
+    /// <summary>Free to be paid out or refunded from. Negative after a dispute over money that was already paid out.</summary>
     public static AccountRef MerchantAvailable(MerchantId merchant, Currency currency) => Merchant(merchant, "available", currency);
 
     /// <summary>Held back against disputes to come.</summary>
@@ -27,13 +31,13 @@ public static class ChartOfAccounts
     /// <summary>Sent to the merchant's bank and not yet confirmed.</summary>
     public static AccountRef MerchantInTransit(MerchantId merchant, Currency currency) => Merchant(merchant, "in_transit", currency);
 
-    /// <summary>What a processor owes the platform; positive until it settles.</summary>
+    /// <summary>What a provider owes the platform. Positive until the provider settles.</summary>
     public static AccountRef ProcessorClearing(string provider, Currency currency) => new($"processor/{provider}/clearing", currency);
 
-    /// <summary>Fees earned of merchants.</summary>
+    /// <summary>Fees earned from merchants.</summary>
     public static AccountRef PlatformFees(Currency currency) => new("platform/fees", currency);
 
-    /// <summary>What processors charge.</summary>
+    /// <summary>What providers charge.</summary>
     public static AccountRef PlatformProcessingCosts(Currency currency) => new("platform/processing_costs", currency);
 
     /// <summary>Disputes that the platform bears because the merchant cannot.</summary>
@@ -41,16 +45,18 @@ public static class ChartOfAccounts
 
     public static AccountRef PlatformWriteOffs(Currency currency) => new("platform/write_offs", currency);
 
-    /// <summary>Money that nobody has explained yet; it should be zero, and each remainder has an owner.</summary>
+    /// <summary>Money without an explanation yet. It should be zero, and an operator looks after each remainder.</summary>
     public static AccountRef PlatformSuspense(Currency currency) => new("platform/suspense", currency);
 
     /// <summary>The platform's bank account.</summary>
     public static AccountRef BankSettlement(Currency currency) => new("bank/settlement", currency);
 
-    /// <summary>The platform's position in one currency of an exchange; an exchange is one transfer through each currency's position.</summary>
+    /// <summary>
+    /// The platform's position in one currency of an exchange. An exchange makes one transfer through the position of each currency.
+    /// </summary>
     public static AccountRef ForeignExchange(Currency currency) => new("fx/position", currency);
 
-    /// <summary>How an account of this name behaves; decided by the name alone, so that every process opens it alike.</summary>
+    /// <summary>The rules of the account with this name. The name alone decides, so that every process opens the account alike.</summary>
     /// <exception cref="ArgumentException">No account of the chart has this name.</exception>
     public static AccountRules RulesOf(string name)
     {

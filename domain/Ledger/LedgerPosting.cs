@@ -5,19 +5,21 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Ledger;
 
 /// <summary>
-/// Posts journals inside a transaction of the caller's. One call takes any number of journals and answers each; refusals are answers.
-/// A caller who has nothing else to write uses <see cref="LedgerWriter"/>.
+/// Posts journals inside the caller's transaction. One call takes any number of journals and answers each of them. A refusal is an answer,
+/// not an exception. A caller with nothing else to write uses <see cref="LedgerWriter"/>.
 /// </summary>
 public sealed class LedgerPosting(NpgsqlDataSource dataSource)
 {
     private readonly AccountDirectory _accounts = new(dataSource);
 
     /// <summary>
-    /// Posts the journals in their order: each sees the balances that its predecessors left. Accounts of the chart that are not open
-    /// yet are opened. A journal whose external key is in the ledger already, or earlier in the list, is not posted again.
+    /// Posts the journals in their order. Each journal sees the balances that the journals before it left. Accounts of the chart that do
+    /// not exist yet are opened. A journal whose external key is in the ledger already, or earlier in the list, is not posted again.
     /// </summary>
     /// <param name="now">When the journals are recorded, UTC.</param>
-    /// <exception cref="ArgumentException">A journal that is none: no transfers, an amount that is not positive, two currencies in one transfer.</exception>
+    /// <exception cref="ArgumentException">
+    /// A journal is malformed: no transfers, an amount that is not positive, one account on both sides, or two currencies in one transfer.
+    /// </exception>
     public async Task<IReadOnlyList<PostingResult>> PostAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
     {
@@ -29,7 +31,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         var results = new List<PostingResult>(journals.Count);
         for (var from = 0; from < journals.Count;)
         {
-            // A key's second journal waits for the answer to the first, and everything behind it waits too: order is kept.
+            // The second journal with a key waits for the answer to the first. All journals behind it wait too, so that the order is kept.
             var keys = new HashSet<(short, string)>(journals.Count - from);
             var to = from;
             while (to < journals.Count && keys.Add((journals[to].Merchant.Bucket, journals[to].ExternalKey)))
@@ -42,10 +44,13 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
     }
 
     /// <summary>
-    /// The statement that posts all journals as <see cref="PostAsync"/> does, to go into a batch with other statements of the transaction, its commit among them: where a journal is refused, it fails with
-    /// <see cref="LedgerSql.Refused"/>. Null where one does not do: no journals, or an external key that is named twice.
+    /// Prepares the statement that posts all journals as <see cref="PostAsync"/> does. The statement goes into a batch with other
+    /// statements of the transaction, including the commit. If a journal is refused, it fails with <see cref="LedgerSql.Refused"/>. Returns
+    /// null if one statement is not enough or not needed: two journals have the same external key, or there are no journals.
     /// </summary>
-    /// <param name="allNew">The caller knows that none of the journals was posted before, so the ledger need not look; one that was fails the transaction.</param>
+    /// <param name="allNew">
+    /// The caller guarantees that none of the journals was posted before, so the ledger does not look. If one was, the transaction fails.
+    /// </param>
     internal async Task<NpgsqlBatchCommand?> TryPrepareAsync(IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct, bool allNew = false)
     {
         if (journals.Count == 0 || NameAKeyTwice(journals))
@@ -55,7 +60,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return Command(LedgerSql.PostAll, journals, await AccountsAsync(journals, now, ct), now, allNew);
     }
 
-    /// <summary>Posts and commits in one round trip, where no external key is named twice.</summary>
+    /// <summary>Posts and commits. This takes one round trip, unless two journals have the same external key.</summary>
     internal async Task<IReadOnlyList<PostingResult>> PostAndCommitAsync(
         NpgsqlConnection connection, IReadOnlyList<Journal> journals, DateTimeOffset now, CancellationToken ct)
     {
@@ -72,7 +77,7 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
         return await PostDistinctAsync(connection, null, journals, await AccountsAsync(journals, now, ct), now, ct);
     }
 
-    /// <summary>Opens those of the accounts that are not open yet, in a transaction of its own.</summary>
+    /// <summary>Opens the accounts that are not open yet, in a separate transaction.</summary>
     internal Task OpenAccountsAsync(IReadOnlyCollection<(AccountRef Account, short Bucket)> accounts, DateTimeOffset now, CancellationToken ct) => _accounts.OpenAsync(accounts, now, ct);
 
     private static bool NameAKeyTwice(IReadOnlyList<Journal> journals) =>
@@ -149,7 +154,8 @@ public sealed class LedgerPosting(NpgsqlDataSource dataSource)
             }),
         ];
 
-        // Without a transaction of the caller's, the statement is committed once its result was read to the end.
+        // Without the caller's transaction, the statement commits by itself. The commit is certain only after the result was read to its
+        // end.
         while (await reader.ReadAsync(ct) || await reader.NextResultAsync(ct))
         {
         }

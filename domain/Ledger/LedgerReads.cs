@@ -5,8 +5,8 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Ledger;
 
-/// <summary>An account as it stands, its stripes added up.</summary>
-/// <param name="Version">How many transfer sides it has.</param>
+/// <summary>An account with its balance now. Its stripes are added up.</summary>
+/// <param name="Version">The number of transfers of the account.</param>
 public sealed record AccountBalance(string Name, string Currency, long Balance, long Version)
 {
     public AccountRef Account => new(Name, Domain.Currency.Of(Currency));
@@ -16,9 +16,9 @@ public sealed record AccountBalance(string Name, string Currency, long Balance, 
 
 /// <summary>One side of one transfer, seen from an account.</summary>
 /// <param name="Bucket">The stripe, for an account that has several.</param>
-/// <param name="Version">The side's number in the account (in the stripe), from 1, without gaps.</param>
-/// <param name="Change">What it did to the balance, in minor units.</param>
-/// <param name="Balance">The balance after it (of the stripe).</param>
+/// <param name="Version">The number of the transfer in the account, or in the stripe. It counts from 1, without gaps.</param>
+/// <param name="Change">What the transfer did to the balance, in minor units.</param>
+/// <param name="Balance">The balance after the transfer, of the stripe if the account has several.</param>
 /// <param name="Other">The account on the other side.</param>
 public sealed record StatementLine(
     short Bucket,
@@ -34,15 +34,17 @@ public sealed record StatementLine(
     DateTimeOffset EffectiveAt,
     DateTimeOffset RecordedAt)
 {
-    /// <summary>Asks for the page after this line.</summary>
+    /// <summary>The cursor that asks for the page after this line.</summary>
     public string Cursor => string.Create(CultureInfo.InvariantCulture, $"{Bucket}.{Version}");
 }
 
-/// <param name="HasMore">There are older lines; the last line's cursor asks for them.</param>
+/// <param name="HasMore">Whether there are older lines. The cursor of the last line asks for them.</param>
 public sealed record StatementPage(IReadOnlyList<StatementLine> Lines, bool HasMore);
 
 /// <summary>One row of the trial balance: an account of the platform, or the same account of all merchants.</summary>
-/// <param name="Debit">The balance where debits outweigh, otherwise 0; all rows' debits of a currency equal all credits.</param>
+/// <param name="Debit">
+/// The balance if debits exceed credits, otherwise 0. In each currency the debits of all rows equal the credits.
+/// </param>
 public sealed record TrialBalanceLine(string Account, string Currency, long Accounts, long Debit, long Credit);
 
 /// <summary>A transfer as it was posted.</summary>
@@ -53,9 +55,9 @@ public sealed record PostedJournal(
     long Id, MerchantId Merchant, string ExternalKey, string Kind, DateTimeOffset EffectiveAt, DateTimeOffset RecordedAt, IReadOnlyList<PostedTransfer> Transfers);
 
 /// <summary>
-/// Questions to the ledger. None costs more as history grows: balances are kept, histories are read through indexes a page at a time.
-/// Times are when a transfer was recorded. A merchant's account is of one mode; of the platform's accounts, and of lists, only the
-/// stripes of the mode that is asked for are read.
+/// Reads the ledger. No read costs more as history grows: balances are stored, and histories are read through indexes, a page at a time.
+/// Times are the times of recording. A merchant's account has one mode. Of the platform's accounts and of lists, only the stripes of the
+/// given mode are read.
 /// </summary>
 public sealed class LedgerReads(NpgsqlDataSource dataSource)
 {
@@ -81,7 +83,9 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
         return new Money(balance, account.Currency);
     }
 
-    /// <summary>Accounts whose names begin with the prefix, by name; <paramref name="after"/> is the last account of the page before.</summary>
+    /// <summary>
+    /// Accounts whose names begin with the prefix, sorted by name. <paramref name="after"/> is the last account of the page before.
+    /// </summary>
     public async Task<IReadOnlyList<AccountBalance>> AccountsAsync(
         string prefix, AccountRef? after, int limit, CancellationToken ct, Mode mode = Mode.Live)
     {
@@ -101,12 +105,12 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>
-    /// The account's transfer sides, newest first. The stripes of a platform account follow one another, each with its own running balance.
+    /// The account's transfers, newest first. The stripes of a platform account follow one another, each with its own running balance.
     /// </summary>
     /// <param name="startingAfter">The cursor of the last line of the page before, or null for the first page.</param>
     /// <param name="from">Only what was recorded after this time.</param>
     /// <param name="to">Only what was recorded at or before this time.</param>
-    /// <exception cref="FormatException">The cursor is none of a statement's.</exception>
+    /// <exception cref="FormatException">The cursor does not come from a statement.</exception>
     public async Task<StatementPage> StatementAsync(
         AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct,
             Mode mode = Mode.Live)
@@ -133,7 +137,10 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
         return new StatementPage(lines, HasMore: false);
     }
 
-    /// <summary>Every account's balance, merchants' accounts added up by what they are for. Its cost grows with the accounts, not with their history.</summary>
+    /// <summary>
+    /// The balances of all accounts. Merchants' accounts are added up by purpose. The cost grows with the number of accounts, not with
+    /// their history.
+    /// </summary>
     public async Task<IReadOnlyList<TrialBalanceLine>> TrialBalanceAsync(CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);

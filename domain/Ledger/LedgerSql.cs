@@ -2,18 +2,19 @@ namespace Payments.Domain.Ledger;
 
 internal static class LedgerSql
 {
-    // Whose the account is says its mode. The platform's accounts have stripes in both.
+    // A merchant's account has the mode of the merchant. A platform account has stripes in both modes.
     private const string OfMode = "(a.merchant_id IS NOT NULL OR payments.mode_of(a.bucket) = @mode)";
 
     public const string OpenAccounts = "SELECT ledger.open_accounts($1, $2, $3, $4, $5, $6, $7)";
 
-    // A function that stands in FROM has its rows buffered; in a select list, fenced so that it is called once, it has not.
+    // Postgres buffers the rows of a function in FROM, but not those of one in a select list. OFFSET 0 makes it call the function only
+    // once.
     public const string Post = """
         SELECT (p.answer).statuses, (p.answer).journal_ids
         FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS answer OFFSET 0) p
         """;
 
-    /// <summary>As <see cref="Post"/>, with no answer but success: it raises <see cref="Refused"/> where a journal is refused.</summary>
+    /// <summary>As <see cref="Post"/>, but returns no answers: it raises <see cref="Refused"/> if a journal is refused.</summary>
     public const string PostAll = """
         SELECT ledger.all_posted((p.answer).statuses, $2, $9)
         FROM (SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS answer OFFSET 0) p
@@ -52,7 +53,7 @@ internal static class LedgerSql
         LIMIT @limit
         """;
 
-    // The versions of each stripe that were recorded within the times asked for.
+    // The range of versions that each stripe recorded between the given times.
     public const string Stripes = $"""
         SELECT a.id, a.bucket,
                CASE WHEN @from::timestamptz IS NULL THEN 0 ELSE ledger.version_at(a.id, @from) END AS after,
@@ -63,7 +64,8 @@ internal static class LedgerSql
         ORDER BY a.bucket
         """;
 
-    // A page of each side's index, put together; a page is small however long the account's history is.
+    // Reads one page of the debit index and one of the credit index, and merges them. The cost of a page does not grow with the account's
+    // history.
     public const string Statement = """
         SELECT s.bucket, s.version, s.journal_id, s.line, h.external_key, h.kind, s.code, o.name AS other,
                s.change * a.sign AS change, s.balance, h.effective_at, s.recorded_at

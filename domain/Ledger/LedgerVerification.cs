@@ -5,8 +5,8 @@ using Npgsql;
 
 namespace Payments.Domain.Ledger;
 
-/// <summary>Something in the ledger that its own rules could not have made.</summary>
-/// <param name="Check">Which rule is broken.</param>
+/// <summary>A violation of one of the ledger's own rules.</summary>
+/// <param name="Check">The rule that is broken.</param>
 /// <param name="Row">The first row that breaks it.</param>
 /// <param name="Problem">What is wrong with it, in one sentence.</param>
 public sealed record LedgerFinding(string Check, string Row, string Problem)
@@ -27,7 +27,9 @@ public sealed record LedgerVerdict(long Transfers, long Accounts, long Seals, Se
 /// </summary>
 public sealed class LedgerVerification(NpgsqlDataSource dataSource)
 {
-    /// <param name="expected">A seal kept elsewhere, which the chain must still contain: it detects a chain that was made anew from an altered ledger.</param>
+    /// <param name="expected">
+    /// A seal that was kept elsewhere. The chain must still contain it. This detects a chain that was computed anew from an altered ledger.
+    /// </param>
     public async Task<LedgerVerdict> RunAsync(Seal? expected, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);

@@ -1,6 +1,6 @@
 namespace Payments.Domain.Ledger;
 
-/// <summary>Each check answers with the first row that breaks a rule, and how; or with nothing.</summary>
+/// <summary>Each check returns the first row that breaks its rule, with the problem. Without a violation it returns no row.</summary>
 internal static class LedgerVerificationSql
 {
     private const string Sides = """

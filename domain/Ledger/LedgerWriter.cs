@@ -3,7 +3,9 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Ledger;
 
-/// <summary>Posts single journals for callers who have nothing else to write: those that come at the same time share a transaction.</summary>
+/// <summary>
+/// Posts single journals for callers that have nothing else to write. Journals that arrive at the same time share a transaction.
+/// </summary>
 public sealed class LedgerWriter : IAsyncDisposable
 {
     private readonly GroupCommit<Journal, PostingResult> _queue;
@@ -17,8 +19,9 @@ public sealed class LedgerWriter : IAsyncDisposable
             time);
 
     /// <summary>
-    /// Returns once the answer is durable. After a connection was lost the batch is posted again, so a journal may be answered
-    /// <see cref="PostingStatus.Exists"/> though nobody posted it before. See <see cref="GroupCommit{TItem,TResult}.SubmitAsync"/> for what cancelling and a full queue mean.
+    /// Returns once the answer is durable. After a lost connection the batch is posted again, so a new journal may get the answer
+    /// <see cref="PostingStatus.Exists"/>. See <see cref="GroupCommit{TItem,TResult}.SubmitAsync"/> for the effect of cancellation and of a
+    /// full queue.
     /// </summary>
     public ValueTask<PostingResult> PostAsync(Journal journal, CancellationToken ct) => _queue.SubmitAsync(journal, ct);
 

@@ -7,13 +7,17 @@ using Azure.Storage.Blobs.Specialized;
 
 namespace Payments.Domain.Ledger;
 
-/// <summary>The seals kept outside and those of the ledger disagree: one of the two was altered, or the ledger was restored to an earlier time.</summary>
+/// <summary>
+/// The archived seals and the seals of the ledger disagree. One of them was altered, or the ledger was restored to an earlier time.
+/// </summary>
 public sealed class SealArchiveException(string message) : Exception(message);
 
-/// <summary>Where seals are kept.</summary>
+/// <summary>Settings under <c>Ledger:SealArchive</c>.</summary>
 public sealed class SealArchiveOptions
 {
-    /// <summary>Begins the names of the blobs; a new one begins a new record, after the database was restored to an earlier time.</summary>
+    /// <summary>
+    /// The folder of the blobs. Set a new folder after the database was restored to an earlier time: it begins a new record.
+    /// </summary>
     public string Folder { get; set; } = "";
 }
 
@@ -22,21 +26,22 @@ public sealed class SealArchiveOptions
 internal sealed partial class SealJson : JsonSerializerContext;
 
 /// <summary>
-/// Keeps the ledger's seals where whoever owns the database cannot change them: one append blob for each month, one line of JSON for each seal, in a container
-/// whose blobs can be added to and never altered. Each run goes on behind the last line that is there, so a run that was cut off, or two at once, do no harm.
+/// Archives the ledger's seals where the database's owner cannot change them. Each month has one append blob, and each seal is one line of
+/// JSON. Blobs of the container can grow but never change. Each run continues behind the last line, so interrupted or simultaneous runs do
+/// no harm.
 /// </summary>
 public sealed class SealArchive(LedgerSealing sealing, BlobServiceClient blobs, SealArchiveOptions options, TimeProvider time)
 {
     public const string SealContainer = "ledger-seals";
 
-    // A block of an append blob holds at most 4 MiB; a line is about 180 bytes.
+    // A block of an append blob holds at most 4 MiB. A line has about 180 bytes.
     private const int SealsPerBlock = 5_000;
     private const int LongestLine = 1024;
 
     private readonly BlobContainerClient _container = blobs.GetBlobContainerClient(SealContainer);
 
-    /// <summary>Adds what was sealed since the last run, and returns how many seals.</summary>
-    /// <exception cref="SealArchiveException">The ledger does not have the last seal that is kept.</exception>
+    /// <summary>Adds the seals that were made since the last run. Returns how many.</summary>
+    /// <exception cref="SealArchiveException">The ledger does not have the last archived seal.</exception>
     public async Task<int> KeepAsync(CancellationToken ct)
     {
         await _container.CreateIfNotExistsAsync(cancellationToken: ct);
@@ -61,7 +66,7 @@ public sealed class SealArchive(LedgerSealing sealing, BlobServiceClient blobs, 
         return kept;
     }
 
-    /// <summary>The last seal that is kept; null when none is.</summary>
+    /// <summary>The last archived seal; null if there is none.</summary>
     public async Task<Seal?> LastAsync(CancellationToken ct)
     {
         BlobItem? newest = null;
@@ -88,7 +93,7 @@ public sealed class SealArchive(LedgerSealing sealing, BlobServiceClient blobs, 
         return JsonSerializer.Deserialize(line, SealJson.Default.Seal) ?? throw new SealArchiveException($"{newest.Name} does not end with a seal.");
     }
 
-    // False when another run has added meanwhile: what is left is for the next one.
+    // Returns false if another run has added seals at the same time. The next run adds the rest.
     private async Task<bool> AppendAsync(IReadOnlyList<Seal> seals, CancellationToken ct)
     {
         var blob = _container.GetAppendBlobClient(Name($"{time.GetUtcNow():yyyy-MM}.jsonl"));

@@ -20,7 +20,8 @@ CREATE TABLE ledger.accounts (
 );
 
 COMMENT ON TABLE ledger.accounts IS
-    'The accounts. An account never changes. The platform''s accounts exist once per bucket; name and currency together name all of these stripes.';
+    'The accounts. An account never changes. The platform''s accounts exist once per bucket. Name and currency together name all of these '
+    'stripes.';
 COMMENT ON COLUMN ledger.accounts.sign IS
     '+1: the balance is credits minus debits (what the platform owes or earned). -1: debits minus credits (what others owe the platform, and costs).';
 COMMENT ON COLUMN ledger.accounts.min_balance IS
@@ -79,11 +80,13 @@ CREATE TABLE ledger.transfers (
     autovacuum_analyze_threshold = 10000, autovacuum_analyze_scale_factor = 4);
 
 COMMENT ON TABLE ledger.transfers IS
-    'One row moves one positive amount, in minor units, from one account to another. The lines of a journal share its id; line 1 carries what belongs to the whole journal.';
+    'One row moves one positive amount, in minor units, from one account to another. The lines of a journal share its id. Line 1 carries '
+    'the values of the whole journal.';
 COMMENT ON COLUMN ledger.transfers.debit_version IS 'The version of the debited account after this row. Together with debit_balance it proves the account''s history.';
 COMMENT ON COLUMN ledger.transfers.recorded_at IS 'UTC. Never earlier than the time of an earlier row of either account, whatever the clocks say.';
 COMMENT ON COLUMN ledger.transfers.effective_at IS 'When the journal takes effect for the business, UTC. Line 1 only.';
-COMMENT ON COLUMN ledger.transfers.external_key IS 'Names the journal once and for all: a second journal with the key is not posted. Line 1 only.';
+COMMENT ON COLUMN ledger.transfers.external_key IS
+    'Names the journal once and for all. A second journal with the key is not posted. Line 1 only.';
 
 CREATE UNIQUE INDEX transfers_journal ON ledger.transfers (journal_id, line, bucket);
 CREATE UNIQUE INDEX transfers_debit_version ON ledger.transfers (bucket, debit_account, debit_version);
@@ -98,7 +101,7 @@ WHERE line = 1;
 
 COMMENT ON VIEW ledger.journals IS 'One row per journal.';
 
--- Append-only: holds for the owner too.
+-- The triggers keep the ledger append-only for the owner too.
 CREATE FUNCTION ledger.refuse_change() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -124,10 +127,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_ids integer[];
 BEGIN
-    -- Sealing relies on a transaction having its id before it takes one from a sequence.
+    -- Sealing relies on this order: a transaction gets its own id before it takes an id from a sequence.
     PERFORM pg_current_xact_id();
 
-    -- In name order, so that two callers that open the same accounts do not wait for each other in a circle.
+    -- Lock order: accounts by (name, currency, bucket). Two callers that open the same accounts then cannot deadlock.
     WITH opened AS (
         INSERT INTO ledger.accounts (bucket, name, currency, merchant_id, sign, min_balance, opened_at)
         SELECT DISTINCT a.bucket, a.name, a.currency, a.merchant, a.sign, a.min_balance, p_now
@@ -149,16 +152,19 @@ BEGIN
 END
 $$;
 
--- Posts journals. Returns for each its status and, where it was posted now or before, its id.
+-- Posts journals. Returns the status of each journal, and its id if it was posted now or before.
 --
--- One array element is one line. The lines of a journal follow each other, and what belongs to the journal is NULL on all but its first line.
--- p_accounts holds the ids of the accounts that are touched, ascending; p_debit and p_credit are positions in it.
--- A refused journal leaves no trace and does not disturb the others. Journals are judged in their order: each sees the balances that its predecessors left.
--- Each account is locked once, in id order, and written once, however many lines touch it.
--- p_all_new: the caller knows that none of the journals was posted before, so their keys are not looked up. If one was, the unique index refuses the call.
+-- One array element is one line. The lines of a journal follow each other. Values that belong to the whole journal are NULL on all but its
+-- first line.
+-- p_accounts holds the ids of all accounts of the journals, ascending. p_debit and p_credit are positions in it.
+-- A refused journal changes nothing and does not affect the others. Journals are decided in their order: each sees the balances that the
+-- journals before it left.
+-- Lock order: balances by account id. Each account is locked once and written once, however many lines name it.
+-- p_all_new: the caller guarantees that none of the journals was posted before, so their keys are not looked up. If one was, the unique
+-- index refuses the call.
 --
--- A set that is unnested keeps a buffer of some 24 kB per array, which would be most of the cost of a short call. So arrays are read by position, and sets
--- stand in the select list, where they need no buffer.
+-- unnest in FROM keeps a buffer of some 24 kB per array, which would be most of the cost of a short call. So arrays are read by position,
+-- and sets stand in the select list, where they need no buffer.
 CREATE FUNCTION ledger.post(
     p_accounts integer[],
     p_journal integer[], p_debit integer[], p_credit integer[], p_amount bigint[], p_code text[], p_past_limit boolean[], p_bucket smallint[],
@@ -166,11 +172,11 @@ CREATE FUNCTION ledger.post(
     p_now timestamptz, p_all_new boolean DEFAULT false,
     OUT statuses text[], OUT journal_ids bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- Plans are kept for the life of a connection: one made while the tables were small must not read them from end to end later.
+-- Plans live as long as the connection. A plan that was made while the tables were small must not scan them from end to end later.
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     n            CONSTANT integer := coalesce(cardinality(p_journal), 0);
-    -- Sealing relies on a transaction having its id before it takes one from a sequence.
+    -- Sealing relies on this order: a transaction gets its own id before it takes an id from a sequence.
     xact         CONSTANT xid8 := pg_current_xact_id();
     v_ids        integer[];
     v_balance    bigint[];
@@ -182,7 +188,7 @@ DECLARE
     v_closed     boolean[];
     v_currency   text[];
     v_recorded   timestamptz;
-    -- By a line's position: what is inserted beside the input. No id: the line is not inserted.
+    -- By the position of a line: the values that are inserted beside the input. A line without an id is not inserted.
     v_id         bigint[];
     v_line       smallint[];
     v_debit_ver  bigint[];
@@ -214,7 +220,7 @@ BEGIN
         SELECT * FROM ledger.balances WHERE account_id = ANY (p_accounts) ORDER BY account_id FOR UPDATE
     ) AS b;
 
-    -- Positions must mean the same in both; an id that has no account leaves a hole here.
+    -- Positions must mean the same here as in p_accounts. An id without an account becomes NULL.
     IF v_ids IS DISTINCT FROM p_accounts THEN
         SELECT array_agg(b.account_id ORDER BY a.ord), array_agg(b.balance ORDER BY a.ord), array_agg(b.version ORDER BY a.ord),
                array_agg(b.version ORDER BY a.ord), array_agg(b.min_balance ORDER BY a.ord), array_agg(b.sign ORDER BY a.ord),
@@ -227,8 +233,8 @@ BEGIN
         END IF;
     END IF;
 
-    -- Posted before? Rare, so only then is their content compared. The lines as they stand are the content; the time it took effect
-    -- is not part of it, for one who tries again later means the same.
+    -- A key that was posted before is rare, so contents are compared only then. The content is the kind, the merchant and the lines.
+    -- effective_at is not part of it, because a caller that tries again later means the same journal.
     IF NOT p_all_new AND EXISTS (SELECT FROM ledger.transfers t WHERE t.external_key = ANY (p_external_key)) THEN
         FOR done IN
             WITH lines AS (
@@ -276,7 +282,7 @@ BEGIN
         debit_after := v_balance[d] - v_sign[d] * a;
         credit_after := v_balance[c] + v_sign[c] * a;
 
-        -- Null where an account or a limit is missing, so the first test says "certainly well".
+        -- The condition is NULL if an account is missing. IS TRUE lets only journals pass that certainly can be posted.
         IF (v_currency[d] = v_currency[c] AND v_bucket[d] = p_bucket[i] AND v_bucket[c] = p_bucket[i] AND NOT v_closed[d] AND NOT v_closed[c]
             AND (p_past_limit[i]
                 OR ((v_min[d] IS NULL OR v_sign[d] < 0 OR debit_after >= v_min[d])
@@ -326,7 +332,7 @@ BEGIN
     FROM (SELECT generate_series(1, n) AS i) AS l
     WHERE v_id[i] IS NOT NULL;
 
-    -- The sets are taken side by side. Their expected size is small, so that each account is looked up.
+    -- unnest in the select list reads the arrays side by side. The planner expects few rows of it, and so looks up each account.
     UPDATE ledger.balances b
     SET balance = u.balance, version = u.version, recorded_at = v_recorded
     FROM (
@@ -336,7 +342,8 @@ BEGIN
 END
 $$;
 
--- Ends a statement whose journals were refused. For a caller whose commit follows in the same round trip: it could not look at the answers of ledger.post first.
+-- Raises an error if a journal was refused. It serves a caller whose commit follows in the same round trip, and that cannot look at the
+-- statuses of ledger.post first.
 CREATE FUNCTION ledger.all_posted(p_statuses text[], p_journal integer[], p_external_key text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -350,29 +357,29 @@ BEGIN
 END
 $$;
 
--- Sets money aside for payouts, one journal each: available -> in_transit, and available -> reserve for what is kept back.
+-- Sets money aside for payouts, one journal each: available -> in_transit, and available -> reserve for the money that is kept back.
 --
--- This is ledger.post for the case in which every account belongs to one journal of the call. No journal sees another's balance, so one statement moves
--- all of them and one writes their transfers.
--- Returns for each, in order: posted, insufficient_funds or account_closed. A refused one leaves no trace and does not disturb the others. Where accounts are
--- missing, account_missing marks whose, and nothing at all is posted: the caller opens them and calls again. An external key that is in the ledger
--- already is an error, since a payout's id is made for one call.
+-- This is ledger.post for the case in which every account belongs to one journal of the call. No journal sees another's balance. So one
+-- statement moves all balances, and another writes the transfers.
+-- Returns one status for each payout, in order: posted, insufficient_funds or account_closed. A refused payout changes nothing and does not
+-- affect the others. If accounts are missing, their payouts get account_missing and nothing at all is posted. The caller then opens the
+-- accounts and calls again. An external key that is in the ledger already is an error, because a payout's id is made for one call.
 CREATE FUNCTION ledger.post_payouts(
     p_bucket smallint[], p_merchant uuid[], p_external_key text[], p_amount bigint[], p_reserve bigint[], p_currency text, p_now timestamptz)
 RETURNS text[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- Plans are kept for the life of a connection. Looking up each account keeps the order of locks, and costs the same however large the tables are.
+-- Plans live as long as the connection. Looking up each account keeps the lock order, and its cost does not grow with the tables.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     n          CONSTANT integer := coalesce(cardinality(p_merchant), 0);
     statuses   text[];
-    -- One element for each account that is touched. Places order them: the available ones of all journals, then those in transit, then the
+    -- One element for each account. The places order them: the available accounts of all journals, then the accounts in transit, then the
     -- reserves of the journals that have one.
     places     integer[];
     accounts   integer[];
     changes    bigint[];
     steps      integer[];
-    -- Likewise, of those that moved: the balance and the version after it.
+    -- The same for the accounts that moved: the balance and the version afterwards.
     moved      integer[];
     balances   bigint[];
     versions   bigint[];
@@ -393,7 +400,7 @@ BEGIN
         RAISE EXCEPTION 'a merchant is listed twice' USING ERRCODE = 'LG002';
     END IF;
 
-    -- Sealing relies on a transaction having its id before it takes one from a sequence.
+    -- Sealing relies on this order: a transaction gets its own id before it takes an id from a sequence.
     PERFORM pg_current_xact_id();
 
     statuses := array_fill('posted'::text, ARRAY[n]);
@@ -422,7 +429,8 @@ BEGIN
         RETURN statuses;
     END IF;
 
-    -- In the order of accounts, as ledger.post locks them. What another transaction changed meanwhile is judged anew by the WHERE.
+    -- Lock order: balances by account id, as in ledger.post. If another transaction changed a balance meanwhile, Postgres checks the WHERE
+    -- again on the new row.
     WITH updated AS (
         UPDATE ledger.balances b
         SET balance = b.balance + m.change, version = b.version + m.steps, recorded_at = greatest(b.recorded_at, p_now)
@@ -439,7 +447,8 @@ BEGIN
     FROM updated;
 
     IF coalesce(cardinality(moved), 0) < cardinality(places) THEN
-        -- Rare. A journal with a side that did not move is refused, and its other sides are put back: this transaction has them locked.
+        -- Rare. A journal with an account that did not move is refused, and its other accounts are set back. This transaction has them
+        -- locked.
         did_move := array_fill(true, ARRAY[cardinality(places)]);
         FOR i IN 1 .. cardinality(places) LOOP
             IF places[i] = moved[next_moved] THEN
@@ -471,7 +480,8 @@ BEGIN
         RETURN statuses;
     END IF;
 
-    -- An account's times never go back, and a transfer has one time: where another machine's clock was ahead, all take the latest.
+    -- The times of an account never go back, and a transfer has one time. If the clock of another machine was ahead, all accounts take the
+    -- latest time.
     IF earliest < latest THEN
         UPDATE ledger.balances b SET recorded_at = latest
         FROM unnest(accounts) AS t (account_id)
@@ -481,7 +491,8 @@ BEGIN
     ids := ARRAY(SELECT nextval('ledger.journal_ids') FROM generate_series(1, g));
     reserving := ARRAY(SELECT i.at FROM unnest(good) WITH ORDINALITY AS i (journal, at) WHERE p_reserve[i.journal] > 0 ORDER BY i.at);
 
-    -- A merchant's accounts are credit-normal: what is debited falls. A journal that also reserves debits available twice, this first.
+    -- A merchant's accounts are credit-normal, so a debit lowers the balance. A journal with a reserve debits the available account twice.
+    -- This is its first line.
     INSERT INTO ledger.transfers (
         journal_id, amount, debit_version, debit_balance, credit_version, credit_balance, recorded_at, debit_account, credit_account,
         line, bucket, code, effective_at, merchant_id, kind, external_key)
@@ -503,7 +514,8 @@ BEGIN
 END
 $$;
 
--- Closes an account whose balance is zero; returns whether it did. A closed account takes no more transfers, and its history stays readable.
+-- Closes an account if its balance is zero, and returns whether it did. A closed account takes no more transfers. Its history stays
+-- readable.
 CREATE FUNCTION ledger.close_account(p_account integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -515,7 +527,7 @@ $$;
 GRANT EXECUTE ON FUNCTION ledger.open_accounts, ledger.post, ledger.all_posted, ledger.post_payouts, ledger.close_account TO payments_app;
 
 -- Seals ---------------------------------------------------------------------------------------------------------------
--- A hash chain over the transfers and the accounts. It detects a change that somebody made with the owner's rights.
+-- A hash chain over the transfers and the accounts. It detects a change that was made with the owner's rights.
 
 CREATE TABLE ledger.seals (
     number        bigint      PRIMARY KEY,
@@ -548,8 +560,8 @@ COMMENT ON TABLE ledger.seal_mark IS
     'Node table. How far the next sealing may go: up to these ids, once every transaction that was running when they were noted has '
     'ended. One row.';
 
--- The bytes that are hashed: each column with its length, in the binary form, which no setting of a session changes. The functions are STABLE and not
--- IMMUTABLE, as record_send is: otherwise the planner cannot inline them, and a call per row costs six times as much.
+-- The bytes that are hashed: each column with its length, in the binary form, which no setting of a session changes. The functions are
+-- STABLE, as record_send is. If they were IMMUTABLE, the planner could not inline them, and a call per row would cost six times as much.
 CREATE FUNCTION ledger.transfer_bytes(t ledger.transfers) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT record_send(ROW(
@@ -586,9 +598,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     ) a
 $$;
 
--- Seals what has settled since the last call, p_journals per link, and returns how many links it made. A transaction has its id before it takes an id from a
--- sequence here. So once all transactions older than the mark's horizon have ended, nothing can still arrive below the mark. A call therefore seals what
--- the call before it marked.
+-- Seals what has settled since the last call, p_journals per link, and returns how many links it made. A transaction has its own id before
+-- it takes an id from a sequence here. So once all transactions older than the mark's horizon have ended, no row can still arrive below the
+-- mark. A call therefore seals what the call before it marked.
 CREATE FUNCTION ledger.seal(p_now timestamptz, p_journals integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
@@ -599,7 +611,7 @@ DECLARE
     links   integer := 0;
     marked  boolean;
 BEGIN
-    -- One at a time; the others find nothing left to do.
+    -- One call runs at a time. A call that waited finds nothing left to do.
     PERFORM pg_advisory_xact_lock('ledger.seals'::regclass::oid::bigint);
     SELECT * INTO mark FROM ledger.seal_mark;
     marked := FOUND;
@@ -632,7 +644,8 @@ BEGIN
         marked := false;
     END IF;
 
-    -- Ids first, then the horizon, each with a snapshot of its own: whoever took one of these ids was running before the horizon.
+    -- Order: read the ids, then the horizon, in two statements with a snapshot each. So every transaction that took one of these ids has
+    -- its own id below the horizon.
     IF NOT marked THEN
         SELECT CASE WHEN j.is_called THEN j.last_value ELSE 0 END, CASE WHEN a.is_called THEN a.last_value ELSE 0 END
         INTO mark.journal_id, mark.account_id
@@ -651,8 +664,8 @@ GRANT EXECUTE ON FUNCTION ledger.seal, ledger.seal_hash, ledger.transfer_bytes, 
 
 -- Balances in the past ------------------------------------------------------------------------------------------------
 
--- The version of an account as of a time: the last one that was recorded at or before it, 0 before the first. Versions have no gaps and their times never go
--- back, so a binary search finds it in some twenty look-ups, and no index has to be kept for it.
+-- The version of an account as of a time: the last one that was recorded at or before it, or 0. Versions have no gaps and their times never
+-- go back. So a binary search finds it in some twenty look-ups, without an index on the time.
 CREATE FUNCTION ledger.version_at(p_account integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE

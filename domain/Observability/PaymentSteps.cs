@@ -13,7 +13,10 @@ internal static class PaymentSteps
 {
     public const string ListenerName = "Payments";
 
-    /// <summary>The intent is written, but not yet committed. A charge's intent is one statement that commits by itself; its event comes before that statement.</summary>
+    /// <summary>
+    /// The intent is written, but not yet committed. A charge's intent is one statement that commits by itself. Its event comes before that
+    /// statement.
+    /// </summary>
     public const string IntentWritten = "intent_written";
 
     /// <summary>The intent is committed. The provider has heard nothing.</summary>
@@ -28,7 +31,7 @@ internal static class PaymentSteps
     /// <summary>The outcome is committed. The caller has heard nothing.</summary>
     public const string OutcomeCommitted = "outcome_committed";
 
-    /// <summary>A batch of lines of a dispute file is read; nothing of it is applied. The content is the list of their updates.</summary>
+    /// <summary>A batch of lines of a dispute file is read. Nothing of it is applied. The content is the list of their updates.</summary>
     public const string DisputeLinesRead = "dispute_lines_read";
 
     private static readonly DiagnosticListener Listener = new(ListenerName);

@@ -6,8 +6,9 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Observability;
 
 /// <summary>
-/// What is open in the database, as gauges of the meter <c>Payments.State</c>: how many, how old, how much. A timer has one instance ask every minute; a
-/// value is reported for three minutes, so an instance that no longer asks falls silent instead of repeating what was.
+/// Reports what is open in the database, as gauges of the meter <c>Payments.State</c>: how many, how old, how much. A timer makes one
+/// instance measure every minute. An instance reports a value for three minutes. So an instance that no longer measures falls silent
+/// instead of repeating old values.
 /// </summary>
 public sealed class StateMetrics : IDisposable
 {
@@ -41,7 +42,7 @@ public sealed class StateMetrics : IDisposable
         Age("payments.ledger.unsealed", "How long the oldest posting has not been sealed", (state, now) => state.Unsealed is { } since ? [Measure(now, since)] : []);
     }
 
-    /// <summary>Asks the database once; every question has its own few rows.</summary>
+    /// <summary>Reads all values from the database in one round trip.</summary>
     public async Task MeasureAsync(CancellationToken ct)
     {
         var now = _time.GetUtcNow();
@@ -82,7 +83,7 @@ public sealed class StateMetrics : IDisposable
         }
     }
 
-    /// <summary>Whether the meter is this one's: for tests, in which there are several.</summary>
+    /// <summary>Whether the meter belongs to this object. Tests have several.</summary>
     internal bool Owns(Meter meter) => ReferenceEquals(meter, _meter);
 
     public void Dispose() => _meter.Dispose();
@@ -103,7 +104,7 @@ public sealed class StateMetrics : IDisposable
         return pairs;
     }
 
-    // Nothing open is reported as zero, not as silence: an alert must be able to tell the two apart.
+    // If nothing is open, report zero. An alert must be able to tell zero from silence.
     private void Gauge(string name, string unit, string description, Func<State, IEnumerable<Measurement<long>>> read) =>
         _meter.CreateObservableGauge(name, () => Current() is { } state ? read(state).DefaultIfEmpty(new Measurement<long>(0)) : [], unit, description);
 

@@ -1,11 +1,11 @@
 namespace Payments.Domain.Observability;
 
 /// <summary>
-/// Each statement answers a few rows from an index that holds what is open, so that asking every minute costs the same however much history there is.
+/// Each statement reads a few rows through an index over open rows. So measuring every minute costs the same however much history there is.
 /// </summary>
 internal static class StateSql
 {
-    /// <summary>$1: now. What was begun a moment ago is not unknown yet: only what is due to be asked about.</summary>
+    /// <summary>$1: now. A started attempt counts only once its check is due. Before that, the call may still be running.</summary>
     public const string Attempts =
         """
         SELECT provider, operation, count(*), min(created_at)
@@ -16,7 +16,7 @@ internal static class StateSql
         GROUP BY provider, operation
         """;
 
-    /// <summary>$1: now. Only those whose day comes within a week or has passed.</summary>
+    /// <summary>$1: now. Only disputes whose response is due within a week, or overdue.</summary>
     public const string Disputes =
         """
         SELECT CASE WHEN evidence_due_by <= $1 THEN 'overdue' WHEN evidence_due_by <= $1 + interval '24 hours' THEN 'day' ELSE 'week' END, count(*), min(evidence_due_by)
@@ -38,7 +38,7 @@ internal static class StateSql
 
     public const string DeadLetters = "SELECT queue, count(*), min(dead_at) FROM payments.dead_letters WHERE replayed_at IS NULL GROUP BY queue";
 
-    /// <summary>$1: today. The newest run of each currency of the last week, and the oldest that has not reached the bank.</summary>
+    /// <summary>$1: now. The newest live run of each currency in the last week.</summary>
     public const string PayoutRuns =
         """
         SELECT currency, amount, payouts, refused FROM (
@@ -50,7 +50,7 @@ internal static class StateSql
 
     public const string UnmatchedBankItems = "SELECT reason, count(*) FROM payments.unmatched_bank_items WHERE acknowledged_at IS NULL GROUP BY reason";
 
-    /// <summary>What processors owe and have not settled, and what nobody has explained: each account over its live stripes.</summary>
+    /// <summary>What providers owe and have not settled, and money without an explanation: each account over its live stripes.</summary>
     public const string Unreconciled =
         """
         SELECT a.name, a.currency, sum(b.balance)::bigint

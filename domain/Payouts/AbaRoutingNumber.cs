@@ -1,6 +1,6 @@
 namespace Payments.Domain.Payouts;
 
-/// <summary>Routing numbers of US banks: nine digits, the last of which makes the sum weighted 3, 7, 1 a multiple of ten.</summary>
+/// <summary>Routing numbers of US banks have nine digits. The last digit makes the sum, weighted 3, 7, 1, a multiple of ten.</summary>
 public static class AbaRoutingNumber
 {
     public static bool IsValid(string? text)
@@ -28,7 +28,7 @@ public static class AbaRoutingNumber
         return sum;
     }
 
-    // The first two digits name a Federal Reserve district (01-12), a thrift (21-32) or electronic use (61-72). 00 is the
-    // government's and 80 traveller's cheques, to which no merchant is paid.
+    // The first two digits name a Federal Reserve district (01-12), a thrift (21-32) or electronic use (61-72). 00 is the US government and
+    // 80 is traveller's cheques. No merchant is paid there.
     private static bool IsAssigned(int prefix) => prefix is (>= 1 and <= 12) or (>= 21 and <= 32) or (>= 61 and <= 72);
 }

@@ -9,29 +9,29 @@ namespace Payments.Domain.Payouts;
 
 internal enum CorrectionEffect
 {
-    /// <summary>The merchant has a corrected account.</summary>
+    /// <summary>The merchant's account was replaced by a corrected one.</summary>
     Applied,
 
     /// <summary>The account has these details already, or the merchant has given another account since.</summary>
     NothingNew,
 
-    /// <summary>A person has to look.</summary>
+    /// <summary>An operator must decide.</summary>
     Unmatched,
 }
 
-/// <param name="Reason">Why a person has to look.</param>
+/// <param name="Reason">Why an operator must decide.</param>
 internal readonly record struct CorrectionResult(CorrectionEffect Effect, BankAccountId? Account = null, string? Reason = null);
 
 /// <summary>
-/// Applies notifications of change: the receiving bank says that a payout arrived and that the account has other details from now on. The
-/// corrected account takes the place of the merchant's before the next entry. What cannot be read stops payouts to the account, and the
-/// merchant is told.
+/// Applies notifications of change. The receiving bank says that a payout arrived and that the account has other details from now on. The
+/// corrected account replaces the merchant's account before the next payout is sent. If the corrected data cannot be used, payouts to the
+/// account stop, and an event tells the merchant.
 /// </summary>
 internal static class AccountCorrections
 {
     private const string Actor = "system/bank_reports";
 
-    /// <summary>Lock order: payout settings, account, payouts, runs. A correction that was applied before changes nothing.</summary>
+    /// <summary>Lock order: payout settings, account, payouts, runs. Applying a correction again changes nothing.</summary>
     public static async Task<CorrectionResult> ApplyAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant, PayoutId payout, BankCorrection correction,
         DateTimeOffset now, CancellationToken ct)
@@ -81,8 +81,8 @@ internal static class AccountCorrections
     }
 
     /// <summary>
-    /// The current details with the correction; null when the data cannot be used. A field that differs from what was sent was corrected
-    /// by an earlier notification and stays.
+    /// The current details with the correction applied, or null if the data cannot be used. A current field that differs from the sent one
+    /// was corrected by an earlier notification, so it stays.
     /// </summary>
     internal static BankAccountDetails? Corrected(BankCorrection correction, BankAccountDetails sent, BankAccountDetails current)
     {
@@ -91,7 +91,7 @@ internal static class AccountCorrections
             return null;
         }
 
-        // The data has to be valid even where it is not new.
+        // The data must be valid even if it is not new.
         return BankAccountDetails.TryCreateUs(
                 change.HolderName ?? sent.HolderName,
                 change.RoutingNumber ?? sent.RoutingNumber,
@@ -143,7 +143,7 @@ internal static class AccountCorrections
             await command.ExecuteNonQueryAsync(ct);
         }
 
-        // A statement of its own, so that it sees the account that was committed before the lock was had.
+        // This is a statement of its own, so that it sees the account that was committed before this transaction got the lock.
         await using (var command = new NpgsqlCommand(PayoutSettingsSql.Get, connection, transaction)
         {
             Parameters = { new() { Value = merchant.Value }, new() { Value = currency } },
@@ -217,7 +217,7 @@ internal static class AccountCorrections
             JsonSerializer.Serialize(settings.ToResource(), PayoutJson.Default.PayoutSettingsResource), now, ct);
     }
 
-    // Payouts that wait for a file go to the corrected account. The bytes of a planned file are fixed, so its payouts keep theirs.
+    // Payouts that wait for a file go to the corrected account. The bytes of a planned file are fixed, so its payouts keep the old account.
     private static async Task RedirectAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, MerchantId merchant,
         BankAccount account, CancellationToken ct)
     {

@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>Brings what providers' webhooks say of payouts into effect.</summary>
+/// <summary>Applies what providers' webhooks report about payouts.</summary>
 public sealed class ApplyPayoutNews(
     NpgsqlDataSource dataSource, PayoutResults results, SandboxBank bank, OutboxSignal signal, TimeProvider time) : IProviderEventApplier
 {

@@ -5,9 +5,9 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A merchant's bank account and whether it may be used.</summary>
-/// <param name="Payee">What the bank answered about the holder; null where nobody asked.</param>
-/// <param name="InstantReachable">Whether instant payments reach it; null where nobody knows.</param>
-/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change.</param>
+/// <param name="Payee">What the bank answered about the holder; null if the app did not ask.</param>
+/// <param name="InstantReachable">Whether instant payments reach the account; null if unknown.</param>
+/// <param name="Corrects">The account that this one corrects, after the receiving bank sent a notification of change.</param>
 public sealed record BankAccount(
     BankAccountId Id, BankAccountDetails Details, BankAccountState State, string? FailureCode, bool Verified, DateTimeOffset UsableFrom,
     PayeeCheck? Payee = null, bool? InstantReachable = null, BankAccountId? Corrects = null, string? CorrectionCode = null)

@@ -23,11 +23,11 @@ public enum BankAccountProblem
     BicInvalid,
     RoutingNumberInvalid,
     AccountNumberInvalid,
-    /// <summary>EUR is paid to an IBAN and USD to a US account; other currencies take an IBAN.</summary>
+    /// <summary>USD is paid to a US account, and every other currency to an IBAN.</summary>
     KindDoesNotFitCurrency,
 }
 
-/// <summary>Where a merchant is paid, checked: an IBAN with an optional BIC, or a US routing and account number.</summary>
+/// <summary>Valid bank details of a merchant: an IBAN with an optional BIC, or a US routing and account number.</summary>
 public sealed record BankAccountDetails
 {
     private BankAccountDetails(BankAccountKind kind, string holderName)
@@ -50,10 +50,10 @@ public sealed record BankAccountDetails
 
     public UsAccountType AccountType { get; private init; }
 
-    /// <summary>The holder's address; null where none was given.</summary>
+    /// <summary>The holder's address; null if none was given.</summary>
     public PostalAddress? Address { get; init; }
 
-    /// <summary>The number that money is sent to: two details with the same one are the same account.</summary>
+    /// <summary>The number that money is sent to. Two details with the same number are the same account.</summary>
     public string Number => Iban ?? $"{RoutingNumber}/{AccountNumber}";
 
     /// <summary>The country of the IBAN; null for a US account.</summary>
@@ -149,6 +149,6 @@ public sealed record BankAccountDetails
         && bic.All(char.IsAsciiLetterOrDigit)
         && bic.AsSpan(4, 2).IndexOfAnyExceptInRange('A', 'Z') < 0;
 
-    // The field of a NACHA entry holds 17 characters; banks use digits.
+    // A NACHA entry has 17 characters for the number, and banks use only digits.
     private static bool IsUsAccountNumber(string? number) => number is { Length: >= 4 and <= 17 } && number.All(char.IsAsciiDigit);
 }

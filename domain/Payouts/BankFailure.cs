@@ -1,17 +1,17 @@
 namespace Payments.Domain.Payouts;
 
-/// <summary>What a bank's reason for a payout that failed or came back says about the account it was sent to.</summary>
+/// <summary>Tells from a bank's reason for a failed or returned payout whether the account is at fault.</summary>
 public static class BankFailure
 {
-    /// <summary>The reason where a bank gives none.</summary>
+    /// <summary>The reason that is recorded if the bank gives none.</summary>
     public const string Unknown = "could_not_process";
 
-    /// <summary>An instant payout that the bank never took: it was sent once, and the time for taking it is over.</summary>
+    /// <summary>The bank never took the instant payout. It was sent once, and the time for taking it is over.</summary>
     public const string NotTaken = "instant_not_taken";
 
     /// <summary>
-    /// Whether the account itself is at fault, so that paying it again would end the same way: no payout goes there until the merchant gives
-    /// another. Any other reason is passing, and the next run tries again.
+    /// Whether the account itself is at fault, so that another payout to it would end the same way. No payout goes to the account until the
+    /// merchant sets another one. Any other reason is temporary, and the next run tries again.
     /// </summary>
     public static bool IsOfTheAccount(string code) => code switch
     {

@@ -7,8 +7,9 @@ using Payments.Domain.Payouts.BankFiles;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Where banks drop reports: the blob container <c>bank-inbox</c>. A report is applied, its bytes go to <c>bank-archive</c>, or to <c>bank-rejected</c> when it
-/// cannot be trusted, and only then does it leave the inbox: it may be handled any number of times, and stop after any line.
+/// Applies the reports that banks put into the blob container <c>bank-inbox</c>. Order: apply the report, copy its bytes to
+/// <c>bank-archive</c>, or to <c>bank-rejected</c> if it cannot be trusted, then delete it from the inbox. So a report may be handled any
+/// number of times, and a crash at any point loses nothing.
 /// </summary>
 public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILogger<BankInbox> logger)
 {
@@ -16,7 +17,7 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
     public const string ArchiveContainer = "bank-archive";
     public const string RejectedContainer = "bank-rejected";
 
-    /// <summary>Handles one report; null when it is gone already or was not to be trusted.</summary>
+    /// <summary>Handles one report. Returns null if the blob is gone already or the report was rejected.</summary>
     public async Task<BankReportSummary?> HandleAsync(string name, CancellationToken ct)
     {
         var source = blobs.GetBlobContainerClient(InboxContainer).GetBlobClient(name);
@@ -27,7 +28,7 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
         }
         catch (RequestFailedException e) when (e.Status == 404)
         {
-            // Another instance was faster.
+            // Another instance handled it first.
             return null;
         }
 
@@ -39,7 +40,7 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
         }
         catch (BankFileException)
         {
-            // The rejection is kept, with an event, where people see it.
+            // BankReports has recorded the rejection, with an event for the operator.
         }
 
         var target = blobs.GetBlobContainerClient(summary is null ? RejectedContainer : ArchiveContainer);
@@ -51,13 +52,13 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
         }
         catch (RequestFailedException e) when (e.Status is 404 or 412)
         {
-            // Gone already, or replaced meanwhile by another report of the same name, whose turn comes.
+            // Another instance deleted the blob, or the bank replaced it with a new report of the same name. That report is handled later.
         }
 
         return summary;
     }
 
-    /// <summary>Handles what lies in the inbox.</summary>
+    /// <summary>Handles every report in the inbox. A report that fails stays there and does not stop the others.</summary>
     public async Task ScanAsync(CancellationToken ct)
     {
         var container = blobs.GetBlobContainerClient(InboxContainer);
@@ -70,7 +71,7 @@ public sealed class BankInbox(BlobServiceClient blobs, BankReports reports, ILog
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                // One report that fails must not keep the others waiting; it is tried again by the next scan.
+                // A report that fails must not block the others. The next scan tries it again.
                 PayoutLog.ReportFailed(logger, e, blob.Name);
             }
         }

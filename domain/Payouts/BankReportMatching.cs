@@ -5,19 +5,20 @@ using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>What a report says, by the payouts that it is about.</summary>
-/// <param name="Unmatched">What cannot be applied. Words about other companies' payments are not among them.</param>
+/// <summary>The results of a report, matched with our payouts.</summary>
+/// <param name="Unmatched">Results that cannot be applied. Results about other companies' payments are left out.</param>
 internal sealed record MatchedReport(
     List<(BankResult Result, PayoutWord Word)> Words,
     List<(MerchantId Merchant, PayoutId Payout, BankCorrection Correction)> Corrections,
     List<UnmatchedWord> Unmatched)
 {
-    /// <summary>How many payments of ours the report speaks of. What it says of a whole file is not among them.</summary>
+    /// <summary>The number of results about single payments of ours. Results about a whole file are not counted.</summary>
     public int Count { get; } = Words.Count + Corrections.Count + Unmatched.Count(word => word.File is null);
 }
 
-/// <summary>Finds the payouts that banks' words are about: by our reference, or by trace number and identification of a NACHA
-/// entry.</summary>
+/// <summary>
+/// Finds the payout that each result is about: by our reference, or by the trace number and identification of a NACHA entry.
+/// </summary>
 internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOptions options)
 {
     private const string NoSuchPayout = "There is no such payout.";
@@ -125,9 +126,10 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
     private static PayoutWord Word(BankResult result, MerchantId merchant, PayoutId payout, Money? amount) =>
         new(merchant, payout, result.Said, result.Code, result.Text, Amount: amount) { Held = result.Held };
 
-    // A bank may send the returns of several companies in one file. What names a payout of ours is ours whatever the batch says: trace
-    // number and identification prove it, and the company's number may have changed since. Else the company, or the bank of the trace
-    // number, tells. Without these settings a person decides.
+    // A bank may send the returns of several companies in one file. A result that matches a payout is ours, whatever company its batch
+    // names: our company number may have changed. A result without a match is ours if its batch names our company, or its trace number
+    // begins with our bank's number. If it names no company, or one of the two settings is missing, it counts as ours, and an operator
+    // decides.
     private bool IsOurs(string? company, string? trace) =>
         company is null
         || options.NachaCompanyId is not { } ours
@@ -135,7 +137,7 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
         || string.Equals(company.Trim(), ours.Trim(), StringComparison.OrdinalIgnoreCase)
         || trace?.StartsWith(odfi, StringComparison.Ordinal) == true;
 
-    // Running numbers start over; the identification in the entry tells which of several payouts it is.
+    // Trace numbers start over, so several payouts may share one. The identification in the entry tells which payout it is.
     private static (MerchantId Merchant, PayoutId Payout)? Traced(
         Dictionary<int, List<(MerchantId Merchant, PayoutId Payout)>> traces, string? trace, string? individual)
     {
@@ -150,8 +152,8 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
         return null;
     }
 
-    // Charges explain the difference between what the bank booked and the payout: the bank takes them from what it gives back, and adds
-    // them to what it pays.
+    // The bank deducts its charges from what it gives back, and adds them to what it pays. So charges may explain the difference between
+    // the booked amount and the payout.
     private static Money? AmountOf(BankResult result, Money expected) =>
         result.Amount is { } said && said.Currency == expected.Currency
         && said.MinorUnits + (result.Said == PayoutStatus.Returned ? result.Charges : -result.Charges) == expected.MinorUnits
@@ -172,7 +174,7 @@ internal sealed class BankReportMatching(NpgsqlDataSource dataSource, PayoutsOpt
         var found = new Dictionary<Guid, (MerchantId, Money)>(payouts.Length);
         await using var command = dataSource.CreateCommand(PayoutSql.FindByIds);
 
-        // A bank's file is about real money: the id of a test payout in it is none.
+        // Bank files move only real money, so the id of a test payout in one matches nothing.
         var live = payouts.Where(payout => new PayoutId(payout).Bucket < MerchantId.LiveBuckets).ToArray();
         command.Parameters.Add(new() { Value = live, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid });
         command.Parameters.Add(new()

@@ -8,16 +8,18 @@ using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Domain.Payouts;
 
-/// <param name="Results">Payments the report speaks of.</param>
-/// <param name="Applied">Those that changed a payout.</param>
-/// <param name="Unmatched">What names a payout, a file or an account of ours and cannot be applied: each is kept, and a person has to
-/// look.</param>
+/// <param name="Results">The number of our payments in the report.</param>
+/// <param name="Applied">The number of results that changed a payout or its account.</param>
+/// <param name="Unmatched">
+/// The number of results that name a payout, a file or an account of ours and cannot be applied. Each one is kept for an operator.
+/// </param>
 public sealed record BankReportSummary(string Id, int Results, int Applied, int Unmatched, bool Repeated);
 
 /// <summary>
-/// Applies what banks report in files: payment status, statements, NACHA returns and notifications of change. A file is applied once by
-/// its content, and each of its lines changes a payout at most once, so a crash in the middle, a repeat or another file that says the same
-/// change nothing twice. What cannot be applied is kept as unmatched, with the report or with its rejection.
+/// Applies the reports that banks send in files: payment status, statements, NACHA returns and notifications of change. A file is applied
+/// once by its content, and each of its lines changes a payout at most once. So a crash in the middle, a repeat, or another file with the
+/// same results changes nothing twice. Results that cannot be applied are kept as unmatched, together with the report or with its
+/// rejection.
 /// </summary>
 public sealed class BankReports(
     NpgsqlDataSource dataSource, PayoutResults results, UnmatchedBankItems items, PayoutsOptions options, OutboxSignal signal,
@@ -28,10 +30,10 @@ public sealed class BankReports(
 
     private readonly BankReportMatching _matching = new(dataSource, options);
 
-    /// <exception cref="BankFileException">The file cannot be trusted; nothing of it was applied.</exception>
+    /// <exception cref="BankFileException">The file cannot be trusted. Nothing of it was applied.</exception>
     public async Task<BankReportSummary> ApplyAsync(string name, Stream content, CancellationToken ct)
     {
-        // A report is read whole before any of it is applied: a file cut short must not be half applied.
+        // Read the whole file before applying any of it. A truncated file must not be applied in part.
         using var buffer = new MemoryStream();
         await content.CopyToAsync(buffer, ct);
         var hash = SHA256.HashData(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
@@ -93,7 +95,7 @@ public sealed class BankReports(
             }
         }
 
-        // A payout that the bank rejected, then booked and gave back in one statement is where it was.
+        // One statement may book a rejected payout and give it back. Its status stays as it was, so this is no contradiction.
         var returned = report.Results.Where(r => r.Said == PayoutStatus.Returned).Select(r => r.Payout).ToHashSet();
         unmatched.RemoveAll(u =>
             u is { Reason: UnmatchedReason.StatusContradicts, Said: PayoutStatus.Paid, Payout: { } payout } && returned.Contains(payout));
@@ -130,7 +132,7 @@ public sealed class BankReports(
         PayoutWordEffect.Held or PayoutWordEffect.HeldStill => UnmatchedWord.Of(said, UnmatchedReason.HeldByBank, said.Text ?? "The bank holds the payout."),
     } is { } item ? item with { Payout = word.Payout, Merchant = word.Merchant } : null;
 
-    /// <summary>What a bank says of a whole file holds for each of its payouts that the report does not name otherwise.</summary>
+    /// <summary>Applies a result about a whole file to each payout of the file that the report does not name separately.</summary>
     private async Task<(int Applied, int Count, IReadOnlyList<UnmatchedWord> Unmatched)> ApplyAsync(BankFileResult said, CancellationToken ct)
     {
         if (await FileAsync(said.File, ct) is not { } file)
@@ -138,7 +140,7 @@ public sealed class BankReports(
             return (0, 0, [UnmatchedWord.Of(said, UnmatchedReason.UnknownFile, "There is no such file.")]);
         }
 
-        // What the bank refused before is not in what it books.
+        // The bank's bookings leave out the payouts that the bank refused before.
         var (failed, failedAmount) = await FailedAsync(file, ct);
         var withoutFailed = said.Amount is not null;
         if (said.Amount is { } amount && !Is(said, amount, new Money(file.Amount - failedAmount, file.Currency)))
@@ -237,7 +239,7 @@ public sealed class BankReports(
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
-                // Another transaction was in the way and this one was rolled back whole.
+                // The transaction conflicted with another one and was rolled back. Try again.
             }
         }
     }
@@ -271,7 +273,7 @@ public sealed class BankReports(
             : null;
     }
 
-    /// <returns>What a person sees: none of it where another process kept the same report first.</returns>
+    /// <returns>The items that this call inserted. Empty if another process kept the same report first.</returns>
     private async Task<IReadOnlyList<UnmatchedBankItemResource>> KeepAsync(
         byte[] hash, string name, string id, int count, int applied, List<UnmatchedWord> unmatched, CancellationToken ct)
     {

@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// International bank account numbers (ISO 13616): two letters of the country, two check digits, and the country's own number, together of the
-/// length that the IBAN registry gives for the country.
+/// International bank account numbers (ISO 13616): the country's two letters, two check digits and the country's own number. The IBAN
+/// registry gives the total length for each country.
 /// </summary>
 public static class Iban
 {
@@ -21,14 +21,16 @@ public static class Iban
 
     public static IEnumerable<string> Countries => Lengths.Keys;
 
-    /// <summary>How many characters an IBAN of the country has; null where the registry has none.</summary>
+    /// <summary>The number of characters in the country's IBANs, or null if the registry does not list the country.</summary>
     public static int? LengthOf(string country) => Lengths.TryGetValue(country, out var length) ? length : null;
 
     // Longer than any IBAN with a blank and a hyphen around each character.
     private const int MaxText = 136;
 
-    /// <summary>Reads an IBAN as people write and paste it: in groups divided by blanks of any kind or hyphens, in either case. Yields
-    /// its electronic form.</summary>
+    /// <summary>
+    /// Reads an IBAN as people write and paste it: in groups, separated by blanks or hyphens, in upper or lower case. Returns its
+    /// electronic form in <paramref name="iban"/>.
+    /// </summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out string? iban)
     {
         iban = null;

@@ -7,14 +7,17 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Payouts;
 
-/// <param name="Amount">Minor units; everything payable when it is left out.</param>
-/// <param name="Method"><c>standard</c> (the default) or <c>instant</c>, where the bank can: by its API, in the currencies of <see cref="SandboxBank.PaysInstantly"/>.</param>
+/// <param name="Amount">Minor units. Without it everything payable is paid.</param>
+/// <param name="Method">
+/// <c>standard</c> (the default) or <c>instant</c>. An instant payout needs the bank's API and a currency of
+/// <see cref="SandboxBank.PaysInstantly"/>.
+/// </param>
 public sealed record CreatePayoutRequest(long? Amount, string? Currency, string? Method);
 
 /// <summary>An operation that takes no parameters.</summary>
 public sealed record CancelPayoutRequest;
 
-/// <summary>Payouts that a merchant asks for, and calling them off.</summary>
+/// <summary>Creates and cancels payouts that a merchant requests.</summary>
 public sealed class ManualPayouts
 {
     private readonly IdempotencyStore _idempotency;
@@ -39,8 +42,8 @@ public sealed class ManualPayouts
     }
 
     /// <summary>
-    /// Pays out now, whatever the schedule; limits, holds and the bank account's state count as they do for a run. The money is set aside and the
-    /// answer stored in one transaction.
+    /// Creates a payout now, whatever the schedule says. Limits, holds and the state of the bank account count as they do for a run. One
+    /// transaction sets the money aside and stores the answer. Idempotent by the request's key.
     /// </summary>
     public async Task<Result<StoredResponse>> CreateAsync(IdempotentRequest request, CreatePayoutRequest input, string actor, CancellationToken ct)
     {
@@ -65,14 +68,17 @@ public sealed class ManualPayouts
             return Refusal.Invalid("method", $"`method` must be standard. The bank makes no instant payments in {currency}.");
         }
 
-        // As before a run: what is due counts, whether or not the timer has come by.
+        // Release what is due first, as before a run, so that the payout does not depend on the timer.
         await _release.RunAsync(request.Merchant, ct);
         var result = await _idempotency.RunAsync(request, (connection, transaction) => CreateAsync(connection, transaction, request.Merchant, currency, input.Amount, method, actor, ct), ct);
         _signal.Set();
         return result;
     }
 
-    /// <summary>Calls a payout off and gives the money back to the balance, as long as nobody began to hand it to the bank.</summary>
+    /// <summary>
+    /// Cancels a payout and gives the money back to the balance. Refused once the payout's submission to the bank has begun. Idempotent by
+    /// the request's key.
+    /// </summary>
     public Task<Result<StoredResponse>> CancelAsync(IdempotentRequest request, PayoutId payout, string actor, CancellationToken ct) =>
         _idempotency.RunAsync(request, (connection, transaction) => CancelAsync(connection, transaction, request.Merchant, payout, actor, ct), ct);
 
@@ -105,7 +111,7 @@ public sealed class ManualPayouts
             return NotInstant();
         }
 
-        // By the bank's API it goes at once, on any day. Where there are only files, it waits for those of the next run, a business day
+        // The bank's API takes a payout at once, on any day. On the file rail it waits for the files of the next run, one business day
         // later.
         var today = Availability.DueDate(now, currency);
         var rail = _options.RailOf(currency, merchant.Mode, method);
@@ -155,7 +161,8 @@ public sealed class ManualPayouts
         return new StoredResponse(200, Encoding.UTF8.GetBytes(PayoutResource.Json(payout)));
     }
 
-    // Locked, so that the run cannot plan its files while the payout is being called off.
+    // Locks the run, so that it cannot plan its files while the payout is being canceled. Lock order: payout, run, as in
+    // AccountCorrections.
     private static async Task<bool> RunIsOpenAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Payout payout, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(PayoutSql.RunIsOpen, connection, transaction) { Parameters = { new() { Value = payout.Run!.Value.Value } } };

@@ -5,10 +5,10 @@ namespace Payments.Domain.Payouts;
 /// <summary>Numbers as people copy them from letters, web pages and spreadsheets.</summary>
 internal static class PastedText
 {
-    /// <summary>Takes out blanks of every kind, and characters that nobody sees.</summary>
+    /// <summary>Removes white space of every kind and invisible characters.</summary>
     public static string WithoutBlanks(string text) => Without(text, hyphens: false);
 
-    /// <summary>Likewise, and hyphens between two letters or digits.</summary>
+    /// <summary>Removes the same, and hyphens that stand between two letters or digits.</summary>
     public static string WithoutBlanksAndHyphens(string text) => Without(text, hyphens: true);
 
     private static string Without(string text, bool hyphens)
@@ -28,7 +28,7 @@ internal static class PastedText
                 continue;
             }
 
-            // A hyphen at an end, or beside another one, divides nothing: the text is something else.
+            // A hyphen at an end, or beside another hyphen, separates nothing. It stays, so that the number is rejected later.
             if (hyphen && !char.IsAsciiLetterOrDigit(c))
             {
                 kept.Append('-');
@@ -41,10 +41,10 @@ internal static class PastedText
         return hyphen ? kept.Append('-').ToString() : kept.ToString();
     }
 
-    // Spaces, no-break spaces, tabs and line breaks; zero-width spaces, marks of the writing direction, the byte order mark, the soft
+    // Spaces, no-break spaces, tabs, line breaks, zero-width spaces, marks of the writing direction, the byte order mark and the soft
     // hyphen.
     private static bool IsBlank(char c) => char.IsWhiteSpace(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format;
 
-    // Hyphen-minus, and from the hyphen (2010) over the no-break hyphen and the dashes to the horizontal bar (2015); the minus sign.
+    // Hyphen-minus, the minus sign, and U+2010 (hyphen) to U+2015 (horizontal bar).
     private static bool IsHyphen(char c) => c is '-' or (>= '\u2010' and <= '\u2015') or '\u2212';
 }

@@ -1,34 +1,34 @@
 namespace Payments.Domain.Payouts;
 
-/// <summary>What a bank answers when it is asked whether an account belongs to the name.</summary>
+/// <summary>The bank's answer to the question whether an account belongs to a name.</summary>
 public enum PayeeResult
 {
     Match,
 
-    /// <summary>Nearly: the bank says how the holder is called.</summary>
+    /// <summary>The name nearly matches. The bank gives the holder's name.</summary>
     CloseMatch,
 
     NoMatch,
 
-    /// <summary>The bank of the account cannot say, or did not in time.</summary>
+    /// <summary>The account's bank cannot answer, or did not answer in time.</summary>
     NotPossible,
 }
 
-/// <summary>What a result does to payouts.</summary>
+/// <summary>How a result affects payouts.</summary>
 public enum PayeePolicy
 {
     Allow,
 
-    /// <summary>Payouts wait until the platform accepts the account by verifying it again, or another is given.</summary>
+    /// <summary>Payouts wait until the platform verifies the account again, or the merchant sets another account.</summary>
     Hold,
 
-    /// <summary>Nothing goes to the account: another has to be given.</summary>
+    /// <summary>The account gets no payouts. The merchant must set another account.</summary>
     Block,
 }
 
 /// <summary>A verification of payee, as it is stored with the account.</summary>
-/// <param name="SuggestedName">How the bank calls the holder, after a close match.</param>
-/// <param name="Accepted">The platform has verified the account in the knowledge of the result.</param>
+/// <param name="SuggestedName">The holder's name as the bank gives it after a close match.</param>
+/// <param name="Accepted">Whether the platform verified the account after it saw the result.</param>
 public sealed record PayeeCheck(PayeeResult Result, DateTimeOffset CheckedAt, string? SuggestedName, bool Accepted);
 
 /// <summary>Settings under <c>Payouts:Payee</c>.</summary>
@@ -40,11 +40,15 @@ public sealed class PayeeOptions
 
     public PayeePolicy NotPossible { get; set; } = PayeePolicy.Allow;
 
-    /// <summary>After this long without an answer the result is <see cref="PayeeResult.NotPossible"/>. The scheme gives banks five
-    /// seconds.</summary>
+    /// <summary>
+    /// How long to wait for the bank. Without an answer in time the result is <see cref="PayeeResult.NotPossible"/>. The scheme gives banks
+    /// five seconds.
+    /// </summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>What a result does. Accounts that nobody asked about are judged by the platform's verification alone.</summary>
+    /// <summary>
+    /// How a result affects payouts. An account without a result is allowed here: only the platform's verification decides about it.
+    /// </summary>
     public PayeePolicy Of(PayeeResult? result, bool accepted)
     {
         if (result is not { } known)

@@ -34,9 +34,8 @@ public enum PayoutRail
 public static class PayoutRails
 {
     /// <summary>
-    /// Whether a payout that goes this way arrives at an account. SEPA is the one scheme with borders here: EUR in files and instant EUR go
-    /// by it, and the bank's API
-    /// takes standard payouts to any IBAN.
+    /// Whether a payout on this rail can reach an account in the country. Only SEPA has borders: it carries EUR payouts in files and
+    /// instant EUR payouts. The bank's API takes standard payouts to any IBAN.
     /// </summary>
     /// <param name="country">The country of the IBAN; null for a US account.</param>
     public static bool Reaches(PayoutRail rail, PayoutMethod method, Currency currency, string? country) =>
@@ -70,15 +69,20 @@ public sealed record Payout(
     DateTimeOffset UpdatedAt,
     int Entry = 0)
 {
-    /// <summary>Why the bank does not go on with it, such as <c>RVNM</c>; null when it does.</summary>
+    /// <summary>The bank's reason for holding the payout, such as <c>RVNM</c>. Null when the bank does not hold it.</summary>
     public string? HoldCode { get; init; }
 
     public string? HoldMessage { get; init; }
 
-    /// <summary>Made by a run, not asked for; one that was asked for may still go with a run's files.</summary>
+    /// <summary>
+    /// Whether a run made the payout for the merchant. A payout that the merchant requested is not automatic, even if a run's files carry
+    /// it.
+    /// </summary>
     public bool IsAutomatic => Run is not null && Entry == 0;
 
-    /// <summary>What the bank's API knows the payout by: it names the row, so whatever comes back finds it.</summary>
+    /// <summary>
+    /// The payout's reference at the bank's API. It names the merchant and the payout, so every report about it finds the row.
+    /// </summary>
     public string Reference => PayoutReference.Of(Merchant, Id);
 
     internal static Payout Read(NpgsqlDataReader row) => new(

@@ -4,7 +4,9 @@ using Npgsql;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>Asks in production what must hold of payouts at any time, and raises an error and a metric for whatever does not.</summary>
+/// <summary>
+/// Checks <see cref="PayoutInvariants"/> in production. Logs an error and sets a metric for each rule that does not hold.
+/// </summary>
 public sealed class PayoutChecks(NpgsqlDataSource dataSource, ILogger<PayoutChecks> logger)
 {
     private static readonly Meter Meter = new("Payments.Payouts");

@@ -1,9 +1,11 @@
 namespace Payments.Domain.Payouts;
 
-/// <summary>Why a merchant gets no payout now. In the order in which the rules look; the first that holds is the one told.</summary>
+/// <summary>
+/// Why a merchant gets no payout now. If several reasons hold, <see cref="PayoutRules"/> returns the first that it checks.
+/// </summary>
 public enum PayoutRefusal
 {
-    /// <summary>An operator or the platform holds payouts; the hold carries its own reason.</summary>
+    /// <summary>The platform holds payouts. The hold carries its own reason.</summary>
     Held,
 
     /// <summary>The merchant is suspended or closed.</summary>
@@ -17,37 +19,37 @@ public enum PayoutRefusal
 
     NoBankAccount,
 
-    /// <summary>The way that payouts of the currency go does not reach the account, such as SEPA one in Brazil.</summary>
+    /// <summary>The rail of the currency does not reach the account, such as SEPA an account in Brazil.</summary>
     BankAccountUnreachable,
 
-    /// <summary>The bank says that the account belongs to somebody else.</summary>
+    /// <summary>The bank says that the account does not belong to this holder.</summary>
     PayeeBlocked,
 
-    /// <summary>The bank could not confirm the holder's name: the platform has to accept the account first.</summary>
+    /// <summary>The bank could not confirm the holder's name. The platform must accept the account first.</summary>
     PayeeHeld,
 
-    /// <summary>Nobody has confirmed yet that the account is the merchant's.</summary>
+    /// <summary>The platform has not confirmed yet that the account belongs to the merchant.</summary>
     BankAccountNotVerified,
 
-    /// <summary>The account was changed lately: payouts wait until the cooling period is over.</summary>
+    /// <summary>The account was changed recently. Payouts wait until the cooling period is over.</summary>
     BankAccountCooling,
 
-    /// <summary>The bank returned or refused an earlier payout: the account must be corrected first.</summary>
+    /// <summary>The bank returned or refused an earlier payout. The account must be corrected first.</summary>
     BankAccountErrored,
 
     /// <summary>There is no released money.</summary>
     NothingAvailable,
 
-    /// <summary>Refunds and disputes exceed what came in: the debt is carried over until later income covers it.</summary>
+    /// <summary>Refunds and disputes exceed the income. The debt is carried over until later income covers it.</summary>
     NegativeBalance,
 
-    /// <summary>What would be paid is all kept back by the reserve.</summary>
+    /// <summary>The reserve keeps all of the money that would be paid.</summary>
     KeptInReserve,
 
-    /// <summary>Less than the smallest payout: it rolls over to the next.</summary>
+    /// <summary>The amount is below the smallest payout. It rolls over to the next payout.</summary>
     BelowMinimum,
 
-    /// <summary>More was asked for than can be paid out now.</summary>
+    /// <summary>The request asks for more than can be paid out now.</summary>
     AmountTooLarge,
 }
 
@@ -69,13 +71,17 @@ public readonly record struct PayoutReserve(int BasisPoints, int Days, long Fixe
     public static PayoutReserve None => default;
 }
 
-/// <summary>All that the decision depends on, for one merchant and currency. Amounts are minor units of <see cref="Currency"/>.</summary>
+/// <summary>
+/// Everything that the decision depends on, for one merchant and currency. Amounts are minor units of <see cref="Currency"/>.
+/// </summary>
 /// <param name="Available">Sum of the released balance transactions that are in no payout.</param>
-/// <param name="NewIncome">The part of it that no payout has touched before: the base of a rolling reserve.</param>
-/// <param name="DueOn">The next date of the schedule; null when every business day is one, or when the schedule is manual.</param>
+/// <param name="NewIncome">
+/// The part of <paramref name="Available"/> that no payout has touched before. The rolling reserve is a share of it.
+/// </param>
+/// <param name="DueOn">The next date of the schedule. Null if every business day is due, or if the schedule is manual.</param>
 /// <param name="UsableFrom">The end of the bank account's cooling period.</param>
-/// <param name="BankAccountReachable">Whether the payout's way reaches the account.</param>
-/// <param name="Payee">What the bank's answer about the account's holder does to payouts.</param>
+/// <param name="BankAccountReachable">Whether the payout's rail reaches the account.</param>
+/// <param name="Payee">How the bank's answer about the account's holder affects payouts.</param>
 public sealed record PayoutPosition(
     Currency Currency,
     long Available,
@@ -95,16 +101,18 @@ public sealed record PayoutPosition(
     PayeePolicy Payee = PayeePolicy.Allow);
 
 /// <summary>
-/// A payout of <see cref="Amount"/>, or the reason for none. <see cref="Amount"/> + <see cref="Reserved"/> + <see cref="CarriedOver"/> is the
-/// available balance, always: what is neither paid nor reserved stays.
+/// A payout of <see cref="Amount"/>, or the reason for none. <see cref="Amount"/> + <see cref="Reserved"/> + <see cref="CarriedOver"/> is
+/// always the available balance.
 /// </summary>
 /// <param name="Reserved">Moved to the rolling reserve by this payout.</param>
-/// <param name="CarriedOver">Stays available: above the maximum, or the fixed reserve.</param>
+/// <param name="CarriedOver">What stays available, such as the part above the maximum and the fixed reserve.</param>
 public readonly record struct PayoutDecision(PayoutRefusal? Refusal, long Amount, long Reserved, long CarriedOver)
 {
     public bool Pays => Refusal is null;
 
-    /// <summary>Whether a date of the schedule is done with: it paid, or what there is waits for the next date. Else it stays due.</summary>
+    /// <summary>
+    /// Whether the schedule's date is used up: it paid, or the money waits for the next date. Otherwise the date stays due.
+    /// </summary>
     public bool UsesUpTheDate => Refusal is not { } refusal || refusal switch
     {
         PayoutRefusal.NothingAvailable or PayoutRefusal.NegativeBalance or PayoutRefusal.KeptInReserve or PayoutRefusal.BelowMinimum => true,
@@ -123,8 +131,8 @@ public static class PayoutRules
             : Size(position, requested: null);
 
     /// <summary>
-    /// Decides a payout that was asked for. The schedule does not matter; all else does. Without an amount everything payable is paid;
-    /// with one, exactly that.
+    /// Decides a payout that the merchant requests. Everything but the schedule counts. Without an amount it pays everything payable. With
+    /// an amount it pays exactly that.
     /// </summary>
     public static PayoutDecision DecideManual(PayoutPosition position, long? amount, DateTimeOffset now) =>
         (MerchantRefusal(position) ?? AccountRefusal(position, now)) is { } refusal
@@ -189,8 +197,8 @@ public static class PayoutRules
     }
 
     /// <summary>
-    /// The most that one payout can be of, in minor units: what the amount of a NACHA entry (ten digits) and of a SEPA credit transfer (eleven) holds.
-    /// One larger payout would keep all others of its file from being written.
+    /// The largest possible payout, in minor units. A NACHA entry has ten digits for the amount, and a SEPA credit transfer eleven. A
+    /// larger payout would keep its whole file from being written.
     /// </summary>
     public static long Largest(Currency currency) => currency.Code switch
     {

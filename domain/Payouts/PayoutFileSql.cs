@@ -6,8 +6,8 @@ internal static class PayoutFileSql
 
     public const string LockRun = "SELECT FROM payments.payout_runs WHERE id = $1 FOR UPDATE";
 
-    // Payouts that were asked for since the last run join this one, behind the merchant's own payout of the run. One that is being canceled meanwhile
-    // is waited for, and then left out.
+    // Payouts that merchants requested since the last run join this run, behind the run's own payout for the merchant. If a request is
+    // canceling such a payout, this statement waits for it and then leaves the payout out.
     public const string TakeAlong =
         """
         UPDATE payments.payouts p SET run_id = $1, entry = t.entry
@@ -34,10 +34,11 @@ internal static class PayoutFileSql
             modifier)
         """;
 
-    // The row that numbers NACHA entries: who holds it gives out numbers alone.
+    // This row numbers NACHA entries. Its lock lets one transaction at a time give out numbers.
     public const string HoldNumbers = "SELECT FROM payments.payout_traces WHERE rail = 'file' FOR UPDATE";
 
-    // By the modifiers that are taken, and at least by the files that were planned on the day without one.
+    // The number of modifiers that are taken on day $1. It is at least the number of NACHA files planned on that day, because older files
+    // have no stored modifier.
     public const string OfTheDay =
         """
         SELECT GREATEST(
@@ -56,7 +57,7 @@ internal static class PayoutFileSql
 
     public const string ByName = $"SELECT {Columns} FROM payments.payout_files WHERE blob_name = $1";
 
-    // Canceled payouts were canceled before the file was planned; whatever else became of a payout since, its line stays.
+    // A canceled payout was canceled before the file was planned. Any later change of a payout leaves its line in the file.
     private const string Entries =
         """
         SELECT p.id, p.amount, p.trace, a.kind, a.holder_name, a.iban, a.bic, a.routing_number, a.account_number, a.account_type,
@@ -68,10 +69,10 @@ internal static class PayoutFileSql
 
     public const string Content = $"{Entries} ORDER BY p.merchant_id, p.entry";
 
-    // Lanes and requests take trace numbers side by side, so the order of merchants is not theirs.
+    // Lanes and requests take trace numbers at the same time, so trace numbers do not follow the order of merchants.
     public const string ContentByTrace = $"{Entries} ORDER BY p.trace, p.merchant_id, p.entry";
 
-    // In the order of merchants, from behind the last one: the file's payouts, a bounded number at a time.
+    // Marks the next payouts of the file as sent, at most $4 of them, in the order of merchants.
     public const string Sent =
         """
         WITH chunk AS MATERIALIZED (
@@ -95,7 +96,7 @@ internal static class PayoutFileSql
         ORDER BY merchant_id, entry LIMIT $4
         """;
 
-    /// <summary>What of a file the bank refused before it moved money: such payouts are not in what it books.</summary>
+    /// <summary>The payouts of a file that the bank refused before it moved money. The bank's bookings leave them out.</summary>
     public const string Failed =
         """
         SELECT count(*), COALESCE(sum(amount), 0)::bigint FROM payments.payouts

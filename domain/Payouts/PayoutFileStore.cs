@@ -4,7 +4,7 @@ using Azure.Storage.Blobs.Models;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>Where bank files are put. A file appears whole or not at all; putting it again replaces it.</summary>
+/// <summary>Stores bank files. A file appears whole or not at all. Writing a file again replaces it.</summary>
 public interface IPayoutFileStore
 {
     Task WriteAsync(string name, string contentType, Func<Stream, CancellationToken, Task> write, CancellationToken ct);
@@ -24,7 +24,7 @@ public sealed class BlobPayoutFileStore(BlobServiceClient service) : IPayoutFile
     {
         await _container.CreateIfNotExistsAsync(cancellationToken: ct);
 
-        // The upload reads what the writer writes. When the writer fails, so does the upload, and blocks without a list are no blob.
+        // The upload reads what the writer writes. If the writer fails, the upload fails before it commits its blocks, so no blob appears.
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var writing = ProduceAsync();
@@ -76,7 +76,7 @@ public sealed class FolderPayoutFileStore(string folder) : IPayoutFileStore
         var path = Path.Combine(folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
 
-        // Each writer has a name of its own until the end: two instances may write the same file, and both write the same bytes.
+        // Each writer uses a temporary name of its own, because two instances may write the same file. Both write the same bytes.
         var partial = $"{path}.{Path.GetRandomFileName()}.partial";
         try
         {

@@ -9,10 +9,10 @@ using Payments.Domain.Payouts.BankFiles;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>A planned file of a run: which payouts are in it and all else that its bytes depend on.</summary>
+/// <summary>A planned file of a run: its payouts and everything else that its bytes depend on.</summary>
 /// <param name="Modifier">
-/// Tells NACHA files of one day apart. Null in ISO 20022, and in NACHA files that were planned before modifiers were stored: these number
-/// the files of their run, and their entries are in the order of merchants instead of that of trace numbers.
+/// Distinguishes the NACHA files of one day. Null in ISO 20022, and in NACHA files that were planned before modifiers were stored. Those
+/// are numbered within their run, and their entries follow the order of merchants instead of trace numbers.
 /// </param>
 internal sealed record PayoutFile(
     Guid Id, PayoutRunId Run, int Sequence, string Format, Guid FirstMerchant, Guid LastMerchant, int Payouts, long Amount,
@@ -26,8 +26,8 @@ internal sealed record PayoutFile(
 }
 
 /// <summary>
-/// Writes a run's payouts to bank files. Planning divides the merchants into ranges that do not overlap, so no payout is in two files; writing a
-/// file again, after a crash or by an operator, gives the same bytes.
+/// Writes a run's payouts to bank files. Planning divides the merchants into ranges that do not overlap, so no payout is in two files.
+/// Writing a file again, after a crash or by an operator, gives the same bytes.
 /// </summary>
 public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore store, PayoutsOptions options, TimeProvider time, ILogger<PayoutFiles> logger)
 {
@@ -52,14 +52,14 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
     public async Task<IReadOnlyList<PayoutFileResource>> ListAsync(PayoutRunId run, CancellationToken ct) =>
         [.. (await FilesAsync(run, ct)).Select(f => new PayoutFileResource("payout_file", f.Sequence + 1, f.Name, f.Format, f.Payouts, f.Amount, f.ExecutionDate, f.Uploaded))];
 
-    /// <summary>A file of a run as it was stored; null when there is none of this number, or it is not written yet.</summary>
+    /// <summary>A stored file of a run. Null if there is none of this number, or it is not written yet.</summary>
     public async Task<(string Name, string ContentType, Stream Content)?> OpenAsync(PayoutRunId run, int number, CancellationToken ct)
     {
         var file = (await FilesAsync(run, ct)).FirstOrDefault(f => f.Sequence + 1 == number && f.Uploaded);
         return file is null ? null : (file.Name, ContentTypeOf(file), await store.OpenAsync(file.Name, ct));
     }
 
-    /// <summary>Writes a planned file once more to <paramref name="output"/>, byte for byte; returns how many payouts are in it.</summary>
+    /// <summary>Writes a planned file again to <paramref name="output"/>, byte for byte. Returns how many payouts are in it.</summary>
     /// <exception cref="FileNotFoundException">No such file was planned.</exception>
     public async Task<int> RewriteAsync(string name, Stream output, CancellationToken ct)
     {
@@ -88,7 +88,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
             hash = sha.Hash!;
         }, ct);
 
-        // The bank may have the file from now on; a crash before the last line writes it again, byte for byte.
+        // From now on the bank may have the file. After a crash before the last statement, the next try writes the same bytes again.
         await MarkSentAsync(file, ct);
         await using var uploaded = dataSource.CreateCommand(PayoutFileSql.Uploaded);
         uploaded.Parameters.Add(new() { Value = file.Id });
@@ -177,7 +177,8 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         await transaction.CommitAsync(ct);
     }
 
-    // How many NACHA files bear the day already. Held until the commit, so that the plans of two runs do not take the same modifiers.
+    // The number of NACHA files that already bear the day. The lock lasts until the commit, so that the plans of two runs do not take the
+    // same modifiers.
     private static async Task<int> FilesOfTheDayAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now,
         int more, CancellationToken ct)
     {
@@ -205,10 +206,10 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
                 "Raise Payouts:FilePayouts, or leave the run for tomorrow: the timer tries again.");
     }
 
-    // The rule of files without a stored modifier.
+    // The modifier of a file that was planned before modifiers were stored.
     private static int Modifier(int sequence) => sequence < 26 ? sequence : 26 + ((sequence - 26) % 10);
 
-    // A file ends at the bank's number of payments, or before its total would outgrow the twelve digits of a NACHA control record.
+    // A file ends at the number of payments agreed with the bank, or before its total exceeds the twelve digits of a NACHA control record.
     private void Add(List<PayoutFile> files, PayoutRun run, string format, Guid merchant, int payouts, long amount, DateTimeOffset now)
     {
         if (files.Count > 0 && files[^1] is var last && last.Payouts <= Math.Min(options.FilePayouts, Nacha.MaxEntries) - payouts && last.Amount <= Nacha.MaxTotal - amount)
@@ -285,7 +286,7 @@ public sealed class PayoutFiles(NpgsqlDataSource dataSource, IPayoutFileStore st
         }
     }
 
-    /// <summary>The uuid right before another in the database's order, which is that of its bytes.</summary>
+    /// <summary>The uuid right before another in the order of the database, which is the order of its bytes.</summary>
     internal static Guid Before(Guid id)
     {
         var bytes = id.ToByteArray(bigEndian: true);

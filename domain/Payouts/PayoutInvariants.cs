@@ -1,8 +1,8 @@
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// What must hold of payouts at any time. Each query returns the rows that break the rule, so none means that it holds; a timer asks in
-/// production and tests ask after every history.
+/// The rules that payouts keep at any time. Each query returns the rows that break its rule. A timer runs the queries in production, and
+/// tests run them after every history.
 /// </summary>
 public static class PayoutInvariants
 {

@@ -4,12 +4,12 @@ using Payments.Domain.Ledger;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// What each step of a payout moves in the ledger and on the merchant's balance; its creation is <c>ledger.post_payouts</c>. Keys are made of the payout's id, so a step that is taken twice
-/// is refused by the ledger and by the balance's unique key alike.
+/// What each step of a payout moves in the ledger and on the merchant's balance. <c>ledger.post_payouts</c> posts the creation. Keys
+/// contain the payout's id. So the ledger and the balance's unique key both refuse a step that is taken twice.
 /// </summary>
 internal static class PayoutJournals
 {
-    /// <summary>The journal of a change of state; null where no money moves.</summary>
+    /// <summary>The journal of a change of status; null if no money moves.</summary>
     public static Journal? Changed(Payout payout, PayoutStatus to, DateTimeOffset now)
     {
         var currency = payout.Amount.Currency;
@@ -23,7 +23,7 @@ internal static class PayoutJournals
             PayoutStatus.Failed => Move("failed", inTransit, available),
             PayoutStatus.Canceled => Move("canceled", inTransit, available),
 
-            // What the bank had paid comes back from it; what it had never said to be paid is still in transit.
+            // A paid payout comes back from the bank's account. A payout that the bank never reported as paid is still in transit.
             PayoutStatus.Returned => Move("returned", payout.Status == PayoutStatus.Paid ? bank : inTransit, available),
         };
 
@@ -32,8 +32,8 @@ internal static class PayoutJournals
     }
 
     /// <summary>
-    /// The rows that close a payout's list beside the payout itself: what is reserved, and what is carried over to <paramref name="next"/>. With them, the
-    /// rows of <paramref name="batch"/> sum to the payout.
+    /// The rows that complete a payout's batch beside the payout itself: the reserve, and the amount carried over to
+    /// <paramref name="next"/>. With them, the rows of <paramref name="batch"/> sum to the payout.
     /// </summary>
     public static IEnumerable<BalanceTransaction> RestRows(
         MerchantId merchant, PayoutId payout, PayoutBatchId batch, PayoutBatchId next, Currency currency, PayoutDecision decision, DateOnly date, int reserveDays, DateTimeOffset now)
@@ -55,7 +55,7 @@ internal static class PayoutJournals
             new Money(amount, currency), Money.Zero(currency), availableOn, releasedAt, within, now);
     }
 
-    /// <summary>The money is back: available at once and in no payout, so the next one takes it.</summary>
+    /// <summary>Gives the money back to the balance. It is available at once and in no payout, so the next payout takes it.</summary>
     public static BalanceTransaction ReversedRow(Payout payout, PayoutStatus to, DateTimeOffset now) => new(
         PrefixedId.New<BalanceTransactionId>(now), payout.Merchant, BalanceTransactionType.PayoutFailure, payout.Id.ToString(), $"payout/{payout.Id}/{Database.DbText.Of(to)}",
         payout.Amount, Money.Zero(payout.Amount.Currency), Availability.DueDate(now, payout.Amount.Currency), now, null, now);

@@ -6,7 +6,7 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>A payout as the API, its events and its webhooks show it. The amount is in minor units of <see cref="Currency"/>.</summary>
-/// <param name="Automatic">Made by the nightly run, not by a request.</param>
+/// <param name="Automatic">Whether a nightly run made the payout. False if the merchant requested it.</param>
 /// <param name="ArrivalDate">The business day on which the bank is expected to credit it.</param>
 public sealed record PayoutResource(
     string Id,
@@ -41,30 +41,32 @@ internal static class PayoutEvents
         new(PrefixedId.New<EventId>(now), payout.Merchant, type, "payout", payout.Id.Value, PayoutResource.Json(payout), now);
 }
 
-/// <summary>One line of what a payout is made of. All lines of a payout, its own included, sum to zero.</summary>
+/// <summary>One line of a payout's composition. All lines of a payout, including its own line, sum to zero.</summary>
 public sealed record PayoutLineResource(
     string Id, string Object, string Type, string Source, string Currency, long Amount, long Fee, long Net, DateOnly AvailableOn, DateTimeOffset CreatedAt);
 
-/// <summary>What the next run would pay, or why it would not.</summary>
+/// <summary>What the next run would pay a merchant, or why it would pay nothing. Amounts are minor units.</summary>
 /// <param name="Date">The date of that run.</param>
-/// <param name="Available">In no payout, and released by the time that the run looks.</param>
-/// <param name="Pending">Not released by then. Null in a list of previews.</param>
-/// <param name="Reason">Null when it pays: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...</param>
-/// <param name="NextAvailableOn">Where nothing is available: the date on which what is pending makes a balance that is not.</param>
+/// <param name="Available">Money in no payout that is released when the run looks.</param>
+/// <param name="Pending">Money that is not released by then. Null in a list of previews.</param>
+/// <param name="Reason">
+/// Null when the run pays. Otherwise the reason: <c>held</c>, <c>below_minimum</c>, <c>negative_balance</c>, ...
+/// </param>
+/// <param name="NextAvailableOn">If nothing is available: the date on which pending money makes the balance positive.</param>
 public sealed record PayoutPreviewResource(
     string Object, string Merchant, string Currency, DateOnly Date, long Available, long? Pending, long Amount, long Reserved,
         long CarriedOver, string? Reason, string? HoldReason,
     DateTimeOffset? UsableFrom, DateOnly? NextAvailableOn);
 
-/// <summary>What the next run of a currency would pay altogether. Amounts are minor units.</summary>
-/// <param name="LooksAt">The instant at which the run looks: now if it should have started already.</param>
-/// <param name="Considered">Merchants that it looks at.</param>
-/// <param name="CarriedOver">Of the merchants that it pays: what stays available.</param>
+/// <summary>What the next run of a currency would pay in total. Amounts are minor units.</summary>
+/// <param name="LooksAt">The time at which the run looks at merchants. It is now if the run should have started already.</param>
+/// <param name="Considered">How many merchants the run looks at.</param>
+/// <param name="CarriedOver">What stays available to the merchants that the run pays.</param>
 public sealed record PayoutRunPreviewResource(
     string Object, string Currency, DateOnly Date, DateTimeOffset LooksAt, long Considered, long Payouts, long Amount, long Reserved,
         long CarriedOver, IReadOnlyList<UnpaidResource> Unpaid);
 
-/// <summary>Merchants that a run leaves unpaid for one reason, and what they have available together.</summary>
+/// <summary>The number of merchants that a run leaves unpaid for one reason, and the sum that they have available.</summary>
 public sealed record UnpaidResource(string Reason, long Merchants, long Available);
 
 public sealed record PayoutRunResource(
@@ -78,9 +80,9 @@ public sealed record PayoutRunResource(
         run.StartedBy, run.StartedAt, run.CreatedAt, run.SubmittedAt);
 }
 
-/// <param name="Number">From 1, in the order in which they are written.</param>
-/// <param name="Name">Its name in the blob container <c>payout-files</c>.</param>
-/// <param name="Uploaded">It is there, whole.</param>
+/// <param name="Number">Counts from 1, in the order in which the files are written.</param>
+/// <param name="Name">The file's name in the blob container <c>payout-files</c>.</param>
+/// <param name="Uploaded">Whether the whole file is in the container.</param>
 public sealed record PayoutFileResource(string Object, int Number, string Name, string Format, int Payouts, long Amount, DateOnly ExecutionDate, bool Uploaded);
 
 public sealed record BankReportResource(string Object, string Id, int Results, int Applied, int Unmatched, bool Repeated)
@@ -88,18 +90,19 @@ public sealed record BankReportResource(string Object, string Id, int Results, i
     public static BankReportResource Of(BankReportSummary report) => new("bank_report", report.Id, report.Results, report.Applied, report.Unmatched, report.Repeated);
 }
 
-/// <summary>Something a bank said that was not applied, or a file of a bank that was rejected.</summary>
+/// <summary>A bank's report that could not be applied, or a bank's file that was rejected.</summary>
 /// <param name="Reason">An <c>UnmatchedReason</c>.</param>
-/// <param name="Reference">What the bank calls it; of a rejected file its name.</param>
+/// <param name="Reference">The bank's reference, or the file's name if the file was rejected.</param>
 public sealed record UnmatchedBankItemResource(
     string Id, string Object, string Reason, string Reference, string Detail, string File, string FileHash, string? Report, string? Payout, string? Merchant, string? PayoutFile, string? Said,
     string? Code, string? Text, long? Amount, string? Currency, int Times, DateTimeOffset CreatedAt, DateTimeOffset? AcknowledgedAt, string? AcknowledgedBy, string? AcknowledgedReason);
 
-/// <param name="Reason">What was found out and done about it, 10 to 1000 characters; kept in the audit.</param>
+/// <param name="Reason">What the operator found out and did, in 10 to 1000 characters. The audit log keeps it.</param>
 public sealed record AcknowledgeBankItemRequest(string? Reason);
 
-/// <param name="Corrects">The account whose details the receiving bank corrected, with the code of its notification of change (NACHA
-/// <c>C01</c>).</param>
+/// <param name="Corrects">
+/// The id of the account that this one corrects, after a notification of change from the receiving bank (NACHA <c>C01</c>).
+/// </param>
 public sealed record BankAccountResource(
     string Id, string Object, string Currency, string Kind, string HolderName, string Last4, string? Bic, string? RoutingNumber, string? AccountType, string Status, string? FailureCode, bool Verified,
     DateTimeOffset UsableFrom, PostalAddress? Address, PayeeCheckResource? PayeeCheck, bool? InstantReachable, string? Corrects,
@@ -117,8 +120,8 @@ public sealed record BankAccountResource(
 }
 
 /// <summary>What the bank answered about the holder of an account.</summary>
-/// <param name="SuggestedName">How the bank calls the holder, after a close match.</param>
-/// <param name="Accepted">The platform has verified the account in the knowledge of the result.</param>
+/// <param name="SuggestedName">The holder's name as the bank gives it after a close match.</param>
+/// <param name="Accepted">Whether the platform verified the account after it saw the result.</param>
 public sealed record PayeeCheckResource(string Result, DateTimeOffset CheckedAt, string? SuggestedName, bool Accepted);
 
 public sealed record PayoutScheduleResource(string Interval, string? Weekday, int? MonthDay);

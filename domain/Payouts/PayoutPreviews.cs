@@ -5,17 +5,18 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// What a run would do, without doing it. A preview reads the terms and sums that the run reads, at the instant at which the run looks, and
-/// asks the
-/// same <see cref="PayoutRules"/>: unless something changes in between, the run decides the same. What the ledger refuses is the one thing
-/// a preview cannot see.
+/// Shows what a run would do, without doing it. A preview reads the terms and sums that the run reads, as of the instant at which the run
+/// looks, and applies the same <see cref="PayoutRules"/>. Unless something changes in between, the run decides the same. Only a refusal by
+/// the ledger cannot be foreseen.
 /// </summary>
 public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions options, TimeProvider time)
 {
     private const int Chunk = 2_000;
 
-    /// <summary>What the next run that concerns the merchant would pay it, or why it would not. With a date, what the run of that date
-    /// would.</summary>
+    /// <summary>
+    /// What the next run that concerns the merchant would pay it, or why it would pay nothing. With a date, what the run of that date would
+    /// pay. A date whose run has already decided about the merchant is refused.
+    /// </summary>
     public async Task<Result<PayoutPreviewResource>> PreviewAsync(MerchantId merchant, Currency currency, DateOnly? date,
         CancellationToken ct)
     {
@@ -34,7 +35,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
             return Refusal.NotFound(merchant.ToString());
         }
 
-        // A weekly or monthly schedule is next looked at for its own date.
+        // A run before the date of a weekly or monthly schedule pays nothing, so preview the run of that date.
         if (date is null && found.Candidate.Position.DueOn > moment.Date)
         {
             moment = PayoutRunClock.NextFrom(found.Candidate.Position.DueOn.Value, now, currency, options.RunAt);
@@ -46,8 +47,10 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return Resource(found, moment, decision, later);
     }
 
-    /// <summary>What the next run of the currency would pay altogether, and how many merchants it would leave unpaid for which reason. It
-    /// reads every merchant of the currency.</summary>
+    /// <summary>
+    /// What the next run of the currency would pay in total, and how many merchants it would leave unpaid for each reason. It reads every
+    /// merchant of the currency.
+    /// </summary>
     public async Task<PayoutRunPreviewResource> PreviewRunAsync(Currency currency, CancellationToken ct, Mode mode = Mode.Live)
     {
         var (moment, run) = await NextRunAsync(currency, mode, ct);
@@ -84,7 +87,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         }
     }
 
-    /// <summary>What the next run of the currency would decide about each merchant, in the order in which it walks them.</summary>
+    /// <summary>What the next run of the currency would decide about each merchant, in the order in which the run walks them.</summary>
     public async Task<IReadOnlyList<PayoutPreviewResource>> ListAsync(Currency currency, int limit, MerchantId? startingAfter,
         CancellationToken ct, Mode mode = Mode.Live)
     {
@@ -97,7 +100,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         ];
     }
 
-    // A run that was cut off is finished first; else the next is today's, unless it was already here.
+    // An interrupted run is finished first. Otherwise the next run is today's, or a later one if today's has already begun.
     private PayoutRunMoment Next(IReadOnlyList<BegunRun> begun, DateTimeOffset now, Currency currency)
     {
         var today = Availability.DueDate(now, currency);
@@ -198,7 +201,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
             NextAvailableOn(position.Available, later));
     }
 
-    // The first date on which what is known by now makes a balance that can be paid.
+    // The first date on which the pending money that is known now makes the balance positive.
     private static DateOnly? NextAvailableOn(long available, List<(DateOnly On, long Net, long Pending)>? later)
     {
         if (available > 0 || later is null)
@@ -218,7 +221,7 @@ public sealed class PayoutPreviews(NpgsqlDataSource dataSource, PayoutsOptions o
         return null;
     }
 
-    /// <param name="Ahead">The run has yet to come to the merchant.</param>
+    /// <param name="Ahead">Whether the run is creating payouts and, if a merchant is given, has not reached that merchant yet.</param>
     private sealed record BegunRun(Guid Id, DateOnly Date, bool Ahead);
 
     private sealed record Found(PayoutCandidate Candidate, string? HoldReason)

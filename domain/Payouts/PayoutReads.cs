@@ -6,7 +6,7 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>Reads payouts and what they are made of. A merchant's key reads only that merchant's.</summary>
+/// <summary>Reads payouts and their composition. A merchant's key reads only the merchant's own payouts.</summary>
 public sealed class PayoutReads(NpgsqlDataSource dataSource)
 {
     public async Task<Payout?> GetAsync(MerchantId merchant, PayoutId id, CancellationToken ct)
@@ -18,7 +18,7 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource)
         return await reader.ReadAsync(ct) ? Payout.Read(reader) : null;
     }
 
-    /// <summary>Newest first, from behind <paramref name="startingAfter"/>.</summary>
+    /// <summary>Newest first, starting after <paramref name="startingAfter"/>.</summary>
     public async Task<IReadOnlyList<Payout>> ListAsync(MerchantId merchant, int limit, PayoutId? startingAfter, PayoutStatus? status, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(PayoutSql.List);
@@ -37,7 +37,7 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource)
     }
 
     /// <summary>
-    /// What a payout is made of, oldest first. With the payout's own row the lines sum to zero, without it to the payout's amount.
+    /// The lines that a payout is made of, oldest first. With the payout's own line they sum to zero, without it to the payout's amount.
     /// </summary>
     public async Task<IReadOnlyList<PayoutLineResource>> CompositionAsync(MerchantId merchant, PayoutId payout, int limit, BalanceTransactionId? startingAfter, CancellationToken ct)
     {
@@ -50,7 +50,7 @@ public sealed class PayoutReads(NpgsqlDataSource dataSource)
         return lines;
     }
 
-    /// <summary>All lines of a payout as they are read, for an export of any size.</summary>
+    /// <summary>All lines of a payout, streamed, for an export of any size.</summary>
     public IAsyncEnumerable<PayoutLineResource> CompositionAsync(MerchantId merchant, PayoutId payout, CancellationToken ct) =>
         LinesAsync(merchant, payout, null, int.MaxValue, ct);
 

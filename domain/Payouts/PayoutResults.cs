@@ -8,14 +8,14 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>What was said of a payout: by the bank, or by whoever canceled it.</summary>
-/// <param name="Amount">What the speaker thinks the payout is of, when it says so.</param>
+/// <summary>A report about a payout, from the bank or from the request that cancels it.</summary>
+/// <param name="Amount">The payout's amount as the report gives it; null if it gives none.</param>
 public sealed record PayoutWord(MerchantId Merchant, PayoutId Payout, PayoutStatus Said, string? Code = null, string? Text = null, string? ProviderReference = null, Money? Amount = null)
 {
-    /// <summary>The bank waits for somebody before it goes on; <see cref="Code"/> says why.</summary>
+    /// <summary>The bank holds the payout until a person decides. <see cref="Code"/> says why.</summary>
     public bool Held { get; init; }
 
-    /// <summary>The rail whose bank says it: it speaks only for payouts that went this way. Null: for any.</summary>
+    /// <summary>The rail of the reporting bank. The report counts only for payouts on this rail. Null: any rail.</summary>
     public PayoutRail? Rail { get; init; }
 }
 
@@ -23,34 +23,37 @@ public enum PayoutWordEffect
 {
     Applied,
 
-    /// <summary>It repeats what is known, or was overtaken by a later word. Nothing changed.</summary>
+    /// <summary>The report repeats what is known, or a later report overtook it. The status did not change.</summary>
     NothingNew,
 
     UnknownPayout,
 
-    /// <summary>The payout went to another bank than the one that speaks of it. Nothing changed.</summary>
+    /// <summary>The payout went to another bank than the one that reports it. Nothing changed.</summary>
     OtherRail,
 
-    /// <summary>The payout is of another amount. Nothing changed; somebody has to look.</summary>
+    /// <summary>The payout has another amount. Nothing changed. An operator must decide.</summary>
     AmountDiffers,
 
-    /// <summary>The payout is over and its money given back, and the bank says that it moved the money. Nothing changed; somebody has to look.</summary>
+    /// <summary>
+    /// The payout has ended and its money was given back, but the bank reports that it moved the money. Nothing changed. An operator must
+    /// decide.
+    /// </summary>
     Contradicts,
 
-    /// <summary>The bank holds the payout from now on; a person has to decide.</summary>
+    /// <summary>The bank holds the payout from now on. An operator must decide.</summary>
     Held,
 
-    /// <summary>The bank says again that it holds the payout. Nothing changed.</summary>
+    /// <summary>The bank repeats that it holds the payout. Nothing changed.</summary>
     HeldStill,
 }
 
 /// <summary>
-/// Applies what banks say of payouts, many at a time, in the caller's transaction: state, ledger, balance, bank account and event together. Words
-/// may repeat and come in any order; each changes a payout at most once.
+/// Applies reports about payouts, many at a time, in the caller's transaction: status, ledger, balance, bank account and event together.
+/// Reports may repeat and come in any order. Each report changes a payout's status at most once.
 /// </summary>
 public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> logger)
 {
-    /// <returns>One effect for each word, in order.</returns>
+    /// <returns>One effect for each report, in order.</returns>
     public async Task<IReadOnlyList<PayoutWordEffect>> ApplyAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<PayoutWord> words, DateTimeOffset now, CancellationToken ct)
     {
@@ -118,7 +121,7 @@ public sealed class PayoutResults(LedgerPosting ledger, ILogger<PayoutResults> l
             changes.Accounts.Add((payout.Merchant, payout.BankAccount, code));
         }
 
-        // That a bank has taken a payout is no news to the merchant: it was told when the payout was made, and hears how it ends.
+        // No event for in_transit: the merchant got one when the payout was created, and gets one when it ends.
         if (to != PayoutStatus.InTransit)
         {
             changes.Events.Add(PayoutEvents.Of($"payout.{DbText.Of(to)}", payout, now));

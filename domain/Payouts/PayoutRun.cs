@@ -5,20 +5,20 @@ namespace Payments.Domain.Payouts;
 
 public enum PayoutRunStatus
 {
-    /// <summary>Merchants are still being looked at.</summary>
+    /// <summary>The run is still looking at merchants.</summary>
     Creating,
 
-    /// <summary>Every payout exists; files may still have to be written.</summary>
+    /// <summary>Every payout exists. Files may still have to be written.</summary>
     Created,
 
     /// <summary>Everything is with the bank, or queued for it.</summary>
     Submitted,
 }
 
-/// <summary>One night of one currency, live or test. There is one for each date, however often it is started.</summary>
-/// <param name="Considered">Merchants that were looked at.</param>
-/// <param name="Amount">Minor units of all its payouts together.</param>
-/// <param name="Refused">Merchants whose payout the ledger refused.</param>
+/// <summary>One night of one currency, live or test. There is one run for each date, however often it is started.</summary>
+/// <param name="Considered">How many merchants the run looked at.</param>
+/// <param name="Amount">The sum of its payouts, in minor units.</param>
+/// <param name="Refused">How many merchants have a payout that the ledger refused.</param>
 public sealed record PayoutRun(
     PayoutRunId Id,
     Mode Mode,
@@ -54,20 +54,20 @@ public sealed record PayoutRun(
         row.IsDBNull(13) ? null : row.GetFieldValue<DateTimeOffset>(13));
 }
 
-/// <param name="Date">YYYY-MM-DD; today in the currency's zone when it is left out.</param>
-/// <param name="Mode">Whose accounts are paid: live, where it is left out, or test.</param>
+/// <param name="Date">YYYY-MM-DD. The default is today in the currency's zone.</param>
+/// <param name="Mode">Whether accounts of <c>live</c> (the default) or <c>test</c> are paid.</param>
 public sealed record StartPayoutRunRequest(string? Currency, string? Date, string? Mode);
 
-/// <summary>A run as it will look at merchants: for which date, and at which instant. Everything due by then is released before it
-/// looks.</summary>
+/// <summary>The date of a run and the instant at which it looks at merchants. Everything due by that instant is released first.</summary>
 public readonly record struct PayoutRunMoment(DateOnly Date, DateTimeOffset At);
 
 /// <summary>When runs are due, and when the bank pays what they send.</summary>
 public static class PayoutRunClock
 {
     /// <summary>
-    /// The date whose run should have started by now: today in the currency's zone when it is a business day and the wall clock there is past
-    /// <paramref name="startAt"/>; else none. A date that passed without a run is not made up for by a run of its own: the next run pays all that is due.
+    /// The date whose run should have started by now: today in the currency's zone, if it is a business day and the wall clock there is
+    /// past <paramref name="startAt"/>. Otherwise null. A date that passed without a run gets none later: the next run pays everything that
+    /// is due.
     /// </summary>
     public static DateOnly? DueDate(DateTimeOffset now, Currency currency, TimeOnly startAt)
     {
@@ -75,15 +75,17 @@ public static class PayoutRunClock
         return BusinessCalendar.Of(currency).IsBusinessDay(date) && now >= StartOf(date, currency, startAt) ? date : null;
     }
 
-    /// <summary>The run of the first business day from <paramref name="earliest"/> on, and the instant at which it looks: now if it should
-    /// have started by now.</summary>
+    /// <summary>
+    /// The run of the first business day from <paramref name="earliest"/> on, and the instant at which it looks. That is now if the run
+    /// should have started already.
+    /// </summary>
     public static PayoutRunMoment NextFrom(DateOnly earliest, DateTimeOffset now, Currency currency, TimeOnly startAt) =>
         At(BusinessCalendar.Of(currency).OnOrAfter(earliest), now, currency, startAt);
 
-    /// <summary>The run of a date, also of one that passed or that is no business day, and the instant at which it looks.</summary>
+    /// <summary>The run of a date, even of a past date or one that is no business day, and the instant at which it looks.</summary>
     public static PayoutRunMoment At(DateOnly date, DateTimeOffset now, Currency currency, TimeOnly startAt)
     {
-        // An operator can run today's date before the timer does, so the start of a date counts for dates to come alone.
+        // An operator can start today's run before the timer does, so the start time counts only for later dates.
         if (date <= CutOff.Of(currency).LocalDate(now))
         {
             return new PayoutRunMoment(date, now);
@@ -102,8 +104,8 @@ public static class PayoutRunClock
     }
 
     /// <summary>
-    /// The day on which the bank executes a file that it gets now: SEPA banks the same business day until the afternoon, ACH the next banking day
-    /// (Nacha's standard settlement for credits).
+    /// The day on which the bank executes a file that it gets now. SEPA banks execute it on the same business day until the afternoon. ACH
+    /// banks execute it on the next banking day (Nacha's standard settlement for credits).
     /// </summary>
     public static DateOnly ExecutionDate(DateTimeOffset now, Currency currency)
     {

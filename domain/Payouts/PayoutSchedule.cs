@@ -25,8 +25,8 @@ public readonly record struct PayoutSchedule(PayoutInterval Interval, DayOfWeek?
     };
 
     /// <summary>
-    /// The first date after <paramref name="after"/> on which a payout is due: the schedule's day, moved to the next business day where it
-    /// is none. Null for a manual schedule.
+    /// The first date after <paramref name="after"/> on which a payout is due. It is the schedule's day, or the next business day if that
+    /// day is none. Null for a manual schedule.
     /// </summary>
     public DateOnly? NextAfter(DateOnly after, BusinessCalendar calendar)
     {

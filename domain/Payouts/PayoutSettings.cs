@@ -7,7 +7,7 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Payouts;
 
 /// <summary>How a merchant is paid in one currency. Amounts are minor units.</summary>
-/// <param name="DelayDays">Business days from capture to availability; null takes the merchant's own.</param>
+/// <param name="DelayDays">Business days from capture to availability. Null: the merchant's default delay.</param>
 /// <param name="NextOn">The next date of a weekly or monthly schedule.</param>
 public sealed record PayoutSettings(
     Currency Currency, PayoutSchedule Schedule, DateOnly? NextOn, int? DelayDays, long Minimum, long? Maximum, PayoutReserve Reserve, string? HoldReason, BankAccount? Account)
@@ -30,8 +30,8 @@ public sealed record PayoutSettings(
         Account is { } account ? BankAccountResource.Of(account, Currency) : null);
 }
 
-/// <summary>What a request changes; what it leaves out stays.</summary>
-/// <param name="Maximum">Minor units; 0 takes the maximum away.</param>
+/// <summary>A change of settings. A field that is left out stays as it is.</summary>
+/// <param name="Maximum">Minor units. 0 removes the maximum.</param>
 public sealed record PayoutSettingsRequest(PayoutScheduleRequest? Schedule, int? DelayDays, long? Minimum, long? Maximum, PayoutReserveRequest? Reserve);
 
 public sealed record PayoutScheduleRequest(string? Interval, string? Weekday, int? MonthDay);
@@ -40,15 +40,17 @@ public sealed record PayoutReserveRequest(int? BasisPoints, int? Days, long? Fix
 
 /// <param name="Type"><c>iban</c> or <c>us</c>.</param>
 /// <param name="AccountType">US accounts: <c>checking</c> (the default) or <c>savings</c>.</param>
-/// <param name="Verified">Only a platform key may say that the account is the merchant's.</param>
-/// <param name="Address">The holder's, structured, or hybrid with lines.</param>
+/// <param name="Verified">Confirms that the account belongs to the merchant. Only a platform key may set it.</param>
+/// <param name="Address">The holder's address, structured or hybrid.</param>
 public sealed record BankAccountRequest(
     string? Type, string? HolderName, string? Iban, string? Bic, string? RoutingNumber, string? AccountNumber, string? AccountType,
         bool? Verified, PostalAddressRequest? Address = null);
 
 public sealed record HoldPayoutsRequest(string? Reason);
 
-/// <summary>Reads and changes how merchants are paid. Every change is audited with who made it. Stating the same again changes nothing.</summary>
+/// <summary>
+/// Reads and changes how merchants are paid. Every change is audited with its actor. Setting the same values again changes nothing.
+/// </summary>
 public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBank bank, PayoutsOptions options, TimeProvider time)
 {
     public async Task<IReadOnlyList<PayoutSettings>> ListAsync(MerchantId merchant, CancellationToken ct)
@@ -65,7 +67,9 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         return settings;
     }
 
-    /// <summary>Changes schedule and limits; delay and reserve only for the platform, whose risk they are.</summary>
+    /// <summary>
+    /// Changes schedule and limits. Only the platform may change the delay and the reserve, because it carries their risk.
+    /// </summary>
     public Task<Result<PayoutSettings>> ChangeAsync(MerchantId merchant, Currency currency, PayoutSettingsRequest request, bool platform, string actor, CancellationToken ct) =>
         UpdateAsync(merchant, currency, actor, "settings_changed", async (connection, transaction, current, now) =>
         {
@@ -104,9 +108,8 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }, ct);
 
     /// <summary>
-    /// Gives the bank account. The first may be used at once, a change waits for the cooling period; either must be verified by the
-    /// platform. The bank is asked
-    /// who holds a new account, and its answer is stored with it.
+    /// Sets the bank account. The first account may be used at once. A changed account waits for the cooling period. The platform must
+    /// verify either one. The app asks the bank who holds a new account, and stores the answer with the account.
     /// </summary>
     public async Task<Result<PayoutSettings>> SetAccountAsync(MerchantId merchant, Currency currency, BankAccountRequest request,
         bool platform, string actor, CancellationToken ct)
@@ -121,7 +124,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             return refusal;
         }
 
-        // Asked before the transaction begins: no lock is held while the bank thinks.
+        // Ask the bank before the transaction begins, so that no lock is held during the call.
         var answer = await GetAsync(merchant, currency, ct) is { Account: { } known }
             && IsSame(known, details) ? null : await AskAsync(details, currency, ct);
         return await UpdateAsync(merchant, currency, actor, "bank_account_set", async (connection, transaction, current, now) =>
@@ -139,12 +142,12 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
 
             if (answer is null && Asks(currency))
             {
-                // The account was the same before the transaction began, so nobody asked the bank about this one.
+                // The account was unchanged before the transaction, so the app did not ask. Another request changed it since.
                 return new Refusal(RefusalCode.StateConflict, "Another request changed the bank account in the meantime. Send the request again.");
             }
 
-            // A name or an address that is put right sends no money elsewhere: only another number cools, and only another holder is to be
-            // verified anew.
+            // A corrected name or address sends no money elsewhere. So only another number starts a cooling period, and only another holder
+            // name needs a new verification.
             var corrected = current.Account is { } before && before.State == BankAccountState.Active
                 && before.Details.Number == details.Number ? before : null;
             var verified = request.Verified == true || (corrected is { Verified: true }
@@ -194,8 +197,9 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }, ct);
     }
 
-    /// <summary>Asks the bank again who holds the account. A new answer replaces the one before, and what the platform accepted of
-    /// that.</summary>
+    /// <summary>
+    /// Asks the bank again who holds the account. A new answer replaces the old one, and with it the platform's acceptance.
+    /// </summary>
     public async Task<Result<PayoutSettings>> CheckPayeeAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct)
     {
         if (await GetAsync(merchant, currency, ct) is not { Account: { } asked })
@@ -233,8 +237,9 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         }, ct);
     }
 
-    /// <summary>Confirms that the account is the merchant's, and accepts what the bank answered about its holder. For the
-    /// platform.</summary>
+    /// <summary>
+    /// Confirms that the account belongs to the merchant, and accepts the bank's answer about its holder. For the platform.
+    /// </summary>
     public Task<Result<PayoutSettings>> VerifyAccountAsync(MerchantId merchant, Currency currency, string actor, CancellationToken ct) =>
         UpdateAsync(merchant, currency, actor, "bank_account_verified", async (connection, transaction, current, now) =>
         {
@@ -316,7 +321,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
             return Refusal.Invalid("schedule", "`schedule` must be daily, weekly with `weekday`, monthly with `month_day` 1 to 31, or manual.");
         }
 
-        // Stating the same schedule again must not push a date that is due into the future.
+        // Setting the same schedule again must not move a date that is due into the future.
         var next = valid == current.Schedule ? current.NextOn
             : valid.Interval is PayoutInterval.Weekly or PayoutInterval.Monthly
                 ? valid.NextAfter(Availability.DueDate(now, settings.Currency).AddDays(-1), BusinessCalendar.Of(settings.Currency))
@@ -324,7 +329,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
         return settings with { Schedule = valid, NextOn = next };
     }
 
-    // An account at fault has to be given anew, even if it is the same: then it cools again.
+    // An errored account must be set anew, even with the same details. It then cools again.
     private static bool IsSame(BankAccount account, BankAccountDetails details) => account.Details == details
         && account.State == BankAccountState.Active;
 
@@ -462,7 +467,7 @@ public sealed class ManagePayoutSettings(NpgsqlDataSource dataSource, SandboxBan
     private static NpgsqlParameter Nullable(object? value, NpgsqlDbType type) => new() { Value = value ?? DBNull.Value, NpgsqlDbType = type };
 }
 
-/// <summary>Who changed what about payouts.</summary>
+/// <summary>Writes the audit entries of payouts and payout settings.</summary>
 internal static class PayoutAudit
 {
     public static Task WriteAsync(

@@ -18,7 +18,7 @@ internal static class PayoutSettingsSql
 
     public const string Exists = "SELECT status FROM payments.merchants WHERE id = $1";
 
-    // The defaults of a merchant that has stated nothing: daily, everything that is there.
+    // The defaults: daily payouts of the whole available balance.
     public const string Ensure =
         """
         INSERT INTO payments.payout_settings
@@ -49,7 +49,7 @@ internal static class PayoutSettingsSql
         VALUES (payments.bucket_of($1), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, $13, $13, $14, $15, $16, $17, $18)
         """;
 
-    // Verifying an account whose holder the bank was asked about accepts what it answered.
+    // Verifying an account also accepts the bank's answer about its holder, if there is one.
     public const string VerifyAccount =
         """
         UPDATE payments.bank_accounts
@@ -58,7 +58,7 @@ internal static class PayoutSettingsSql
         WHERE merchant_id = $1 AND id = $2
         """;
 
-    // A new answer is not accepted yet.
+    // The platform has not accepted a new answer yet.
     public const string SetPayee =
         """
         UPDATE payments.bank_accounts
@@ -80,7 +80,8 @@ internal static class PayoutSettingsSql
 
     public const string LockAlone = "SELECT FROM payments.payout_settings WHERE merchant_id = $1 AND currency = $2 FOR UPDATE";
 
-    // Verified and usable as the account before it: a correction is the bank's, not a change by somebody with a key.
+    // The corrected account keeps the verification and the cooling period of the account before it: the bank made the change, not a caller
+    // with a key.
     public const string InsertCorrection =
         """
         INSERT INTO payments.bank_accounts
@@ -92,7 +93,7 @@ internal static class PayoutSettingsSql
         FROM payments.bank_accounts WHERE merchant_id = $1 AND id = $2
         """;
 
-    // Whether an account came from another by corrections alone.
+    // Whether account $2 comes from account $3 by corrections alone.
     public const string Descends =
         """
         WITH RECURSIVE line AS (

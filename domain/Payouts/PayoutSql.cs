@@ -34,7 +34,7 @@ internal static class PayoutSql
     public const string OpenRuns =
         "SELECT date, currency, mode FROM payments.payout_runs WHERE status <> 'submitted' ORDER BY started_at";
 
-    // Ranges of about as many merchants each. The last has no end, so that whoever joins meanwhile is in it.
+    // Divides the merchants into ranges of about equal size. The last range has no end, so it includes merchants that join during the run.
     public const string OpenLanes =
         """
         WITH parts AS (
@@ -56,7 +56,7 @@ internal static class PayoutSql
 
     public const string OpenLanesOf = "SELECT lane FROM payments.payout_run_lanes WHERE run_id = $1 AND NOT done ORDER BY lane";
 
-    // Whoever holds the row works; another instance finds nothing and leaves.
+    // The instance that locks the row works on the lane. Another instance finds no row and leaves.
     public const string LockLane =
         $"""
         SELECT {RunColumns}, l.cursor, l.last_merchant
@@ -68,7 +68,8 @@ internal static class PayoutSql
 
     public const string AdvanceLane = "UPDATE payments.payout_run_lanes SET cursor = $3, done = $4 WHERE run_id = $1 AND lane = $2";
 
-    // Held until the commit: the lane that is done last must see that the others are.
+    // The lock lasts until the commit, so lanes that finish at the same time commit one after the other. The last one sees that all others
+    // are done.
     public const string HoldRun = "SELECT FROM payments.payout_runs WHERE id = $1 FOR UPDATE";
 
     public const string AdvanceRun =
@@ -83,7 +84,7 @@ internal static class PayoutSql
 
     public const string EndRun = "UPDATE payments.payout_runs SET status = 'submitted', submitted_at = $2 WHERE id = $1 AND status = 'created'";
 
-    // What a merchant that has stated nothing gets is what PayoutSettingsSql.Ensure would insert.
+    // The defaults for a merchant without settings. PayoutSettingsSql.Ensure inserts the same values.
     private const string TermColumns =
         """
         COALESCE(s.minimum, 1), s.maximum, COALESCE(s.reserve_basis_points, 0), COALESCE(s.reserve_days, 0), COALESCE(s.reserve_fixed, 0),
@@ -101,8 +102,8 @@ internal static class PayoutSql
         LEFT JOIN payments.bank_accounts a ON a.merchant_id = s.merchant_id AND a.id = s.bank_account_id
         """;
 
-    // The next merchants in order with all that decides about them but the money. From here to the commit their batches are theirs who asked: nothing is
-    // released into them, and no other payout takes them.
+    // The next merchants, with everything that the decision needs except the money. Lock order: settings by merchant, as in
+    // ReleaseSql.Release. Until the commit, no release adds to the batches of these merchants, and no other payout takes them.
     public const string LockNext =
         $"""
         SELECT s.merchant_id, 0::bigint, 0::bigint, {Terms}
@@ -119,7 +120,7 @@ internal static class PayoutSql
         FOR NO KEY UPDATE OF s
         """;
 
-    // What a run would find, without a lock: the terms of LockNext, and the sums of Collect once everything due on $3 is released.
+    // What a run would find, read without locks: the terms of LockNext, and the sums of Collect once everything due on $3 is released.
     private const string Found =
         $"""
         , lines AS (
@@ -143,7 +144,7 @@ internal static class PayoutSql
         LEFT JOIN found ON found.merchant_id = m.id
         """;
 
-    // One merchant, also one that has no settings yet.
+    // One merchant, with or without settings.
     public const string Forecast =
         $"""
         WITH page AS (
@@ -153,7 +154,7 @@ internal static class PayoutSql
         ){Found}
         """;
 
-    // The merchants that a run walks, from behind $2. Of a run that has begun ($5), those that it has yet to come to.
+    // The merchants that a run walks, starting after $2. If the run has begun ($5), only the merchants that it has not reached yet.
     public const string ForecastNext =
         $"""
         WITH page AS (
@@ -167,8 +168,8 @@ internal static class PayoutSql
         ORDER BY m.id
         """;
 
-    // Runs that are at work or were cut off, which are finished first, and the run of $2. With a merchant, whether the run has yet to come
-    // to it.
+    // Runs that are creating payouts, which are finished first, and the run of date $2. The third column tells whether the run is creating
+    // payouts and, if a merchant is given ($3), has not reached that merchant yet.
     public const string BegunRuns =
         """
         SELECT r.id, r.date, r.status = 'creating' AND ($3::uuid IS NULL OR EXISTS (
@@ -178,7 +179,7 @@ internal static class PayoutSql
         ORDER BY r.started_at
         """;
 
-    // When what is pending after a date becomes available, and how much.
+    // The money that becomes available after date $3, by date.
     public const string AvailableLater =
         """
         SELECT available_on, sum(net)::bigint, COALESCE(sum(net) FILTER (WHERE type <> 'reserve_release'), 0)::bigint
@@ -187,8 +188,9 @@ internal static class PayoutSql
         GROUP BY available_on ORDER BY available_on
         """;
 
-    // Completes the batches of merchants whose settings are locked, and adds them up: what was released into them since they were opened, and what was
-    // released from the start and is in none yet. A statement of its own, so that it sees all that was committed before the lock was had.
+    // Completes the batches of merchants whose settings are locked, and sums each batch. A batch holds the rows that were released into it.
+    // Rows that were available from the start and are in no batch yet join it here. This is a statement of its own, so that it sees
+    // everything that was committed before this transaction got the locks.
     public const string Collect =
         $"""
         WITH open AS (
@@ -229,7 +231,7 @@ internal static class PayoutSql
         ORDER BY id DESC LIMIT $4
         """;
 
-    // In id order, so that two callers with the same payouts cannot wait for each other.
+    // Lock order: payouts by (merchant, id). Two callers with the same payouts then cannot deadlock.
     public const string Lock =
         $"""
         SELECT {Columns} FROM payments.payouts
@@ -277,12 +279,13 @@ internal static class PayoutSql
         ORDER BY id LIMIT $4
         """;
 
-    // A file that was planned may be at the bank already, so the run must not have got that far.
     public const string LockToCancel =
         $"""
         SELECT {Columns} FROM payments.payouts
         WHERE merchant_id = $1 AND id = $2 FOR UPDATE
         """;
 
+    // A planned file may already be at the bank, so a payout can be canceled only while its run is creating payouts. The lock keeps the run
+    // in that status until the commit.
     public const string RunIsOpen = "SELECT status IN ('creating') FROM payments.payout_runs WHERE id = $1 FOR SHARE";
 }

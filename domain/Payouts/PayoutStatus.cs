@@ -2,7 +2,9 @@ namespace Payments.Domain.Payouts;
 
 public enum PayoutStatus
 {
-    /// <summary>Created, the money set aside, not yet with the bank. Only now can it be canceled.</summary>
+    /// <summary>
+    /// The payout exists and its money is set aside, but the bank does not have it yet. Only in this status can it be canceled.
+    /// </summary>
     Pending,
 
     /// <summary>The bank has taken it.</summary>
@@ -11,21 +13,23 @@ public enum PayoutStatus
     /// <summary>The bank says that the money arrived. It can still come back.</summary>
     Paid,
 
-    /// <summary>It never arrived: the money is back on the merchant's balance.</summary>
+    /// <summary>The money never arrived. It is back on the merchant's balance.</summary>
     Failed,
 
-    /// <summary>It arrived, or seemed to, and was sent back, also days later: the money is back on the merchant's balance.</summary>
+    /// <summary>
+    /// The money arrived, or seemed to, and the receiving bank sent it back, possibly days later. It is back on the merchant's balance.
+    /// </summary>
     Returned,
 
-    /// <summary>Called off before the bank had it.</summary>
+    /// <summary>The payout was canceled before the bank had it.</summary>
     Canceled,
 }
 
 public static class PayoutTransitions
 {
     /// <summary>
-    /// Which states follow which. A bank's word can arrive out of order, so a payout may be paid, or come back, before anyone said that it
-    /// was under way. Money that came back stays back: those states allow nothing, and a later payout pays it anew.
+    /// The allowed changes of status. Bank reports can arrive out of order, so a payout may be paid or returned before any report says that
+    /// it is in transit. A payout whose money came back allows no further change. A later payout pays that money.
     /// </summary>
     public static bool Allows(PayoutStatus from, PayoutStatus to) => from switch
     {
@@ -43,8 +47,8 @@ public static class PayoutTransitions
     };
 
     /// <summary>
-    /// Whether a bank that reports this against a payout in that state moved money that we gave back, or knows a payout that never went out. Anything else
-    /// that <see cref="Outcome"/> does not allow is a repeat or was overtaken.
+    /// Whether a report contradicts the recorded status: the bank moved money that the platform gave back, or knows a payout that was never
+    /// sent. Any other report that <see cref="Outcome"/> does not allow is a repeat, or a later report overtook it.
     /// </summary>
     public static bool Contradicts(PayoutStatus from, PayoutStatus said) => from switch
     {
@@ -54,8 +58,8 @@ public static class PayoutTransitions
     };
 
     /// <summary>
-    /// What a bank's word means for a payout in a state. A bank that fails a payout after it said paid has returned it; a word that repeats
-    /// or that is overtaken means nothing new (null).
+    /// The status that a bank's report gives to a payout. A payout that the bank reports as failed after it reported it as paid is
+    /// returned. Null if the report is not allowed, because it repeats, contradicts or comes too late.
     /// </summary>
     public static PayoutStatus? Outcome(PayoutStatus from, PayoutStatus said)
     {

@@ -7,8 +7,8 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>A merchant whose balance is to be paid out, with what was read of it.</summary>
-/// <param name="InstantReachable">Whether instant payments reach the account; null where nobody knows.</param>
+/// <summary>A merchant whose balance a payout may take, with everything that the decision needs.</summary>
+/// <param name="InstantReachable">Whether instant payments reach the account; null if unknown.</param>
 internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Account, PayoutPosition Position, PayoutSchedule Schedule,
     PayoutBatchId Batch, bool? InstantReachable)
 {
@@ -42,22 +42,26 @@ internal sealed record PayoutCandidate(MerchantId Merchant, BankAccountId? Accou
         row.IsDBNull(22) ? null : row.GetBoolean(22));
 }
 
-/// <summary>What payouts made together have in common.</summary>
+/// <summary>The terms that payouts made together share.</summary>
 internal sealed record PayoutTerms(PayoutRunId? Run, Currency Currency, PayoutRail Rail, PayoutMethod Method, DateOnly Date, DateOnly ArrivalDate);
 
-/// <summary>What became of the candidates: payouts made, and merchants whose journal the ledger refused.</summary>
+/// <summary>The payouts that were made, and the merchants whose journal the ledger refused.</summary>
 internal sealed record PayoutsWritten(IReadOnlyList<Payout> Payouts, IReadOnlyList<(MerchantId Merchant, string Reason)> Refused);
 
 /// <summary>
-/// Makes payouts, many at a time, in one transaction: the ledger, the payouts, their events and the messages that get them submitted. Whoever calls it has
-/// locked the payout settings of the candidates, and with them the batches that their payouts take.
+/// Makes payouts, many at a time, in one transaction: their journals, rows, events and the messages that submit them. The caller has locked
+/// the payout settings of the candidates, and with them the batches that the payouts take.
 /// </summary>
 internal sealed class PayoutWriter(LedgerPosting ledger)
 {
     private const string AccountMissing = "account_missing";
 
-    /// <summary>Completes the batches of the candidates and tells how much is in each, as long as the transaction lasts.</summary>
-    /// <param name="candidates">In the database's order of merchants, their settings locked by an earlier statement of the transaction.</param>
+    /// <summary>
+    /// Completes the batches of the candidates and returns how much each batch holds. The sums stay true until the transaction ends.
+    /// </summary>
+    /// <param name="candidates">
+    /// Sorted by merchant, in the database's order. An earlier statement of the transaction has locked their settings.
+    /// </param>
     public static async Task<IReadOnlyList<PayoutCandidate>> CollectAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, Currency currency, IReadOnlyList<PayoutCandidate> candidates, CancellationToken ct)
     {
@@ -90,7 +94,7 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
         })];
     }
 
-    /// <param name="paying">Merchants with a bank account, and what each is paid of what <see cref="CollectAsync"/> found.</param>
+    /// <param name="paying">Merchants with a bank account, and the decision about what <see cref="CollectAsync"/> found.</param>
     public async Task<PayoutsWritten> WriteAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, IReadOnlyList<(PayoutCandidate Candidate, PayoutDecision Decision)> paying, DateTimeOffset now, CancellationToken ct)
     {
@@ -119,7 +123,8 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
         var statuses = await CreateAsync(connection, transaction, terms, planned, payouts, now, ct);
         if (statuses.Contains(AccountMissing))
         {
-            // Somebody's first payout. Accounts are opened in a transaction of their own; nothing was posted yet.
+            // A merchant gets its first payout. A separate transaction opens the accounts. Nothing was posted yet, so the call can be
+            // repeated.
             await ledger.OpenAccountsAsync(
                 planned.Where((_, i) => statuses[i] == AccountMissing).SelectMany(plan => Accounts(plan, terms.Currency).Select(account => (account, plan.Candidate.Merchant.Bucket))).ToList(), now, ct);
             statuses = await CreateAsync(connection, transaction, terms, planned, payouts, now, ct);

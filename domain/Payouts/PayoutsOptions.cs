@@ -8,22 +8,22 @@ public sealed class PayoutsOptions
     /// <summary>Wall-clock time in the currency's zone from which a date's run may start.</summary>
     public TimeOnly RunAt { get; set; } = new(1, 0);
 
-    /// <summary>Merchants looked at in one transaction.</summary>
+    /// <summary>How many merchants a run looks at in one transaction.</summary>
     public int ChunkSize { get; set; } = 2_000;
 
-    /// <summary>How many chunks of a run are worked on side by side: while one waits for the disk, others compute.</summary>
+    /// <summary>How many lanes of a run work side by side. While one waits for the disk, others compute.</summary>
     public int Lanes { get; set; } = 4;
 
-    /// <summary>How each currency gets to the bank (<c>Payouts:Rails:EUR = file</c>); the sandbox bank where nothing is set.</summary>
+    /// <summary>The rail of each currency (<c>Payouts:Rails:EUR = file</c>). The default is the sandbox bank.</summary>
     public Dictionary<string, PayoutRail> Rails { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How long payouts wait after a bank account was changed.</summary>
     public TimeSpan CoolingPeriod { get; set; } = TimeSpan.FromDays(3);
 
-    /// <summary>A payout that is not submitted after this long is submitted by the sweeper.</summary>
+    /// <summary>The sweeper submits a payout that is not submitted after this long.</summary>
     public TimeSpan ResubmitAfter { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The bank API; that of the sandbox acquirer where nothing is set (<c>Providers:Sandbox</c>).</summary>
+    /// <summary>The address of the bank's API. The default is that of the sandbox acquirer (<c>Providers:Sandbox</c>).</summary>
     public Uri? BankAddress { get; set; }
 
     public string? BankApiKey { get; set; }
@@ -31,10 +31,12 @@ public sealed class PayoutsOptions
     /// <summary>After this long without an answer the outcome of a call is unknown.</summary>
     public TimeSpan BankTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Most payments in one file; banks agree on a number.</summary>
+    /// <summary>The most payments in one file, as agreed with the bank.</summary>
     public int FilePayouts { get; set; } = 100_000;
 
-    /// <summary>Where files are written when it is a folder, such as that of a bank's transfer gateway; else the blob container <c>payout-files</c>.</summary>
+    /// <summary>
+    /// The folder for bank files, such as that of a bank's transfer gateway. The default is the blob container <c>payout-files</c>.
+    /// </summary>
     public string? FileFolder { get; set; }
 
     /// <summary>Our name in bank files.</summary>
@@ -45,11 +47,15 @@ public sealed class PayoutsOptions
 
     public string? OriginatorBic { get; set; }
 
-    /// <summary>Our address in files of EUR: at least <c>TownName</c> and <c>Country</c>. Payments to accounts outside the EEA have to
-    /// carry it.</summary>
+    /// <summary>
+    /// Our address in EUR files: at least <c>TownName</c> and <c>Country</c>. Payments to accounts outside the EEA must carry it.
+    /// </summary>
     public PostalAddressRequest? OriginatorAddress { get; set; }
 
-    /// <summary>What else the bank calls the accounts that payouts are paid from: statements of any other account are not applied.</summary>
+    /// <summary>
+    /// Other identifications that the bank uses for the accounts that payouts are paid from. Statements of any other account are not
+    /// applied.
+    /// </summary>
     public List<string> StatementAccounts { get; } = [];
 
     /// <summary>The routing number of the bank that takes NACHA files (immediate destination).</summary>
@@ -66,26 +72,32 @@ public sealed class PayoutsOptions
     /// <summary>The first eight digits of our bank's routing number.</summary>
     public string? NachaOdfi { get; set; }
 
-    /// <summary>What a bank's answer about the holder of an account does to payouts.</summary>
+    /// <summary>How the bank's answer about an account's holder affects payouts.</summary>
     public PayeeOptions Payee { get; } = new();
 
-    /// <summary>How long after it was sent the bank may still take an instant payout. It is told so, and refuses it later.</summary>
+    /// <summary>
+    /// How long after sending the bank may still take an instant payout. The request tells the bank, and the bank refuses the payout after
+    /// that time.
+    /// </summary>
     public TimeSpan InstantWindow { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Whether there is a bank API to ask about accounts, and to pay instantly by. Set by the registration: an address was
-    /// configured.</summary>
+    /// <summary>
+    /// Whether there is a bank API that checks accounts and makes instant payouts. The registration sets it: true if an address is
+    /// configured.
+    /// </summary>
     internal bool HasBankApi { get; set; } = true;
 
     /// <summary>A bank file moves real money, so payouts of test accounts always go to the sandbox bank.</summary>
     public PayoutRail RailOf(Currency currency, Mode mode) =>
         mode == Mode.Live && Rails.TryGetValue(currency.Code, out var rail) ? rail : PayoutRail.Sandbox;
 
-    /// <summary>Instant payouts go by the bank's API, whichever way the others of the currency go.</summary>
+    /// <summary>Instant payouts always use the bank's API, whatever the rail of the currency.</summary>
     public PayoutRail RailOf(Currency currency, Mode mode, PayoutMethod method) =>
         method == PayoutMethod.Instant ? PayoutRail.Sandbox : RailOf(currency, mode);
 
-    /// <exception cref="InvalidOperationException">A currency goes to the bank by file and the settings that its files need are missing or
-    /// wrong. The message names each.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A rail is wrong, or settings that bank files need are missing or wrong. The message names each of them.
+    /// </exception>
     public void Validate()
     {
         var wrong = new List<string>();
@@ -135,6 +147,6 @@ public sealed class PayoutsOptions
         Given(NachaDestination), Given(NachaDestinationName), Given(NachaOrigin), Given(OriginatorName), Given(NachaCompanyId),
             Given(NachaOdfi));
 
-    // The app has not started without them.
+    // The app does not start without them.
     private static string Given(string? setting) => setting ?? throw new InvalidOperationException("A setting for bank files is missing.");
 }

@@ -3,16 +3,15 @@ using System.Diagnostics.CodeAnalysis;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// An address as ISO 20022 files may carry it since 15 November 2026: structured, or hybrid, which is a town and a country with up to two
-/// free lines.
-/// Free lines alone are not one, so <see cref="TownName"/> and <see cref="Country"/> are always there.
+/// An address in the forms that ISO 20022 files may carry since 15 November 2026. Structured: named fields only. Hybrid: a town and a
+/// country with up to two free lines. Free lines alone are not allowed, so <see cref="TownName"/> and <see cref="Country"/> are always set.
 /// </summary>
 /// <param name="Country">ISO 3166, two capital letters.</param>
-/// <param name="Line1">What the other fields do not say. A hybrid address repeats nothing in it.</param>
+/// <param name="Line1">Text that the other fields do not hold. A hybrid address must not repeat a field here.</param>
 public sealed record PostalAddress(string? StreetName, string? BuildingNumber, string? PostCode, string TownName, string Country,
     string? Line1 = null, string? Line2 = null)
 {
-    /// <summary>The address, or the name of the field that is missing or too long.</summary>
+    /// <summary>Creates the address, or names the field that is missing or too long.</summary>
     public static bool TryCreate(PostalAddressRequest given, [NotNullWhen(true)] out PostalAddress? address,
         [NotNullWhen(false)] out string? wrong)
     {
@@ -42,7 +41,7 @@ public sealed record PostalAddress(string? StreetName, string? BuildingNumber, s
     private static bool TooLong(string? text, int most) => Clean(text) is { } clean && clean.Length > most;
 }
 
-/// <summary>An address as it is given: in a request, or under <c>Payouts:OriginatorAddress</c>.</summary>
+/// <summary>An address as a request or the setting <c>Payouts:OriginatorAddress</c> gives it.</summary>
 public sealed record PostalAddressRequest
 {
     public string? StreetName { get; set; }

@@ -10,9 +10,9 @@ using Payments.Domain.Messaging;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Pays merchants, one run for each date, currency and mode. Its merchants are divided into lanes, walked side by side in chunks, each a
-/// transaction that also moves the lane's cursor: a crash at any point leaves whole chunks, and whoever starts the run again continues
-/// behind the last ones. Two instances never work on one lane at a time.
+/// Pays merchants, one run for each date, currency and mode. A run divides its merchants into lanes and walks the lanes side by side, in
+/// chunks. Each chunk is one transaction that also moves the lane's cursor. So a crash leaves only whole chunks, and the next start
+/// continues behind them. Two instances never work on one lane at the same time.
 /// </summary>
 public sealed class RunPayouts
 {
@@ -42,10 +42,12 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Releases what is due, finishes runs that were cut off, then runs every currency whose date has come. Safe to call at any time, from
-    /// any number of instances.
+    /// Releases what is due, finishes interrupted runs, then runs every currency whose date has come. Safe to call at any time, from any
+    /// number of instances.
     /// </summary>
-    /// <exception cref="AggregateException">Some runs failed. The others were run, and those that failed go on where they stood the next time.</exception>
+    /// <exception cref="AggregateException">
+    /// Some runs failed. All others were run. The next call continues the failed runs where they stopped.
+    /// </exception>
     public async Task RunDueAsync(CancellationToken ct)
     {
         await _release.RunAsync(ct);
@@ -68,7 +70,7 @@ public sealed class RunPayouts
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                // One currency's bank being out of reach must not keep the merchants of the others waiting.
+                // If the bank of one currency cannot be reached, the merchants of the other currencies must still be paid.
                 PayoutLog.RunFailed(_logger, e, date, currency.Code);
                 failures.Add(e);
             }
@@ -81,18 +83,18 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Releases what is due, then runs a date of a currency to its end, or as far as another instance has not already. A run that is
-    /// complete changes nothing.
+    /// Releases what is due, then runs a date of a currency to its end, except for lanes that another instance is working on. A complete
+    /// run is not changed.
     /// </summary>
-    /// <param name="startedBy">Who asked for it; kept with the run.</param>
-    /// <param name="mode">Whose accounts are paid.</param>
+    /// <param name="startedBy">The actor that starts the run. It is stored with the run.</param>
+    /// <param name="mode">Whether live or test accounts are paid.</param>
     public async Task<PayoutRun> RunAsync(DateOnly date, Currency currency, string startedBy, CancellationToken ct, Mode mode = Mode.Live)
     {
         await _release.RunAsync(ct);
         return await RunReleasedAsync(date, currency, mode, startedBy, ct);
     }
 
-    /// <summary>Test payouts go to the sandbox bank alone: where there is none, there are no test runs.</summary>
+    /// <summary>Test payouts go only to the sandbox bank. Without its API there are no test runs.</summary>
     public bool HasBankFor(Mode mode) => mode == Mode.Live || _options.HasBankApi;
 
     private IEnumerable<Mode> Modes() => Enum.GetValues<Mode>().Where(HasBankFor);
@@ -173,7 +175,8 @@ public sealed class RunPayouts
     }
 
     /// <summary>
-    /// Looks at the next merchants of a lane and pays those that are due. False when the lane is done, or when another instance is at work on it.
+    /// Looks at the next merchants of a lane and pays those that are due. Returns false if the lane is done, or if another instance is
+    /// working on it.
     /// </summary>
     internal async Task<bool> CreateChunkAsync(PayoutRunId id, int lane, CancellationToken ct)
     {
@@ -185,7 +188,7 @@ public sealed class RunPayouts
             }
             catch (Exception e) when (attempt < 3 && DatabaseErrors.Advise(e) is RetryAdvice.Again)
             {
-                // Another transaction was in the way and this one was rolled back whole: nothing of the chunk exists.
+                // The transaction conflicted with another one and was rolled back, so nothing of the chunk exists. Try again.
             }
         }
     }
@@ -222,7 +225,8 @@ public sealed class RunPayouts
     private async Task AdvanceAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRunId run, int lane, Guid cursor, bool done, int considered, PayoutsWritten written, CancellationToken ct)
     {
-        // The run's row comes last, so that the lanes wait for each other only while they commit.
+        // Lock order: the lane's row, then the run's row. The run's row comes last, so that lanes wait for each other only while they
+        // commit.
         await using var batch = new NpgsqlBatch(connection, transaction)
         {
             BatchCommands =
@@ -313,8 +317,8 @@ public sealed class RunPayouts
         return candidates;
     }
 
-    // A date that has come is used up where it paid or rolled over: the rest waits for the schedule's next date. Where somebody has to act first
-    // (a hold, an account to be verified), it stays due, so that the payout comes as soon as they have.
+    // A date that has come is used up if the run paid, or if the money rolls over to the schedule's next date. If a person must act first
+    // (a hold, an account to verify), the date stays due. The first run after that action then pays.
     private static async Task RescheduleAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutRun run, List<(PayoutCandidate Candidate, PayoutDecision Decision)> decided, IReadOnlyList<(MerchantId Merchant, string Reason)> refused, BusinessCalendar calendar, CancellationToken ct)
     {

@@ -7,31 +7,31 @@ using Payments.Domain.Database;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>A payout as the bank's API gets it.</summary>
-/// <param name="ValidUntil">From this time on the bank refuses to take it; null where there is no such time.</param>
+/// <summary>A payout in the form that the bank's API receives.</summary>
+/// <param name="ValidUntil">The bank refuses the payout from this time on; null for no limit.</param>
 public sealed record BankTransfer(string Reference, Money Amount, BankAccountDetails Account, PayoutMethod Method,
     DateTimeOffset? ValidUntil = null);
 
-/// <summary>What the bank says of the holder of an account, and whether instant payments reach it.</summary>
+/// <summary>The bank's answer about an account's holder, and whether instant payments reach the account.</summary>
 public sealed record PayeeAnswer(PayeeResult Result, string? SuggestedName, bool? InstantReachable);
 
 public enum BankAnswerKind
 {
-    /// <summary>The bank has it; its state follows by webhook.</summary>
+    /// <summary>The bank has the payout. A webhook reports its status later.</summary>
     Accepted,
 
-    /// <summary>The bank read it and will not pay it.</summary>
+    /// <summary>The bank refuses to pay it.</summary>
     Refused,
 
-    /// <summary>The bank may have it or not.</summary>
+    /// <summary>The bank may or may not have the payout.</summary>
     Unknown,
 
-    /// <summary>The bank was asked about it and does not know it.</summary>
+    /// <summary>The app asked the bank, and the bank does not know the payout.</summary>
     NotThere,
 }
 
-/// <param name="AsOf">The bank's time when it did not know the payout.</param>
-/// <param name="Said">How the payout stands at the bank, when it was asked about it.</param>
+/// <param name="AsOf">The bank's time at which it did not know the payout; null with other answers.</param>
+/// <param name="Said">The payout's status at the bank, if the app asked for it.</param>
 public sealed record BankAnswer(BankAnswerKind Kind, string? Reference = null, string? Code = null, string? Text = null,
     PayoutStatus Said = PayoutStatus.InTransit, DateTimeOffset? AsOf = null);
 
@@ -66,7 +66,7 @@ public sealed class SandboxBank(HttpClient http)
             {
                 >= HttpStatusCode.OK and < HttpStatusCode.Ambiguous => Accepted(body),
 
-                // Not an answer about the payout: our key, our rate, or another call with it that is still running.
+                // Not an answer about the payout. The cause is our key, our rate, or a running call with the same idempotency key.
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or HttpStatusCode.TooManyRequests
                     => new BankAnswer(BankAnswerKind.Unknown, Text: $"HTTP {(int)response.StatusCode}"),
                 >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError => Refused(body),
@@ -79,7 +79,7 @@ public sealed class SandboxBank(HttpClient http)
         }
     }
 
-    /// <summary>Asks whether the bank has a payout, and how it stands. Asking has no effect.</summary>
+    /// <summary>Asks whether the bank has a payout, and in which status. Asking has no effect.</summary>
     public async Task<BankAnswer> AskAsync(string reference, CancellationToken ct)
     {
         try
@@ -103,7 +103,10 @@ public sealed class SandboxBank(HttpClient http)
         }
     }
 
-    /// <summary>Asks who holds an account. No answer in time is <see cref="PayeeResult.NotPossible"/>, as the scheme has it.</summary>
+    /// <summary>
+    /// Asks the bank whether the account belongs to its holder. Without an answer in time the result is
+    /// <see cref="PayeeResult.NotPossible"/>, as the scheme defines.
+    /// </summary>
     public async Task<PayeeAnswer> CheckPayeeAsync(BankAccountDetails account, Currency currency, TimeSpan timeout, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);

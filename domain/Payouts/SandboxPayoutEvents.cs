@@ -4,7 +4,7 @@ using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>What a provider's event says of one of our payouts.</summary>
+/// <summary>A report of a provider event about one of our payouts.</summary>
 public sealed record PayoutNews(PayoutWord Word) : INeutralEvent;
 
 /// <summary>The payout events of the sandbox acquirer in neutral words.</summary>
@@ -23,7 +23,7 @@ public sealed class SandboxPayoutEvents : INeutralEventMapper
         {
             var data = payload.GetProperty("data").Deserialize(SandboxBankJson.Default.SandboxPayout);
 
-            // Whoever shares the acquirer with us has payouts of its own.
+            // Other platforms may share the acquirer, and their payouts cause events too.
             return data is { Amount: { } amount, Currency: { } code } && PayoutReference.TryParse(data.Reference, out var merchant, out var payout)
                 ? new PayoutNews(new PayoutWord(merchant, payout, said, data.FailureCode, null, data.Id, new Money(amount, Currency.Of(code))))
                 : null;

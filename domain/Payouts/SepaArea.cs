@@ -3,9 +3,8 @@ using System.Collections.Frozen;
 namespace Payments.Domain.Payouts;
 
 /// <summary>
-/// Where SEPA credit transfers go, by the country of the IBAN: the European Payments Council's list of the schemes' countries (EPC409-09).
-/// Territories
-/// without IBANs of their own use those of their state: FR for Réunion, GB for Jersey, FI for Åland.
+/// The countries that SEPA credit transfers reach, by the country of the IBAN. The list is that of the European Payments Council
+/// (EPC409-09). Territories without IBANs of their own use those of their state: FR for Réunion, GB for Jersey, FI for Åland.
 /// </summary>
 public static class SepaArea
 {
@@ -18,7 +17,7 @@ public static class SepaArea
 
     public static bool Contains(string country) => Eea.Contains(country) || OutsideEea.Contains(country);
 
-    /// <summary>Whether a payment to the country has to name the payer's address.</summary>
+    /// <summary>Whether a payment to the country must name the payer's address.</summary>
     public static bool NeedsAddressOfThePayer(string country) => !Eea.Contains(country);
 
     private static FrozenSet<string> Set(string countries) => countries.Split(' ').ToFrozenSet(StringComparer.Ordinal);

@@ -6,7 +6,7 @@ using Payments.Domain.Messaging;
 
 namespace Payments.Domain.Payouts;
 
-/// <summary>The message that a payout is to be handed to the bank.</summary>
+/// <summary>The message that asks for a payout to be submitted to the bank.</summary>
 public sealed record PayoutSubmission(Guid Merchant, Guid Payout)
 {
     public const string MessageType = "payout.submit";
@@ -15,14 +15,14 @@ public sealed record PayoutSubmission(Guid Merchant, Guid Payout)
         QueueNames.PayoutSubmissions, MessageType, JsonSerializer.Serialize(new PayoutSubmission(payout.Merchant.Value, payout.Id.Value), PayoutJson.Default.PayoutSubmission), now);
 }
 
-/// <summary>The bank's answer is unknown: the message has to come again.</summary>
+/// <summary>The bank's answer is unknown. The queue must deliver the message again.</summary>
 public sealed class BankAnswerUnknownException(string message) : Exception(message);
 
 /// <summary>
-/// Hands a payout to the bank's API: intent, call, outcome. It may be called any number of times and at the same time: the bank knows the payout by
-/// its reference and pays it once. An instant payout is sent once and never again: where no answer came, the bank is asked about it. The
-/// request says until
-/// when the bank may take it, so after that time the bank's word that it does not know the payout is final.
+/// Submits a payout to the bank's API: commits the intent, calls the bank, commits the outcome. Calls may repeat and run at the same time:
+/// the bank knows the payout by its reference and pays it once. An instant payout is sent only once. If no answer came, the app asks the
+/// bank about it. The request says until when the bank may take an instant payout. After that time, the bank's answer that it does not know
+/// the payout is final.
 /// </summary>
 public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, PayoutResults results, OutboxSignal signal, PayoutsOptions options, TimeProvider time, ILogger<SubmitPayout> logger)
     : IMessageHandler
@@ -39,10 +39,10 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         return HandleAsync(new MerchantId(submission.Merchant), new PayoutId(submission.Payout), ct);
     }
 
-    /// <exception cref="BankAnswerUnknownException">Nobody knows whether the bank has it. Call again.</exception>
+    /// <exception cref="BankAnswerUnknownException">The app does not know whether the bank has the payout. Call again.</exception>
     public async Task HandleAsync(MerchantId merchant, PayoutId payout, CancellationToken ct)
     {
-        // The intent: from here on nobody can cancel it.
+        // This commits the intent. From now on the payout cannot be canceled.
         if (await BeginAsync(merchant, payout, ct) is not var (transfer, isFirst))
         {
             return;
@@ -65,7 +65,7 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         signal.Set();
     }
 
-    /// <summary>Submits payouts whose message was lost or given up: the net under the queue. Returns how many it tried.</summary>
+    /// <summary>Submits payouts whose message was lost or given up. Returns how many payouts it tried.</summary>
     public async Task<int> SweepAsync(int limit, CancellationToken ct)
     {
         var stale = new List<(MerchantId, PayoutId)>();
@@ -95,7 +95,7 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
         return stale.Count;
     }
 
-    // A process that died may have sent the request or not; the bank knows.
+    // An earlier process may have sent the request before it crashed. Only the bank knows.
     private async Task<BankAnswer> AskAsync(BankTransfer transfer, CancellationToken ct)
     {
         var answer = await bank.AskAsync(transfer.Reference, ct);
@@ -104,7 +104,7 @@ public sealed class SubmitPayout(NpgsqlDataSource dataSource, SandboxBank bank, 
             return answer;
         }
 
-        // The bank's clock decides, since it is the one that refuses what comes too late.
+        // The bank's clock decides, because the bank refuses a late request by its own clock.
         return answer.AsOf >= transfer.ValidUntil
             ? new BankAnswer(BankAnswerKind.Refused, Code: BankFailure.NotTaken, Text: "The bank did not take the instant payout in time.")
             : new BankAnswer(BankAnswerKind.Unknown, Text: "The bank does not know it yet.");

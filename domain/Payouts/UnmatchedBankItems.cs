@@ -19,13 +19,14 @@ public readonly record struct UnmatchedBankItemId(Guid Value) : IPrefixedId<Unma
 }
 
 /// <summary>
-/// What banks say that was not applied, and files of banks that were rejected: kept until a person acknowledges it. Each is an event of the platform.
+/// Keeps the bank reports that could not be applied, and the bank files that were rejected. An item stays open until an operator
+/// acknowledges it, or a later bank file resolves it. Each item is an event of the platform.
 /// </summary>
 public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyStore idempotency, TimeProvider time)
 {
     private const int MaximumText = 1_000;
 
-    /// <summary>Latest first, from behind <paramref name="after"/>.</summary>
+    /// <summary>Newest first, starting after <paramref name="after"/>.</summary>
     public async Task<IReadOnlyList<UnmatchedBankItemResource>> ListAsync(bool acknowledged, UnmatchedReason? reason, UnmatchedBankItemId? after, int limit, CancellationToken ct)
     {
         await using var command = dataSource.CreateCommand(UnmatchedBankItemSql.List);
@@ -43,7 +44,9 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
         return (await ReadAsync(command, ct)).FirstOrDefault();
     }
 
-    /// <summary>Takes an item off the list of what needs somebody.</summary>
+    /// <summary>
+    /// Closes an open item with the operator's reason. An item that is already acknowledged is refused. Idempotent by the request's key.
+    /// </summary>
     public async Task<Result<StoredResponse>> AcknowledgeAsync(IdempotentRequest request, UnmatchedBankItemId id, AcknowledgeBankItemRequest input, Actor actor, CancellationToken ct)
     {
         if (input.Reason?.Trim() is not { Length: >= 10 and <= MaximumText } reason)
@@ -76,8 +79,9 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
     }
 
     /// <summary>
-    /// Keeps the items of a report in the caller's transaction, which made the report's row: so each is kept once. The rejection of the same file before,
-    /// is over. A hold is kept once, however often the bank repeats it: by the first report that says so and lives to keep it.
+    /// Keeps the items of a report in the caller's transaction. That transaction also inserts the report's row, so each item is kept once.
+    /// An earlier rejection of the same file ends here. A hold is kept once, however often the bank repeats it: the first report of the
+    /// hold that commits keeps it.
     /// </summary>
     /// <returns>The items that this call inserted.</returns>
     internal static async Task<IReadOnlyList<UnmatchedBankItemResource>> KeepAsync(
@@ -91,7 +95,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
         return words.Count == 0 ? [] : await InsertAsync(connection, transaction, hash, name, report, words, 1, now, ct);
     }
 
-    /// <summary>Keeps that a file was rejected. The same file again is counted, and says nothing new.</summary>
+    /// <summary>Records that a file was rejected. If the same file comes again, only its count grows.</summary>
     internal async Task RejectAsync(byte[] hash, string name, string why, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -108,7 +112,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
         await transaction.CommitAsync(ct);
     }
 
-    /// <summary>The statement that ends what is said of holds of payouts that are held no more.</summary>
+    /// <summary>The statement that closes the items of holds that have ended.</summary>
     internal static NpgsqlBatchCommand EndHolds(Guid[] payouts, DateTimeOffset now) => new(UnmatchedBankItemSql.EndHolds)
     {
         Parameters = { new() { Value = payouts, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid }, new() { Value = now } },
@@ -125,7 +129,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
     private static async Task<IReadOnlyList<UnmatchedBankItemResource>> InsertAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, byte[] hash, string name, string? report, IReadOnlyList<UnmatchedWord> words, int first, DateTimeOffset now, CancellationToken ct)
     {
-        // Ids ascend with the positions, so that lists have the items of a file in its order.
+        // Ids ascend with the positions, so a list by id keeps the order of the file.
         var ids = words.Select(_ => Guid.CreateVersion7(now)).Order().ToList();
         var rows = words.Select((word, i) => (Id: ids[i], Position: first + i, Word: word)).ToList();
         await using var insert = new NpgsqlCommand(UnmatchedBankItemSql.Insert, connection, transaction)
@@ -171,7 +175,7 @@ public sealed class UnmatchedBankItems(NpgsqlDataSource dataSource, IdempotencyS
     private static DomainEvent Event(string change, Guid id, UnmatchedBankItemResource item, DateTimeOffset now) => new(
         PrefixedId.New<EventId>(now), MerchantId.Platform, $"unmatched_bank_item.{change}", "unmatched_bank_item", id, JsonSerializer.Serialize(item, PayoutJson.Default.UnmatchedBankItemResource), now);
 
-    // Texts of banks are of any length, and a null character is no text to Postgres.
+    // Banks send texts of any length. Postgres refuses a null character in a text.
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
     private static string? Cut(string? text) => (text is { Length: > MaximumText } ? text[..MaximumText] : text)?.Replace('\0', ' ');
 
@@ -220,8 +224,8 @@ internal static class UnmatchedBankItemSql
         SELECT {Columns} FROM i LEFT JOIN payments.payout_files f ON f.id = i.payout_file_id
         """;
 
-    // A hold is new while no item was made of it since the payout came to be held. That holds, too, after a process that died between the hold and its
-    // item. A hold that is over by now needs nobody.
+    // A hold is new if no item was created since the payout was held. A process may crash after it records the hold and before it creates
+    // the item. The next report then creates the item. A hold that has ended gets no item.
     public const string Insert =
         $"""
         WITH i AS (
@@ -249,7 +253,7 @@ internal static class UnmatchedBankItemSql
 
     public const string RejectAgain = "UPDATE payments.unmatched_bank_items SET times = times + 1 WHERE sha256 = $1 AND position = 0";
 
-    // The file was rejected before and is applied now: the setting, or this program, was at fault.
+    // The same file was rejected before and is applied now, so a setting or this program was at fault.
     public const string EndRejection =
         """
         UPDATE payments.unmatched_bank_items SET acknowledged_at = $2, acknowledged_by = 'bank_report', acknowledged_reason = 'The file was applied later.'

@@ -45,7 +45,8 @@ COMMENT ON COLUMN payments.bank_accounts.corrects IS 'The account that this row 
 COMMENT ON COLUMN payments.bank_accounts.correction_code IS 'The code of the notification of change.';
 COMMENT ON COLUMN payments.bank_accounts.payee_result IS 'What the bank answered when the platform asked whether the account belongs to its holder. NULL: it was not asked.';
 COMMENT ON COLUMN payments.bank_accounts.payee_accepted_at IS 'When an operator accepted the account in spite of the answer.';
-COMMENT ON COLUMN payments.bank_accounts.instant_reachable IS 'Whether instant payments reach the account. NULL: not known before the bank gets one.';
+COMMENT ON COLUMN payments.bank_accounts.instant_reachable IS
+    'Whether instant payments reach the account. NULL: not known until the bank gets an instant payout.';
 
 CREATE TABLE payments.payout_settings (
     bucket               smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
@@ -122,7 +123,8 @@ CREATE TABLE payments.payout_run_lanes (
 
 COMMENT ON TABLE payments.payout_run_lanes IS 'Platform table. A run''s merchants in ranges that do not overlap, walked side by side.';
 COMMENT ON COLUMN payments.payout_run_lanes.cursor IS
-    'The last merchant of the lane that was looked at. It moves in the transaction that pays the merchants before it, so a run that was cut off continues here.';
+    'The last merchant of the lane that the run looked at. It moves in the transaction that pays the merchants up to it, so an '
+    'interrupted run continues behind it.';
 
 CREATE TABLE payments.payouts (
     bucket                smallint    NOT NULL CHECK (bucket = payments.bucket_of(merchant_id)),
@@ -156,12 +158,14 @@ CREATE TABLE payments.payouts (
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE payments.payouts IS 'Money on its way to a merchant''s bank account.';
-COMMENT ON COLUMN payments.payouts.run_id IS 'NULL: the merchant asked for the payout, and no run has taken it along.';
-COMMENT ON COLUMN payments.payouts.entry IS '0: the payout that the run itself made for the merchant. Payouts that the merchant asked for, and that go with the run''s files, follow from 1.';
+COMMENT ON COLUMN payments.payouts.run_id IS 'NULL: the merchant requested the payout, and no run has included it in its files yet.';
+COMMENT ON COLUMN payments.payouts.entry IS
+    '0: the payout that the run made for the merchant. From 1: payouts that the merchant requested and that go with the run''s files.';
 COMMENT ON COLUMN payments.payouts.batch_id IS 'The balance transactions that the payout is made of.';
 COMMENT ON COLUMN payments.payouts.trace IS 'The running number of the entry in a NACHA file. A return may name nothing else.';
 COMMENT ON COLUMN payments.payouts.hold_code IS 'Why the bank does not continue with a payout in transit.';
-COMMENT ON COLUMN payments.payouts.valid_until IS 'Until when the bank may take an instant payout; the request said so. NULL for standard payouts.';
+COMMENT ON COLUMN payments.payouts.valid_until IS
+    'Until when the bank may take an instant payout, as the request told the bank. NULL for standard payouts.';
 COMMENT ON COLUMN payments.payouts.submission_started_at IS 'Set before the bank is called. From then on the payout cannot be canceled.';
 
 CREATE UNIQUE INDEX payouts_of_run ON payments.payouts (run_id, merchant_id, entry, bucket) WHERE run_id IS NOT NULL;
@@ -170,11 +174,11 @@ CREATE UNIQUE INDEX payouts_by_id ON payments.payouts (id, bucket);
 CREATE INDEX payouts_by_trace ON payments.payouts (trace) WHERE trace IS NOT NULL;
 CREATE INDEX payouts_open ON payments.payouts (created_at) WHERE status = 'pending' AND rail = 'sandbox';
 CREATE INDEX payouts_for_next_run ON payments.payouts (currency) WHERE run_id IS NULL AND rail = 'file' AND status = 'pending';
-COMMENT ON INDEX payments.payouts_of_run IS 'A run pays no merchant twice. A run''s files are written in this order.';
+COMMENT ON INDEX payments.payouts_of_run IS 'A run pays no merchant twice. Each file of a run is a range of merchants in this order.';
 COMMENT ON INDEX payments.payouts_by_batch IS 'No batch is paid twice, and a balance transaction finds its payout.';
 COMMENT ON INDEX payments.payouts_by_id IS 'Bank files have room for a payout''s id, not for its merchant''s. The id holds the bucket.';
 COMMENT ON INDEX payments.payouts_open IS 'The work list of the sweeper.';
-COMMENT ON INDEX payments.payouts_for_next_run IS 'The payouts that the next run takes along.';
+COMMENT ON INDEX payments.payouts_for_next_run IS 'The requested payouts that the next run includes in its files.';
 
 CREATE VIEW payments.balance_lines AS
 SELECT merchant_id, id, type, source_id, currency, amount, fee, net, available_on, released_at, batch_id, created_at, false AS is_payout
@@ -185,8 +189,9 @@ FROM payments.payouts;
 
 COMMENT ON VIEW payments.balance_lines IS 'The lines of a merchant''s balance. A payout is a line of its own, read from the payout.';
 
--- Makes the payouts of one chunk of a run and moves the ledger with them. Each payout takes the open batch of its merchant, whose settings the caller has
--- locked, and opens the next. Returns for each what ledger.post_payouts returns; only posted ones exist afterwards, and only their batches are closed.
+-- Makes the payouts of one chunk of a run and posts their journals. The caller has locked the settings of the merchants. Each payout takes
+-- the open batch of its merchant and opens the next one. Returns the status of ledger.post_payouts for each payout. Only posted payouts
+-- exist afterwards, and only their batches are closed.
 CREATE FUNCTION payments.create_payouts(
     p_run uuid, p_currency text, p_rail text, p_method text, p_date date, p_arrival_date date, p_now timestamptz,
     p_bucket smallint[], p_merchant uuid[], p_id uuid[], p_amount bigint[], p_reserve bigint[], p_bank_account uuid[], p_trace integer[], p_batch uuid[], p_next_batch uuid[])
@@ -220,7 +225,8 @@ BEGIN
     WHERE s.merchant_id = t.merchant_id AND s.currency = p_currency AND s.batch_id = t.batch_id AND t.status = 'posted';
     GET DIAGNOSTICS closed = ROW_COUNT;
 
-    -- Never while callers lock the settings first: what is released from now on would have gone into a batch that is paid.
+    -- This cannot happen while callers lock the settings first. Money that is released from now on would go into a batch that is already
+    -- paid.
     IF closed <> made THEN
         RAISE EXCEPTION 'a payout was to take a batch that is not open' USING ERRCODE = 'PO001';
     END IF;
@@ -262,10 +268,10 @@ CREATE TABLE payments.payout_files (
 );
 
 COMMENT ON TABLE payments.payout_files IS
-    'Platform table. One file of a run: the payouts of the merchants from first to last, in their order, without the canceled ones. All '
-    'that its bytes depend on is fixed when '
-    'the file is planned, so writing it again yields the same file.';
-COMMENT ON COLUMN payments.payout_files.modifier IS 'Tells NACHA files of one day apart (A to Z, 0 to 9), over all runs whose files bear that day. NULL in other formats.';
+    'Platform table. One file of a run: the payouts of the merchants from first to last, without the canceled ones. Everything that its '
+    'bytes depend on is fixed when the file is planned, so writing it again yields the same file.';
+COMMENT ON COLUMN payments.payout_files.modifier IS
+    'Distinguishes the NACHA files of one day (A to Z, 0 to 9), over all runs whose files bear that day. NULL in other formats.';
 
 CREATE UNIQUE INDEX payout_files_of_day ON payments.payout_files (created_on, modifier) WHERE modifier IS NOT NULL;
 

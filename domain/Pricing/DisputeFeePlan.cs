@@ -7,14 +7,16 @@ namespace Payments.Domain.Pricing;
 /// <param name="Chargeback">Charged once when the dispute first takes money.</param>
 /// <param name="PreArbitration">Charged in addition once pre-arbitration is reached.</param>
 /// <param name="Arbitration">Charged in addition once arbitration is reached.</param>
-/// <param name="RefundedWhenWon">Whether all of them come back while the dispute stands as won.</param>
+/// <param name="RefundedWhenWon">Whether the merchant gets all of them back while the dispute stands as won.</param>
 public sealed record DisputeFees(long Chargeback, long PreArbitration, long Arbitration, bool RefundedWhenWon)
 {
     public static DisputeFees None { get; } = new(0, 0, 0, false);
 }
 
 /// <summary>The dispute fees of one currency, in its minor units.</summary>
-/// <param name="Currency">ISO 4217 code; null is the rule for every currency without one of its own, in the minor units of each.</param>
+/// <param name="Currency">
+/// ISO 4217 code. Null: the rule for every currency without a rule of its own, in the minor units of that currency.
+/// </param>
 public sealed record DisputeFeeRule(string? Currency, long Chargeback, long PreArbitration = 0, long Arbitration = 0);
 
 /// <summary>What disputes cost a merchant: the part <c>disputes</c> of its fee plan.</summary>
@@ -24,9 +26,9 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
     public const long Maximum = 100_000_000;
 
     /// <summary>
-    /// What a plan that says nothing means, given back when the dispute is won: 15.00 for a chargeback in every currency with two
-    /// decimals. Every other currency has an amount of its own, of about the same worth: 1500 minor units of it would be another sum of
-    /// money. docs/disputes.md has the same list.
+    /// The dispute fees of a plan that names none: 15.00 for a chargeback in every currency with two decimals. The merchant gets it back if
+    /// the dispute is won. Every other currency has an amount of its own, of about the same worth, because 1500 of its minor units would be
+    /// another sum. docs/disputes.md has the same list.
     /// </summary>
     public static DisputeFeePlan Standard { get; } = new(
         [
@@ -65,7 +67,7 @@ public sealed record DisputeFeePlan(IReadOnlyList<DisputeFeeRule> Rules, bool Re
         return rule is null ? DisputeFees.None : new DisputeFees(rule.Chargeback, rule.PreArbitration, rule.Arbitration, RefundedWhenWon);
     }
 
-    /// <param name="json">The stored part, or null where the plan has none.</param>
+    /// <param name="json">The stored part; null if the plan has none.</param>
     internal static DisputeFeePlan Read(string? json) =>
         json is null ? Standard : JsonSerializer.Deserialize(json, DisputeFeePlanJson.Default.DisputeFeePlan) ?? Standard;
 }

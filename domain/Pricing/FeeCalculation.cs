@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Payments.Domain.Pricing;
 
-/// <summary>What a part of a fee is.</summary>
+/// <summary>The kind of a part of a fee.</summary>
 [JsonConverter(typeof(SnakeCaseEnum<FeePartType>))]
 public enum FeePartType
 {
@@ -12,22 +12,22 @@ public enum FeePartType
     /// <summary>The fixed part.</summary>
     Fixed,
 
-    /// <summary>What is missing to the rule's minimum.</summary>
+    /// <summary>The amount that raises the fee to the rule's minimum.</summary>
     Minimum,
 
-    /// <summary>What is above the rule's maximum; negative.</summary>
+    /// <summary>The amount that lowers the fee to the rule's maximum; negative.</summary>
     Maximum,
 
-    /// <summary>What is above the captured amount, which the plan does not take; negative.</summary>
+    /// <summary>The amount that lowers the fee to the captured amount, if the plan does not allow more; negative.</summary>
     AmountLimit,
 }
 
 /// <summary>One part of a fee, in minor units. The parts of a fee sum to it.</summary>
-/// <param name="BasisPoints">Of a share: how much.</param>
-/// <param name="Of">Of a share: of which amount.</param>
+/// <param name="BasisPoints">The share, for a percentage.</param>
+/// <param name="Of">The amount that the share is taken of, for a percentage.</param>
 public sealed record FeePart(FeePartType Type, long Amount, int? BasisPoints = null, long? Of = null);
 
-/// <summary>Which captures the rule that was applied is for; what it leaves open is absent.</summary>
+/// <summary>The captures that the applied rule is for. A field that the rule leaves open is absent.</summary>
 public sealed record FeeRuleSelector(string? Currency, string? Method, string? CardBrand, CardRegion? CardRegion)
 {
     internal static FeeRuleSelector Of(FeeRule rule) => new(rule.Currency?.ToUpperInvariant(), rule.Method, rule.CardBrand, rule.CardRegion);
@@ -37,23 +37,21 @@ public sealed record FeeRuleSelector(string? Currency, string? Method, string? C
 /// <param name="Amount">What was captured.</param>
 /// <param name="Fee">The sum of <paramref name="Parts"/>.</param>
 /// <param name="PlanVersion">The version of the merchant's plan that was in force.</param>
-/// <param name="Rule">The rule that was applied; null when none matched, and the capture was free.</param>
-/// <param name="VolumeBefore">The volume of the month before this capture, where the rule has tiers.</param>
+/// <param name="Rule">The rule that was applied. Null if none matched: then the capture was free.</param>
+/// <param name="VolumeBefore">The volume of the month before this capture; null if the rule has no tiers.</param>
 public sealed record FeeDetail(long Amount, long Fee, int PlanVersion, FeeRuleSelector? Rule, long? VolumeBefore, IReadOnlyList<FeePart> Parts);
 
-/// <summary>
-/// The fee of a capture. Pure, and the only place where fees come from: charges, quotes and their tests call it.
-/// </summary>
+/// <summary>Computes the fee of a capture. It is pure, and the only source of fees: charges, quotes and their tests call it.</summary>
 /// <remarks>
-/// Tiers are marginal: each part of the month's volume is priced by the tier that it lies in, so that reaching a threshold never changes the price of what was captured before it,
-/// and the shares of a month depend on its volume, not on the order in which captures arrive (but for rounding). A capture that crosses a threshold is
-/// priced in parts. The fixed part is that of the tier in which the capture begins.
-/// The share is rounded once for each capture, half away from zero, to a whole minor unit; parts of a capture in several tiers are rounded so that they
-/// sum to it. Then the minimum, the maximum and the limit at the amount are applied, in this order. A fee is never negative.
+/// Tiers are marginal: each part of the month's volume has the price of the tier that it lies in. So reaching a threshold never changes the
+/// price of earlier captures. The shares of a month depend on its volume, not on the order of captures, except for rounding. A capture that
+/// crosses a threshold is priced in parts. The fixed part is that of the tier in which the capture begins. The share is rounded once for
+/// each capture, half away from zero, to a whole minor unit. The parts of a capture in several tiers are rounded so that they sum to it.
+/// Then the minimum, the maximum and the limit at the amount are applied, in this order. A fee is never negative.
 /// </remarks>
 public static class FeeCalculation
 {
-    /// <param name="volumeBefore">What was captured in this month and currency before, in minor units.</param>
+    /// <param name="volumeBefore">The volume captured in this month and currency before, in minor units.</param>
     public static FeeDetail Of(FeePlan plan, int planVersion, FeeSubject subject, long volumeBefore)
     {
         var amount = subject.Amount.MinorUnits;
@@ -76,8 +74,9 @@ public static class FeeCalculation
     }
 
     /// <summary>
-    /// How much of a charge's fee goes back with a refund. After the refund the merchant has back the fee's share of all that was refunded, rounded down;
-    /// so refunds in any number of parts give back what one refund would, and all of the fee once everything is refunded.
+    /// How much of a charge's fee goes back with a refund. After the refund, the merchant has back the fee's share of everything that was
+    /// refunded, rounded down. So refunds in any number of parts give back what one refund would, and all of the fee once everything is
+    /// refunded.
     /// </summary>
     /// <param name="fee">The fee of all captures so far.</param>
     /// <param name="alreadyReturned">What earlier refunds gave back.</param>
@@ -93,7 +92,8 @@ public static class FeeCalculation
 
     private static long AddShares(List<FeePart> parts, FeeRule rule, long amount, long volumeBefore)
     {
-        // Each part is what it adds to the rounded sum so far: exact in the end, and never negative, for the sum only grows.
+        // Each part is its addition to the rounded sum so far. So the parts sum to the total exactly, and none is negative, because the sum
+        // only grows.
         Int128 exact = 0;
         var (rounded, position, end) = (0L, (Int128)volumeBefore, (Int128)volumeBefore + amount);
         for (var i = -1; i < (rule.Tiers?.Count ?? 0) && position < end; i++)

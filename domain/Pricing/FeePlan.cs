@@ -8,16 +8,18 @@ namespace Payments.Domain.Pricing;
 public sealed record FeeTier(long From, int BasisPoints, long Fixed);
 
 /// <summary>
-/// What captures of one kind cost: a share of the amount plus a fixed part, within a minimum and a maximum. Fixed parts are minor units. What a rule
-/// does not name it takes in any kind.
+/// What captures of one kind cost: a share of the amount plus a fixed part, within a minimum and a maximum. Fixed parts are minor units. A
+/// selector that is null matches every value.
 /// </summary>
-/// <param name="Currency">ISO 4217 code; null is every currency.</param>
+/// <param name="Currency">ISO 4217 code. Null: every currency.</param>
 /// <param name="Method">The kind of payment method, such as <c>card</c>.</param>
-/// <param name="CardBrand">The card's network as the processor names it, such as <c>visa</c>.</param>
+/// <param name="CardBrand">The card's network as the provider names it, such as <c>visa</c>.</param>
 /// <param name="CardRegion">Where the card comes from, seen from the merchant.</param>
 /// <param name="Minimum">The least fee of a capture.</param>
-/// <param name="Maximum">The largest fee of a capture; null is none.</param>
-/// <param name="Tiers">Other prices from thresholds of the merchant's monthly volume on, ascending; only where the currency is named.</param>
+/// <param name="Maximum">The largest fee of a capture. Null: no limit.</param>
+/// <param name="Tiers">
+/// Other prices from thresholds of the merchant's monthly volume on, ascending. A rule with tiers must name its currency.
+/// </param>
 public sealed record FeeRule(
     string? Currency,
     int BasisPoints,
@@ -30,8 +32,8 @@ public sealed record FeeRule(
     IReadOnlyList<FeeTier>? Tiers = null)
 {
     /// <summary>
-    /// How narrowly the rule selects. The currency counts most, then the brand, the region, the method: of two rules that match one capture, one is
-    /// narrower, for two that name the same things with the same values are refused.
+    /// How narrowly the rule selects. The currency counts most, then the brand, the region and the method. A plan with two rules that name
+    /// the same things with the same values is refused. So of two rules that match one capture, one is narrower.
     /// </summary>
     internal int Narrowness => (Currency is null ? 0 : 8) + (CardBrand is null ? 0 : 4) + (CardRegion is null ? 0 : 2) + (Method is null ? 0 : 1);
 
@@ -87,14 +89,16 @@ public sealed record FeeRule(
         text is { Length: > 0 and <= 40 } && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_');
 }
 
-/// <summary>What becomes of the fee when captured money is refunded.</summary>
+/// <summary>What happens to the fee when captured money is refunded.</summary>
 [JsonConverter(typeof(SnakeCaseEnum<RefundFeePolicy>))]
 public enum RefundFeePolicy
 {
     /// <summary>The platform keeps it.</summary>
     Kept,
 
-    /// <summary>It goes back to the merchant in proportion to what is refunded of what was captured; all of it once everything is.</summary>
+    /// <summary>
+    /// The merchant gets it back in proportion to the part of the captures that is refunded, and all of it once everything is refunded.
+    /// </summary>
     Returned,
 }
 
@@ -109,7 +113,7 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
     public const long MaximumVolume = 1_000_000_000_000_000;
 
     /// <summary>
-    /// Whether a fee may be more than the captured amount, which the merchant then owes. Without it a fee ends at the amount.
+    /// Whether a fee may exceed the captured amount, so that the merchant owes the rest. If false, a fee ends at the amount.
     /// </summary>
     public bool MayExceedAmount { get; init; }
 
@@ -119,7 +123,7 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
     /// <summary>What disputes cost; null means <see cref="DisputeFeePlan.Standard"/>.</summary>
     public DisputeFeePlan? Disputes { get; init; }
 
-    /// <summary>2.9 % and, where a fixed part makes sense in the currency, 30 minor units.</summary>
+    /// <summary>2.9 % and a fixed part of 30 minor units, in KWD of 100.</summary>
     public static FeePlan Standard { get; } = new([new("JPY", 290, 30), new("KWD", 290, 100), new(null, 290, 30)]);
 
     /// <summary>Why the plan cannot be used, or null.</summary>
@@ -142,7 +146,7 @@ public sealed record FeePlan(IReadOnlyList<FeeRule> Rules)
         return Disputes?.Validate($"{param}.disputes");
     }
 
-    /// <summary>Whether a capture in the currency can depend on the month's volume.</summary>
+    /// <summary>Whether the fee of a capture in the currency can depend on the month's volume.</summary>
     public bool HasTiers(Currency currency)
     {
         foreach (var rule in Rules)

@@ -10,7 +10,7 @@ public enum CardRegion
     /// <summary>Issued in the merchant's own country.</summary>
     Domestic,
 
-    /// <summary>Issued in another country; both are in the European Economic Area.</summary>
+    /// <summary>Issued in another country. Both countries are in the European Economic Area.</summary>
     Eea,
 
     /// <summary>Issued anywhere else.</summary>
@@ -18,8 +18,8 @@ public enum CardRegion
 }
 
 /// <summary>A capture as pricing sees it: the amount and what is known of the payment method when it is captured.</summary>
-/// <param name="Method">The kind of payment method; null when it is not known. A rule that names one does not match it then.</param>
-/// <param name="CardRegion">Null when the card's country is not known.</param>
+/// <param name="Method">The kind of payment method. Null if unknown: a rule that names a method then does not match.</param>
+/// <param name="CardRegion">Null if the card's country is unknown.</param>
 public sealed record FeeSubject(Money Amount, string? Method = null, string? CardBrand = null, CardRegion? CardRegion = null)
 {
     public const string CardMethod = "card";

@@ -5,12 +5,14 @@ using Payments.Domain.Database;
 namespace Payments.Domain.Pricing;
 
 /// <summary>
-/// What merchants capture in a calendar month (UTC, by the time at which the capture took effect), in each currency, all payment methods together. Refunds do not lower it.
-/// One instance belongs to one transaction: it locks the months whose volume decides a price, counts the captures, and writes them with the rest.
+/// The volume that merchants capture in a calendar month, in each currency, over all payment methods. Months are UTC, by the effective time
+/// of the capture. Refunds do not lower the volume. One object belongs to one transaction: it locks the months whose volume decides a
+/// price, counts the captures, and writes them with the rest.
 /// </summary>
 /// <remarks>
-/// Months that decide a price are locked before the accounts of the ledger, the others are counted after them. Every instance sorts a merchant's month into the same class, so
-/// locks are taken in one order; only at the second in which a plan with tiers takes effect may two disagree, and then Postgres ends the deadlock and the batch is tried again.
+/// Lock order: months that decide a price, accounts of the ledger, all other months. Every instance puts a merchant's month into the same
+/// class, so all take the locks in this order. Only in the second in which a plan with tiers takes effect may two instances disagree.
+/// Postgres then ends the deadlock, and the batch is tried again.
 /// </remarks>
 public sealed class MonthlyVolumes
 {
@@ -42,7 +44,9 @@ public sealed class MonthlyVolumes
             _volumes[(new MerchantId(reader.GetGuid(0)), Currency.Of(reader.GetString(1)), reader.GetFieldValue<DateOnly>(2))] = (reader.GetInt64(3), 0, 0);
     }
 
-    /// <summary>The volume before the next capture: what is stored, where it was locked, and what was counted since.</summary>
+    /// <summary>
+    /// The volume before the next capture: the stored volume, if it was locked, plus the captures that were counted since.
+    /// </summary>
     public long Before(MerchantId merchant, Currency currency, DateTimeOffset now) =>
         _volumes.TryGetValue((merchant, currency, MonthOf(now)), out var volume) ? volume.Before + volume.Added : 0;
 
@@ -54,7 +58,7 @@ public sealed class MonthlyVolumes
         _volumes[key] = (volume.Before, checked(volume.Added + captured.MinorUnits), volume.Captures + 1);
     }
 
-    /// <summary>The statement that adds what was counted; null when there is nothing. Add it to the batch that ends the transaction.</summary>
+    /// <summary>The statement that adds what was counted; null if nothing was. Add it to the batch that ends the transaction.</summary>
     public NpgsqlBatchCommand? Write()
     {
         var rows = _volumes.Where(volume => volume.Value.Captures > 0).ToArray();

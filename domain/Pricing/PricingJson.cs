@@ -23,13 +23,13 @@ public sealed record FeePlanResource(string Object, string Merchant, int InForce
         [.. history.Versions.OrderByDescending(version => version.Version).Select(version => FeePlanVersionResource.Of(merchant, history, version, now))]);
 }
 
-/// <param name="Plan">The whole plan; nothing is taken over from the version before.</param>
-/// <param name="EffectiveFrom">At least a minute ahead; left out, a minute from now.</param>
+/// <param name="Plan">The whole plan. Nothing is taken over from the version before.</param>
+/// <param name="EffectiveFrom">At least a minute in the future. The default is a minute from now.</param>
 public sealed record PutFeePlanRequest(FeePlan? Plan, DateTimeOffset? EffectiveFrom);
 
 /// <summary>What a capture would cost, in minor units.</summary>
 /// <param name="Net">What the merchant keeps.</param>
-/// <param name="VolumeBefore">The volume of the month before the capture that was reckoned with, where the rule has tiers.</param>
+/// <param name="VolumeBefore">The month's volume before the capture, as the quote used it; null if the rule has no tiers.</param>
 public sealed record FeeQuoteResource(
     string Object, string Merchant, long Amount, string Currency, long Fee, long Net, int PlanVersion, DateTimeOffset EffectiveAt, FeeRuleSelector? Rule, long? VolumeBefore,
     IReadOnlyList<FeePart> Parts);
@@ -49,7 +49,7 @@ public sealed partial class PricingJson : JsonSerializerContext
     internal static IReadOnlyList<FeeDetail> ReadDetails(string? json) => json is null ? [] : JsonSerializer.Deserialize(json, Default.IReadOnlyListFeeDetail) ?? [];
 
     /// <param name="first">The merchant's first plan, from the beginning on.</param>
-    /// <param name="later">The later versions as <see cref="PricingSql.LaterVersions"/> puts them; null for none.</param>
+    /// <param name="later">The later versions as <see cref="PricingSql.LaterVersions"/> returns them; null for none.</param>
     internal static FeePlanHistory ReadHistory(FeePlan first, DateTimeOffset since, string? later)
     {
         var one = new FeePlanVersion(1, since, first, since, "platform");

@@ -9,7 +9,7 @@ internal static class PricingSql
          FROM payments.fee_plans f WHERE f.merchant_id = m.id)::text
         """;
 
-    /// <summary>Two who change one merchant's plan wait for each other here.</summary>
+    /// <summary>Requests that change one merchant's plan wait for each other here.</summary>
     public const string LockMerchant = "SELECT id FROM payments.merchants WHERE id = $1 FOR NO KEY UPDATE";
 
     public const string Insert =
@@ -19,7 +19,8 @@ internal static class PricingSql
         """;
 
     /// <summary>
-    /// Locks the months' rows, in the order of their keys, and tells the volumes; a month that has none gets its row, so that two who begin it wait for each other.
+    /// Locks the rows of the months and returns their volumes. Lock order: months by (merchant, currency, month). A month without a row
+    /// gets one, so that two transactions that begin it wait for each other.
     /// </summary>
     public const string LockVolumes =
         """

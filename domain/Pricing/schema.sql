@@ -14,8 +14,8 @@ CREATE TABLE payments.fee_plans (
 );
 
 COMMENT ON TABLE payments.fee_plans IS
-    'The versions of a merchant''s fee plan from the second on; version 1 is merchants.fee_plan. In force is the version with the latest effective_from that '
-    'has come, and of equal ones the highest. Versions are only added.';
+    'The versions of a merchant''s fee plan from the second on. Version 1 is merchants.fee_plan. The version with the latest '
+    'effective_from that has passed is in force, and of equal ones the highest. Versions are only added.';
 
 REVOKE UPDATE, DELETE, TRUNCATE ON payments.fee_plans FROM payments_app;
 

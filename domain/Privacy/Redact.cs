@@ -7,20 +7,20 @@ using Payments.Domain.Disputes.Evidence;
 namespace Payments.Domain.Privacy;
 
 /// <param name="Redacted">How many charges were redacted now.</param>
-/// <param name="NotFinal">Charges that were left as they are, because something of them is still going on.</param>
-/// <param name="HasMore">Whether there are more: ask again.</param>
+/// <param name="NotFinal">Charges that were not redacted, because they have an attempt, a refund or a dispute in progress.</param>
+/// <param name="HasMore">Whether there are more charges. If so, call again.</param>
 public sealed record RedactionResult(int Redacted, IReadOnlyList<ChargeId> NotFinal, bool HasMore);
 
 /// <summary>
-/// Removes what is held of a person, on request: the customer's name, texts and labels, the card's last digits and token, evidence of disputes; from the charges, their
-/// refunds and their events. Amounts, times, references and the ledger stay: they name nobody. A charge of which anything is still going on is left until it has ended.
-/// Doing it again changes nothing.
+/// Removes personal data on request, from charges, their refunds and their events: the customer, texts and labels, the card's last digits
+/// and token, and evidence of disputes. Amounts, times, references and the ledger stay, because they name no person. A charge with anything
+/// in progress is left until that has ended. Repeating a call changes nothing.
 /// </summary>
 public sealed class Redact(NpgsqlDataSource dataSource, BlobServiceClient blobs, TimeProvider time)
 {
     private const int AtOnce = 200;
 
-    /// <param name="charge">One charge; null for all of <paramref name="customer"/>.</param>
+    /// <param name="charge">One charge. Null: all charges of <paramref name="customer"/>.</param>
     public async Task<Result<RedactionResult>> RunAsync(MerchantId merchant, ChargeId? charge, string? customer, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -34,7 +34,7 @@ public sealed class Redact(NpgsqlDataSource dataSource, BlobServiceClient blobs,
         var final = found.Take(AtOnce).Where(row => row.IsFinal).Select(row => row.Id.Value).ToArray();
         if (final.Length > 0)
         {
-            // Files first: cut off behind them, the next call finds the rows and removes what is already gone.
+            // Order: files, then the commit. After a crash in between, the rows still exist, and the next call removes the files again.
             foreach (var (dispute, hash) in await ExecuteAsync(connection, transaction, merchant, final, now, ct))
                 await blobs.GetBlobContainerClient(EvidenceFolder.Container).GetBlobClient($"{merchant}/{dispute}/{Convert.ToHexStringLower(hash)}").DeleteIfExistsAsync(cancellationToken: ct);
             await using var audit = new NpgsqlBatch(connection, transaction)

@@ -2,7 +2,7 @@ namespace Payments.Domain.Privacy;
 
 internal static class RedactSql
 {
-    /// <summary>The charge, or the customer's charges, locked; and whether anything of each is still going on.</summary>
+    /// <summary>Locks the charge, or the customer's charges, by id. Returns for each whether nothing of it is in progress.</summary>
     public const string Candidates =
         """
         SELECT c.id,
@@ -27,7 +27,7 @@ internal static class RedactSql
 
     public const string Refunds = "UPDATE payments.refunds SET metadata = '{}', updated_at = $3 WHERE merchant_id = $1 AND charge_id = ANY($2)";
 
-    /// <summary>Events keep what happened, when and to which amount; what they quote of the person goes.</summary>
+    /// <summary>Events keep what happened, when, and the amount. Personal data in them is removed.</summary>
     public const string Events =
         """
         UPDATE payments.events

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Configuration;
 
 namespace Payments.Domain.Storage;
 
-/// <summary>The app's storage account, as the platform names it.</summary>
+/// <summary>Connects to the app's storage account. The Functions host uses the same settings.</summary>
 public static class BlobStorage
 {
     /// <summary>
-    /// <c>AzureWebJobsStorage</c> is a connection string, or an identity's: <c>AzureWebJobsStorage:blobServiceUri</c>, with <c>:clientId</c> of a
-    /// user-assigned identity.
+    /// <c>AzureWebJobsStorage</c> is a connection string. For an identity, <c>AzureWebJobsStorage:blobServiceUri</c> is set instead, with
+    /// <c>:clientId</c> for a user-assigned identity.
     /// </summary>
     /// <exception cref="InvalidOperationException">Neither is set.</exception>
     public static BlobServiceClient Connect(IConfiguration configuration)

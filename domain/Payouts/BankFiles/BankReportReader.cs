@@ -10,15 +10,17 @@ public static class BankReportReader
 {
     private const int PrologBytes = 200;
 
-    // Banks declare windows-1252 and ISO 8859-15, which .NET knows only on request.
+    // Banks declare windows-1252 and ISO 8859-15, which .NET knows only after registration.
     static BankReportReader() => Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
 
     /// <summary>
-    /// Reads a report of any of the formats. Elements are found by their local names, because banks differ in the version of the schema but not in
-    /// these names.
+    /// Reads a report of any of the formats. Elements are found by their local names, because banks differ in the version of the schema but
+    /// not in these names.
     /// </summary>
-    /// <param name="accounts">The identifications of our own accounts: IBANs or what else the bank calls them.</param>
-    /// <exception cref="BankFileException">The file is of no known format, cut short, of another's account, or wrong in itself.</exception>
+    /// <param name="accounts">The identifications of our own accounts: IBANs, or other names that the bank uses.</param>
+    /// <exception cref="BankFileException">
+    /// The file has no known format, is truncated, is about an account that is not ours, or is inconsistent.
+    /// </exception>
     public static async Task<BankReport> ReadAsync(Stream input, IReadOnlyCollection<string> accounts, CancellationToken ct)
     {
         using var whole = new MemoryStream();
@@ -61,8 +63,8 @@ public static class BankReportReader
             IgnoreComments = true,
         };
 
-        // The XML reader takes the encoding that the file declares. A declaration of UTF-16 in bytes that are not is a known mistake of programs that
-        // wrote the text into a string first.
+        // The XML reader takes the encoding that the file declares. Some programs write the text into a string first and so declare UTF-16
+        // in bytes that are not UTF-16.
         return DeclaresWideInNarrowBytes(content.Span)
             ? XmlReader.Create(new StreamReader(Stream(content), new UTF8Encoding(false, throwOnInvalidBytes: true)), settings)
             : XmlReader.Create(Stream(content), settings);

@@ -5,18 +5,17 @@ namespace Payments.Domain.Payouts.BankFiles;
 public sealed record CreditTransfer(PayoutId Id, Money Amount, BankAccountDetails Account, long Trace);
 
 /// <summary>
-/// A file as it was planned: everything in its head that is not an entry. All of it is stored when the file is planned, so that writing it
-/// again yields the same bytes.
+/// A planned file without its entries. All of it is stored when the file is planned, so that writing the file again yields the same bytes.
 /// </summary>
 /// <param name="Id">Makes the message identification of the file.</param>
 /// <param name="CreatedAt">When it was planned, UTC.</param>
-/// <param name="ExecutionDate">The business day on which the bank is to pay.</param>
-/// <param name="Count">Entries to come; a writer that meets another number throws.</param>
-/// <param name="Total">Their sum; a writer that meets another sum throws.</param>
-/// <param name="Modifier">Tells NACHA files of one day apart, from 0 to 35. Unused in ISO 20022.</param>
+/// <param name="ExecutionDate">The business day on which the bank pays.</param>
+/// <param name="Count">The number of entries. A writer that gets another number throws.</param>
+/// <param name="Total">The sum of the entries. A writer that gets another sum throws.</param>
+/// <param name="Modifier">Distinguishes the NACHA files of one day, from 0 to 35. Unused in ISO 20022.</param>
 /// <param name="Ascending">
-/// The trace numbers of the entries ascend, as the Nacha rules require. False only for files that were planned before the app ordered
-/// them: they are written again as they were.
+/// Whether the trace numbers of the entries ascend, as the Nacha rules require. False only for files that were planned before the app
+/// ordered them. Those files keep their order when they are written again.
 /// </param>
 public sealed record BankFileHead(Guid Id, DateTimeOffset CreatedAt, DateOnly ExecutionDate, int Count, Money Total, int Modifier,
     bool Ascending = true);

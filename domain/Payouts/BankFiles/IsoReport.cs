@@ -5,8 +5,8 @@ using System.Xml.Linq;
 namespace Payments.Domain.Payouts.BankFiles;
 
 /// <summary>
-/// Reads one ISO 20022 file, element by element, so that a statement of a million entries never stands in memory. Whatever names a payout ends as a result
-/// or as unmatched.
+/// Reads one ISO 20022 file element by element, so that the tree of a statement with a million entries is never in memory as a whole. Every
+/// payout that the file names ends as a result or as unmatched.
 /// </summary>
 internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
 {
@@ -24,7 +24,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
     private int _ownStatements;
     private string? _id;
 
-    /// <summary>Null when the file has none of the messages.</summary>
+    /// <summary>Reads the file. Returns null if it has none of the messages.</summary>
     public async Task<BankReport?> ReadAsync(XmlReader xml, CancellationToken ct)
     {
         var found = false;
@@ -58,7 +58,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         return new BankReport(_id ?? "", _results, _files, _foreign) { Unmatched = _unmatched, NamedElsewhere = _namedFiles };
     }
 
-    // Earlier versions have their number in the name of the message.
+    // The first versions have their number in the name of the message.
     private static MessageKind? Kind(string element) =>
         element.StartsWith("CstmrPmtStsRpt", StringComparison.Ordinal) || element.StartsWith("pain.002.", StringComparison.Ordinal) ? MessageKind.Status
         : element.StartsWith("BkToCstmrStmt", StringComparison.Ordinal) || element.StartsWith("BkToCstmrAcctRpt", StringComparison.Ordinal)
@@ -150,7 +150,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
         _foreign += statement.Foreign;
     }
 
-    // What the same report books so that it may undo a return makes the return doubtful: the money may have left again.
+    // If the same report has an entry that may undo a return, the return is not applied: the money may have left again.
     private void WithholdReturns()
     {
         const string Detail = "The same report books a debit that may undo this return.";
@@ -200,7 +200,7 @@ internal sealed partial class IsoReport(IReadOnlyCollection<string> accounts)
             }
         }
 
-        // Where payouts are named they decide, and the file says no more.
+        // If the element names payouts, their results decide, and the file id in it adds nothing.
         if (!payouts)
         {
             _namedFiles.UnionWith(files);

@@ -4,8 +4,8 @@ using System.Xml.Linq;
 namespace Payments.Domain.Payouts.BankFiles;
 
 /// <summary>
-/// One statement (camt.053), account report (camt.052) or notification (camt.054) of one account. Its words count only when the account is ours and when
-/// balances, counts and sums agree.
+/// One statement (camt.053), account report (camt.052) or notification (camt.054) of one account. Its results count only if the account is
+/// ours and its balances, counts and sums agree.
 /// </summary>
 internal sealed class IsoStatement(bool paged)
 {
@@ -22,23 +22,23 @@ internal sealed class IsoStatement(bool paged)
 
     public List<UnmatchedWord> Unmatched { get; } = [];
 
-    /// <summary>Payouts that it books in a way that may undo their return.</summary>
+    /// <summary>Payouts with an entry that may undo their return.</summary>
     public HashSet<PayoutId> Unclear { get; } = [];
 
-    /// <summary>Files that it books in a way that may undo their return.</summary>
+    /// <summary>Files with an entry that may undo their return.</summary>
     public HashSet<Guid> UnclearFiles { get; } = [];
 
-    /// <summary>Files that it names where references stand.</summary>
+    /// <summary>Files that the statement names in the fields for references.</summary>
     public HashSet<Guid> Referenced { get; } = [];
 
     public int Foreign { get; private set; }
 
     public static bool Reads(string element) => element is "Acct" or "Bal" or "TxsSummry" or "Ntry" or "StmtPgntn" or "RptPgntn" or "NtfctnPgntn";
 
-    /// <summary>The identification as it is compared: without spaces, in upper case.</summary>
+    /// <summary>The identification in the form for comparisons: only letters and digits, in upper case.</summary>
     public static string Canonical(string account) => string.Concat(account.Where(char.IsLetterOrDigit)).ToUpperInvariant();
 
-    /// <summary>Whether it is a part of something longer, whose balances and sums are those of the whole.</summary>
+    /// <summary>Whether this is one page of a longer statement. The balances and sums are then those of the whole statement.</summary>
     public static bool IsPage(XElement? pagination) =>
         pagination is not null && !(IsoXml.Count(pagination, "PgNb") == 1 && IsoXml.IsTrue(IsoXml.Value(pagination, "LastPgInd")));
 
@@ -65,7 +65,7 @@ internal sealed class IsoStatement(bool paged)
         }
     }
 
-    /// <summary>Whether every account that it names is one of ours, and it names one.</summary>
+    /// <summary>Whether the statement names at least one account, and all of them are ours.</summary>
     public bool IsOf(IReadOnlySet<string> ours) => _accounts.Count > 0 && _accounts.All(account => account.Length > 0 && ours.Contains(account));
 
     /// <exception cref="BankFileException">A balance, a count or a sum is wrong.</exception>
@@ -113,7 +113,7 @@ internal sealed class IsoStatement(bool paged)
             IsoXml.Value(element, "Tp", "CdOrPrtry", "Cd") ?? "", amount, signed, IsoXml.Value(element, "Dt", "Dt") ?? IsoXml.Value(element, "Dt", "DtTm") ?? "");
     }
 
-    // Some banks turn the sign of an entry that is a reversal, some do not: one of the two must add up.
+    // Some banks invert the sign of a reversal, others do not. One of the two readings must add up.
     private static bool Adds(IReadOnlyCollection<Booking> bookings, decimal total) =>
         bookings.Sum(b => b.Signed) == total || bookings.Sum(b => b.IsReversal ? -b.Signed : b.Signed) == total;
 
@@ -130,7 +130,7 @@ internal sealed class IsoStatement(bool paged)
                 return;
             }
 
-            // Whether entries that are not booked count is the bank's choice.
+            // A bank may or may not count the entries that are not booked.
             var all = _bookings.Where(counts).ToList();
             var booked = all.Where(b => b.IsBooked).ToList();
             if (IsoXml.Count(total, "NbOfNtries") is { } count && count != all.Count && count != booked.Count)
@@ -248,7 +248,7 @@ internal sealed class IsoStatement(bool paged)
         {
             if (said == PayoutStatus.Paid)
             {
-                // The money left again: behind a return it is not here.
+                // The second debit may mean that the money left again after a return.
                 Unclear.Add(result.Payout!.Value);
             }
 
@@ -325,8 +325,8 @@ internal sealed class IsoStatement(bool paged)
         }
     }
 
-    // A debit of our account pays, a credit gives back. A debit that is a reversal is written by savings banks for money that came back, and by the
-    // standard for a return that was undone: a person has to look. Only booked entries are final.
+    // A debit of our account pays a payout, a credit gives it back. A debit that is a reversal is unclear: savings banks write it for money
+    // that came back, the standard for a return that was undone. An operator must decide. Only booked entries are final.
     private static PayoutStatus? Direction(Entry entry, bool credit, bool isReturn) => entry.Status switch
     {
         "BOOK" => (credit, entry.IsReversal, isReturn) switch
@@ -380,8 +380,8 @@ internal sealed class IsoStatement(bool paged)
 
     private sealed record Booking(IsoAmount Amount, decimal Signed, bool IsBooked, bool IsReversal);
 
-    /// <param name="Booked">What was booked for the transaction, charges included.</param>
-    /// <param name="Moved">What was moved, without charges.</param>
+    /// <param name="Booked">The amount booked for the transaction, including charges.</param>
+    /// <param name="Moved">The amount moved, without charges.</param>
     private sealed record Detail(
         PayoutId? Payout, string? Reference, Guid? File, IsoAmount? Booked, IsoAmount? Moved, IsoAmount? Instructed, decimal Charges, bool? IsCredit, bool IsReturn, string? Code, string? Text)
     {
@@ -411,7 +411,7 @@ internal sealed class IsoStatement(bool paged)
                 }
             }
 
-            // What was instructed is the part where the bank says no more.
+            // The instructed amount counts if the bank gives no other.
             var parts = Details.Select(d => (Detail: d, Amount: d.Booked ?? d.Moved ?? d.Instructed))
                 .Where(p => p.Amount is not null).ToList();
             if (parts.Count == 0 || parts.Any(p => p.Amount!.Value.Currency != Amount.Currency))

@@ -3,8 +3,9 @@ using System.Xml.Linq;
 namespace Payments.Domain.Payouts.BankFiles;
 
 /// <summary>
-/// One payment status report (pain.002). The most specific status counts: that of the transaction, else that of its payment information, else that of
-/// the group. The status of a payment information, or of the group, holds for all of its payouts that are not named otherwise.
+/// One payment status report (pain.002). The most specific status counts: that of the transaction, else that of its payment information,
+/// else that of the group. The status of a payment information or of the group applies to all of its payouts that the report does not name
+/// separately.
 /// </summary>
 internal sealed class IsoStatusReport
 {
@@ -17,7 +18,7 @@ internal sealed class IsoStatusReport
 
     public List<UnmatchedWord> Unmatched { get; } = [];
 
-    /// <summary>Files that it names where references stand.</summary>
+    /// <summary>Files that the report names in the fields for references.</summary>
     public IEnumerable<Guid> Referenced =>
         _groups.Concat(_payments.Select(p => p.Level)).Select(level => IsoXml.FileId(level.Reference)).OfType<Guid>();
 
@@ -36,7 +37,7 @@ internal sealed class IsoStatusReport
                 _payments.Add((ReadLevel(element, "OrgnlPmtInfId", "PmtInfSts"), [.. IsoXml.Children(element, "TxInfAndSts").Select(ReadTransaction)]));
                 break;
             default:
-                // The second version has transactions right under the message.
+                // Version 2 has transactions directly under the message.
                 _payments.Add((new Level("", null, null, null, null, null, []), [ReadTransaction(element)]));
                 break;
         }
@@ -66,7 +67,7 @@ internal sealed class IsoStatusReport
             List<Level> levels = [.. payment.Select(p => p.Level)];
             if (levels.FirstOrDefault(level => level.Status is not null) is not { } level)
             {
-                // A payment information without a status has that of the group, and so far that of the group's file below.
+                // A payment information without a status has that of the group. The loop over groups handles a file that both name.
                 if (group is null || IsoXml.FileId(group.Reference) == payment.Key)
                 {
                     continue;
@@ -78,7 +79,7 @@ internal sealed class IsoStatusReport
             decided.Add(payment.Key, level.Status);
             if (levels.Exists(other => other.Status is not null && Meaning(other.Status) != Meaning(level.Status)))
             {
-                // Which of them holds for the payouts that are not named, nobody can tell.
+                // The report does not tell which status holds for the payouts that it does not name.
                 Unmatched.Add(Unclear(level with { Status = string.Join(", ", levels.Select(l => l.Status).Where(s => s is not null).Distinct()) }, payment.Key));
             }
             else if (Meaning(level.Status) is not null)
@@ -123,7 +124,7 @@ internal sealed class IsoStatusReport
         }
     }
 
-    /// <summary>What a status of the ISO external code sets means; null for one that is not known or decides nothing.</summary>
+    /// <summary>The meaning of a status of the ISO external code sets. Null for a status that is unknown or decides nothing.</summary>
     internal static (PayoutStatus Said, string? Hold)? Meaning(string? status) => status switch
     {
         "ACSC" or "ACCC" => (PayoutStatus.Paid, null),
@@ -157,7 +158,8 @@ internal sealed class IsoStatusReport
     private static List<string?> Statuses(IEnumerable<(Level Level, List<Transaction> Transactions)> payments, Level? group) =>
         [.. payments.SelectMany(p => p.Transactions.Select(t => t.Status ?? p.Level.Status ?? group?.Status))];
 
-    // Payments that the bank counts as refused or held, and does not name: unless the whole file is so, nobody can tell which.
+    // Payments that the bank counts as refused or held but does not name. Unless the whole file has that status, an operator must find out
+    // which they are.
     private static IEnumerable<UnmatchedWord> NotListed(Level level, string? whole, IReadOnlyCollection<string?> listed, Guid file) =>
         from counted in level.Detailed
         let names = listed.Count(status => status == counted.Status)
@@ -194,7 +196,7 @@ internal sealed class IsoStatusReport
             Foreign++;
             if (IsoXml.FileId(level.Reference) is { } file)
             {
-                // It is a payment of our file, and nobody can tell which.
+                // The payment is in our file, but the report does not tell which one it is.
                 Unmatched.Add(new UnmatchedWord(UnmatchedReason.UnknownPayout, transaction.Reference ?? level.Reference, "The report names no payout of the file.")
                 {
                     File = file,
@@ -239,7 +241,7 @@ internal sealed class IsoStatusReport
             IsoXml.Amount(element, "OrgnlTxRef", "Amt", "InstdAmt"));
     }
 
-    /// <summary>What is said of a group or of a payment information.</summary>
+    /// <summary>The status and the counts of a group or of a payment information.</summary>
     private sealed record Level(string Reference, string? Status, string? Code, string? Text, long? Count, decimal? Sum, IReadOnlyList<(string Status, long Count)> Detailed);
 
     private sealed record Transaction(PayoutId? Payout, string? Reference, string? Status, string? Code, string? Text, IsoAmount? Amount);

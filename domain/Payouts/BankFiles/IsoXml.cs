@@ -6,7 +6,7 @@ namespace Payments.Domain.Payouts.BankFiles;
 /// <summary>An amount as the file writes it, in major units. It may have more digits than its currency has.</summary>
 internal readonly record struct IsoAmount(decimal Value, string Currency)
 {
-    /// <summary>Null where the currency is unknown, or has fewer digits than the amount.</summary>
+    /// <summary>Null if the currency is unknown, or has fewer digits than the amount.</summary>
     public Money? ToMoney() =>
         Domain.Currency.TryParse(Currency, out var currency) && Minor(currency) is { } minor ? new Money(minor, currency) : null;
 
@@ -22,7 +22,9 @@ internal readonly record struct IsoAmount(decimal Value, string Currency)
     }
 }
 
-/// <summary>Looks into ISO 20022 elements by local names. XML Schema collapses the white space around every value that is read here.</summary>
+/// <summary>
+/// Reads ISO 20022 elements by their local names. XML Schema collapses the white space around every value that is read here.
+/// </summary>
 internal static class IsoXml
 {
     private static readonly char[] WhiteSpace = [' ', '\t', '\r', '\n'];
@@ -44,13 +46,13 @@ internal static class IsoXml
         return at;
     }
 
-    /// <summary>The text at the path; null where there is no such element, or it has elements of its own.</summary>
+    /// <summary>The text at the path; null if there is no such element, or it has child elements.</summary>
     public static string? Value(XElement element, params ReadOnlySpan<string> path) =>
         Child(element, path) is { HasElements: false } found ? Text(found.Value) : null;
 
     public static string Text(string value) => value.Trim(WhiteSpace);
 
-    /// <exception cref="FormatException">It is there and is no amount.</exception>
+    /// <exception cref="FormatException">The element exists but is no amount.</exception>
     public static IsoAmount? Amount(XElement element, params ReadOnlySpan<string> path) =>
         Child(element, path) is { HasElements: false } amount
             ? new IsoAmount(Decimal(amount.Value) is >= 0 and var value ? value : throw new FormatException($"The amount {amount.Value} is negative."),
@@ -70,7 +72,10 @@ internal static class IsoXml
         _ => throw new FormatException($"'{text}' is neither true nor false."),
     };
 
-    /// <summary>The first code among the elements of the name, since banks put what they add into one of its own, and all their texts.</summary>
+    /// <summary>
+    /// The first code among the elements of this name, and all of their texts. Banks put additions into an element of their own, which may
+    /// have no code.
+    /// </summary>
     public static (string? Code, string? Text) Reason(XElement element, string name)
     {
         var infos = Children(element, name).ToList();
@@ -79,7 +84,9 @@ internal static class IsoXml
             texts.Count == 0 ? null : string.Join(' ', texts));
     }
 
-    /// <summary>The id of our file that the message or the payment information names; null for anything that is not of the form that we write.</summary>
+    /// <summary>
+    /// The id of our file that the message or the payment information names. Null if the text does not have the form that we write.
+    /// </summary>
     public static Guid? FileId(string? reference) =>
         reference is { Length: >= 32 } && (reference.Length == 32 || reference[32] == '-') && Guid.TryParseExact(reference.AsSpan(0, 32), "N", out var id)
             ? id

@@ -39,6 +39,6 @@ internal static class Nacha
         return new string(text);
     }
 
-    /// <summary>What a bank calls an entry of ours.</summary>
+    /// <summary>The reference of one of our entries at a bank: trace number and identification.</summary>
     public static string Reference(string? trace, string? individualId) => $"{trace} {individualId}".Trim();
 }

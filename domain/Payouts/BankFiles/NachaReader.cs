@@ -3,11 +3,11 @@ using System.Text;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>What a bank says of an entry of ours: a return (R01...) or a notification of change (C01...).</summary>
+/// <summary>A bank's result for one of our entries: a return (R01...) or a notification of change (C01...).</summary>
 /// <param name="Data">Columns 36 to 79: the text of a return, the corrected data of a notification.</param>
 public sealed record NachaWord(string Code, string OriginalTrace, string Data);
 
-/// <summary>One entry of a NACHA file, with the bank's word where it is a return or a notification of change.</summary>
+/// <summary>One entry of a NACHA file, with the bank's result if it is a return or a notification of change.</summary>
 /// <param name="Company">The company identification of the entry's batch.</param>
 public sealed record NachaEntry(
     string Company, int TransactionCode, string RoutingNumber, string AccountNumber, long Amount, string IndividualId, string Name,
@@ -16,22 +16,23 @@ public sealed record NachaEntry(
     /// <summary>Second digit of the transaction code: 0 to 4 are credits, 5 to 9 debits. The accounting codes 81 to 88 alternate.</summary>
     public bool IsDebit => TransactionCode / 10 == 8 ? TransactionCode % 2 == 0 : TransactionCode % 10 >= 5;
 
-    /// <summary>Codes 21, 31, 41, 51 and 26, 36, 46, 56 are kept for returns and notifications of change.</summary>
+    /// <summary>Codes 21, 31, 41, 51 and 26, 36, 46, 56 are reserved for returns and notifications of change.</summary>
     public bool IsReturnCode => TransactionCode / 10 is >= 2 and <= 5 && TransactionCode % 10 is 1 or 6;
 }
 
-/// <summary>A NACHA file whose counts, hashes and totals all agree. A transport may join several files: the head is that of the
-/// first.</summary>
+/// <summary>
+/// A NACHA file whose counts, hashes and totals all agree. If a transport joined several files, the head is that of the first.
+/// </summary>
 public sealed record NachaFile(string Destination, string Origin, string Created, char Modifier, IReadOnlyList<NachaEntry> Entries,
     long TotalDebit, long TotalCredit);
 
-/// <summary>A file that cannot be trusted as a whole: cut short, altered, or of another format. Nothing of it may be applied.</summary>
+/// <summary>A file that cannot be trusted as a whole: truncated, altered, or of another format. Nothing of it may be applied.</summary>
 public sealed class BankFileException(string message) : Exception(message);
 
 /// <summary>
-/// Reads NACHA files: ours, to prove what we wrote, and the bank's return files. Damage that leaves the records unambiguous is read:
+/// Reads NACHA files: our own, to prove what we wrote, and the bank's return files. It accepts damage that leaves the records unambiguous:
 /// trailing blanks that were cut, other or no line breaks, end-of-file marks, missing filler, several files in one. Every count, hash and
-/// total still has to agree.
+/// total must still agree.
 /// </summary>
 public sealed class NachaReader
 {
@@ -53,7 +54,7 @@ public sealed class NachaReader
     {
     }
 
-    /// <exception cref="BankFileException">The file is cut short, or a count, hash or total in it is wrong.</exception>
+    /// <exception cref="BankFileException">The file is truncated, or a count, hash or total in it is wrong.</exception>
     public static async Task<NachaFile> ReadAsync(TextReader input, CancellationToken ct)
     {
         var reader = new NachaReader();
@@ -80,8 +81,8 @@ public sealed class NachaReader
         }
     }
 
-    // Blanks at the end of a record carry nothing: transports cut them, or add more. Without line breaks the records follow each other,
-    // whole.
+    // Blanks at the end of a record mean nothing: transports cut them, or add more. Without line breaks, records of full length follow each
+    // other.
     private void ReadWhole(string text)
     {
         for (var at = 0; at < text.Length; at += Nacha.LineLength)
@@ -90,7 +91,7 @@ public sealed class NachaReader
         }
     }
 
-    // No record begins or ends with one of these: NUL, end of transmission, Ctrl-Z and the byte order mark are left behind by transports.
+    // No record begins or ends with one of these. Transports leave NUL, end of transmission, Ctrl-Z and the byte order mark behind.
     private static ReadOnlySpan<char> Blanks => " \t\r\n\f\v\u0085\0\u001A\u0004\uFEFF";
 
     // Line breaks of mainframes (next line, form feed, record separator), at which a text reader does not stop.
@@ -141,8 +142,8 @@ public sealed class NachaReader
     {
         Require(_header is null || _ended, "a second file header");
 
-        // Some banks shift the names of the header by a column, and nothing in it is about a payment. The record size tells what file it
-        // is.
+        // Some banks shift the names in the header by a column. Nothing in the header is about a payment, so only the record size, which
+        // identifies the format, is checked.
         Require(record.AsSpan(0, 42).Contains("094101", StringComparison.Ordinal), "the record size, blocking factor or format code");
         _firstHeader ??= record;
         (_header, _ended, _advice, _linesBefore, _batches, _fileSums) = (record, false, false, _lines - 1, 0, default);
@@ -188,9 +189,9 @@ public sealed class NachaReader
             return;
         }
 
-        // A word is about the entry before it. Of two words nobody knows which one counts. Banks do not agree on the trace number of an
-        // addendum, so it is not compared: the payout is found by the original trace of the word and the identification of the entry
-        // together.
+        // A return or a notification is about the entry before it. Two for one entry are rejected, because neither can be preferred. Banks
+        // do not agree on the trace number of an addendum, so it is not compared. The original trace and the identification of the entry
+        // find the payout together.
         var entry = _entries[^1];
         Require(entry.Word is null, "a second return of one entry");
         _entries[^1] = entry with { Word = new NachaWord(record[3..6], record[6..21], record[35..79]) };
@@ -237,7 +238,7 @@ public sealed class NachaReader
         return (Number(record.AsSpan(at, width)), Number(record.AsSpan(at + width, width)));
     }
 
-    // Numbers are padded with zeros; some banks pad with blanks.
+    // Numbers are padded with zeros, by some banks with blanks.
     private long Number(ReadOnlySpan<char> digits) =>
         long.TryParse(digits.TrimStart(' '), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
             ? value

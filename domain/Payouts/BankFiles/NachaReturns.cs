@@ -2,8 +2,9 @@ using System.Globalization;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>What the entries of a NACHA return file say of payouts: returned, the account was corrected, or a word that a person has to
-/// read.</summary>
+/// <summary>
+/// Turns the entries of a NACHA return file into results: returns, account corrections, and entries that an operator must read.
+/// </summary>
 internal static class NachaReturns
 {
     public static BankReport Of(NachaFile file)
@@ -17,7 +18,7 @@ internal static class NachaReturns
             switch (entry.Word)
             {
                 case null when !entry.IsReturnCode:
-                    // A payment to us or to others: it says nothing of an entry that we sent.
+                    // A payment to us or to others. It is not about an entry that we sent.
                     foreign++;
                     break;
                 case null:

@@ -22,7 +22,9 @@ public sealed class NachaWriter
     }
 
     /// <returns>How many bytes were written.</returns>
-    /// <exception cref="InvalidOperationException">The entries are not those of the head, or do not fit the format: nothing may be sent.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The entries differ from the head, or do not fit the format. The file must not be sent.
+    /// </exception>
     public static Task<long> WriteAsync(Stream output, BankFileHead head, NachaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct) =>
         new NachaWriter().WriteFileAsync(output, head, originator, transfers, ct);
 

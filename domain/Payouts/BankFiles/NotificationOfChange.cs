@@ -2,21 +2,24 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>Details of a US account as the receiving bank corrects them; null where it leaves them.</summary>
+/// <summary>The fields of a US account that the receiving bank corrects. A null field stays as it is.</summary>
 public sealed record AccountChange(string? RoutingNumber = null, string? AccountNumber = null, UsAccountType? AccountType = null,
     string? HolderName = null);
 
-/// <summary>The corrected data of notifications of change (Nacha Operating Rules, appendix five), 29 columns whose meaning the code
-/// decides.</summary>
+/// <summary>
+/// Reads the corrected data of notifications of change (Nacha Operating Rules, appendix five). The data has 29 columns, and the code
+/// decides their meaning.
+/// </summary>
 public static class NotificationOfChange
 {
     private const int Width = 29;
 
-    /// <summary>Whether the code corrects the receiver's account. Others correct what we say of ourselves, or answer a notification of
-    /// ours.</summary>
+    /// <summary>
+    /// Whether the code corrects the receiver's account. Other codes correct our own data, or answer a notification of ours.
+    /// </summary>
     public static bool IsOfTheAccount(string code) => code is "C01" or "C02" or "C03" or "C04" or "C05" or "C06" or "C07";
 
-    /// <summary>Reads the change. False when the data has anything but the fields of the code.</summary>
+    /// <summary>Reads the change. Returns false if the data has anything but the fields of the code.</summary>
     public static bool TryRead(string code, string data, [NotNullWhen(true)] out AccountChange? change)
     {
         var text = data.PadRight(Width);
@@ -33,7 +36,7 @@ public static class NotificationOfChange
             _ => null,
         };
 
-        // A field that the code promises and that is empty or unknown makes the whole change unreadable.
+        // If a field that the code promises is empty or unknown, the whole change is unreadable.
         if (change is not null && !Promised(code, change))
         {
             change = null;

@@ -4,7 +4,9 @@ using System.Xml;
 
 namespace Payments.Domain.Payouts.BankFiles;
 
-/// <summary>The account that payouts in EUR are paid from, and where its holder is: banks outside the EEA have to be told.</summary>
+/// <summary>
+/// The account that payouts in EUR are paid from, and its holder's address. Payments to banks outside the EEA must carry the address.
+/// </summary>
 public sealed record SepaOriginator(string Name, string Iban, string? Bic, PostalAddress? Address);
 
 /// <summary>
@@ -18,7 +20,7 @@ public static class Pain001Writer
     private const int FlushBytes = 64 * 1024;
 
     /// <returns>How many bytes were written.</returns>
-    /// <exception cref="InvalidOperationException">The entries are not those of the head: nothing may be sent.</exception>
+    /// <exception cref="InvalidOperationException">The entries differ from the head. The file must not be sent.</exception>
     public static async Task<long> WriteAsync(Stream output, BankFileHead head, SepaOriginator originator, IAsyncEnumerable<CreditTransfer> transfers, CancellationToken ct)
     {
         using var buffer = new MemoryStream(FlushBytes * 2);
@@ -161,7 +163,8 @@ public static class Pain001Writer
         xml.WriteEndElement();
     }
 
-    // In the order of PostalAddress24. Structured, or hybrid where there are lines: a town and a country are in both.
+    // The fields follow the order of PostalAddress24. With lines the address is hybrid, otherwise structured. Both forms have a town and a
+    // country.
     private static void WriteAddress(XmlWriter xml, PostalAddress address)
     {
         xml.WriteStartElement("PstlAdr");

@@ -5,9 +5,9 @@ using System.Text;
 namespace Payments.Domain.Payouts.BankFiles;
 
 /// <summary>
-/// Text in the only characters that every SEPA bank must take: Latin letters, digits, space and <c>/ - ? : ( ) . , ' +</c>
-/// (European Payments Council, EPC217-08, "SEPA requirements for an extended character set"). Others are written by their nearest Latin letters; what
-/// has none becomes a full stop, so that a name never silently loses a character.
+/// Text in the only characters that every SEPA bank must take: Latin letters, digits, space and <c>/ - ? : ( ) . , ' +</c> (European
+/// Payments Council, EPC217-08, "SEPA requirements for an extended character set"). Other characters are written as their nearest Latin
+/// letters. A character without any becomes a full stop, so that a name never silently loses a character.
 /// </summary>
 public static class SepaText
 {
@@ -59,7 +59,7 @@ public static class SepaText
             }
             else if (Rune.GetUnicodeCategory(rune) is not (System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.Format))
             {
-                // Accents that stand alone, after their letter, and invisible marks leave nothing behind.
+                // Combining accents and invisible marks are dropped. Any other character becomes a full stop.
                 written.Append('.');
             }
         }
