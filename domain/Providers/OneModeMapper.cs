@@ -5,8 +5,8 @@ using Payments.Domain.Webhooks.Inbound;
 namespace Payments.Domain.Providers;
 
 /// <summary>
-/// Ignores events of the other mode. Stripe delivers test events of connected accounts to live endpoints, with a valid signature, and leaves
-/// the check of <c>livemode</c> to the receiver (https://docs.stripe.com/connect/webhooks).
+/// Ignores events of the other mode. Stripe delivers test events of connected accounts to live endpoints, with a valid signature. The
+/// receiver has to check <c>livemode</c> (https://docs.stripe.com/connect/webhooks).
 /// </summary>
 internal sealed class OneModeMapper(INeutralEventMapper inner, Mode mode, Func<JsonElement, Mode?> modeOf) : INeutralEventMapper
 {

@@ -17,9 +17,11 @@ public sealed class OneModeMapperTests
     public void Map_EventOfAMode_CountsForAProviderOfThisModeAlone(Mode mode, string livemode, bool counts)
     {
         var received = new ProviderEvent(
-            Guid.Empty, "stripe", "evt_1", "radar.early_fraud_warning.created", ProviderEventStatus.Received, 0, null, null, DateTimeOffset.UnixEpoch, null);
+            Guid.Empty, "stripe", "evt_1", "radar.early_fraud_warning.created", ProviderEventStatus.Received, 0, null, null,
+            DateTimeOffset.UnixEpoch, null);
         var payload = JsonDocument.Parse(
-            $$$"""{"livemode":{{{livemode}}},"created":1,"data":{"object":{"id":"issfr_1","charge":"ch_1","actionable":true}} }""").RootElement;
+            $$$"""{"livemode":{{{livemode}}},"created":1,"data":{"object":{"id":"issfr_1","charge":"ch_1","actionable":true}} }""")
+            .RootElement;
         var mapper = new OneModeMapper(new StripeEarlyWarningMapper(), mode, StripeType.Type.ModeOfEvent);
 
         Assert.Equal(counts, mapper.Map(received, payload) is not EventIgnored);
