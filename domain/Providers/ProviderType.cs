@@ -16,13 +16,16 @@ namespace Payments.Domain.Providers;
 /// <param name="Events">Creates the mapper of the events of the provider with this name.</param>
 public sealed record ProviderType(
     string Name, IReadOnlyList<CredentialField> Credentials, Uri? DefaultAddress, Func<ProviderSetup, IPaymentProvider> Create,
-    Func<string, IReadOnlyList<INeutralEventMapper>> Events)
+    Func<string, INeutralEventMapper> Events)
 {
     /// <summary>True if it moves no money. One provider of this kind may then take live and test payments.</summary>
     public bool MovesNoMoney { get; init; }
 
     /// <summary>The mode that credentials reveal, as Stripe's keys do. Null if they do not.</summary>
     public Func<IReadOnlyDictionary<string, string>, Mode?> ModeOf { get; init; } = _ => null;
+
+    /// <summary>Creates the mappers of the dispute webhooks of the provider with the given name.</summary>
+    public Func<string, IReadOnlyList<INeutralEventMapper>> DisputeEvents { get; init; } = _ => [];
 
     /// <summary>The mode that the provider's address reveals; null if it reveals none.</summary>
     public Func<Uri, Mode?> ModeOfAddress { get; init; } = _ => null;

@@ -40,10 +40,17 @@ public static partial class ProvidersRegistration
             AddHttp(services, one);
             services.AddKeyedSingleton(one.Name, (provider, _) => Setup(provider, one));
             services.AddSingleton(provider => one.Type.Create(provider.GetRequiredKeyedService<ProviderSetup>(one.Name)));
-            foreach (var mapper in one.Type.Events(one.Name))
+            foreach (var mapper in one.Type.DisputeEvents(one.Name).Append(one.Type.Events(one.Name)))
                 services.AddSingleton(one.Mode is { } mode ? new OneModeMapper(mapper, mode, one.Type.ModeOfEvent) : mapper);
             if (one.Type.Disputes is { } disputes)
                 services.AddSingleton(provider => disputes(provider.GetRequiredKeyedService<ProviderSetup>(one.Name), provider));
+        }
+
+        // Disputes can come from a provider that takes no payments of this platform.
+        foreach (var type in Types.Where(type => !names.Contains(type.Name)))
+        {
+            foreach (var mapper in type.DisputeEvents(type.Name))
+                services.AddSingleton(mapper);
         }
 
         services.AddSingleton(provider => new PaymentProviders(

@@ -11,8 +11,10 @@ public static class AdyenType
         [AdyenProvider.ApiKey, AdyenProvider.MerchantAccount],
         DefaultAddress: null,
         setup => new AdyenProvider(setup.Name, setup.Http, setup.Access, setup.Settings["ReturnUrl"]),
-        name => [new AdyenDisputeMapper(name), new AdyenPaymentEvents(name)])
+        name => new AdyenPaymentEvents(name))
     {
+        DisputeEvents = name => [new AdyenDisputeMapper(name)],
+
         // Adyen's addresses say the environment: checkout-test.adyen.com, PREFIX-checkout-live.adyenpayments.com.
         ModeOfAddress = address => address.Host.EndsWith("-test.adyen.com", StringComparison.OrdinalIgnoreCase) ? Mode.Test
             : address.Host.EndsWith("-live.adyenpayments.com", StringComparison.OrdinalIgnoreCase) ? Mode.Live

@@ -7,8 +7,9 @@ public static class SandboxType
         [new("api_key", IsSecret: true, IsRequired: true)],
         new Uri("http://127.0.0.1:7090"),
         setup => new SandboxProvider(setup.Name, setup.Http, setup.Access),
-        name => [new SandboxDisputeMapper(name), new SandboxPaymentEvents(name)])
+        name => new SandboxPaymentEvents(name))
     {
+        DisputeEvents = name => [new SandboxDisputeMapper(name)],
         MovesNoMoney = true,
     };
 }

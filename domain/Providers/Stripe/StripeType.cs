@@ -16,8 +16,9 @@ public static class StripeType
         [StripeClient.SecretKey, StripeClient.Account],
         new Uri("https://api.stripe.com/"),
         setup => new StripeProvider(setup.Name, setup.Http, setup.Access, setup.Settings["DescriptorPrefix"]),
-        name => [new StripeDisputeMapper(name), new StripeEarlyWarningMapper(name), new StripePaymentEvents(name)])
+        name => new StripePaymentEvents(name))
     {
+        DisputeEvents = name => [new StripeDisputeMapper(name), new StripeEarlyWarningMapper(name)],
         Disputes = CreateDisputes,
         ModeOfEvent = payload =>
             payload.TryGetProperty("livemode", out var live) && live.ValueKind is JsonValueKind.True or JsonValueKind.False

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Payments.Domain.Providers;
 using Payments.Domain.Webhooks.Inbound;
 
 namespace Payments.Domain.Tests.Webhooks;
@@ -40,10 +41,19 @@ public sealed class PartnerIntegrationTests
     }
 
     [Fact]
-    public void AddPartnerIntegrations_OfTheDomain_BringsTheMappersOfEveryPartner()
+    public void AddProviders_WithAndWithoutSections_BringsTheMappersOfEveryProvider()
     {
-        using var services = new ServiceCollection().AddPartnerIntegrations(new ConfigurationBuilder().Build(), typeof(IPartnerIntegration).Assembly).BuildServiceProvider();
-        Assert.Superset(new HashSet<string> { "sandbox", "stripe", "adyen" }, services.GetServices<INeutralEventMapper>().Select(mapper => mapper.Provider).ToHashSet());
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Providers:Stripe_Test:Type"] = "stripe",
+            ["Providers:Stripe_Test:SecretKey"] = "sk_test_1",
+        }).Build();
+        using var services = new ServiceCollection().AddProviders(configuration).BuildServiceProvider();
+
+        var mappers = services.GetServices<INeutralEventMapper>().Select(mapper => mapper.Provider).ToList();
+
+        Assert.Superset(new HashSet<string> { "sandbox", "stripe", "adyen", "stripe_test" }, mappers.ToHashSet());
+        Assert.Equal(3, mappers.Count(name => name == "stripe_test"));
     }
 
     private sealed record CaseClosed(string Case) : INeutralEvent;
