@@ -196,6 +196,8 @@ public sealed class WebhookEndpointFunctions(WebhookEndpoints endpoints, Webhook
             return Problems.Of(refusal);
         if (body.Value is not { From: { } from, To: { } to } || from >= to)
             return Problems.Of(Refusal.Invalid("from", "`from` and `to` are required, and `to` must be later than `from`."));
+        if (await endpoints.FindAsync(key.Merchant, key.Id, ct) is null)
+            return Problems.Of(Refusal.NotFound(id));
         var resent = await deliveries.ResendAsync(key.Merchant, key.Id, from, to, body.Value.IncludeDelivered ?? false, context.Actor(), ct);
         return Api.Json(new ResentResource("webhook_resend", resent), WebhookJson.Default.ResentResource, StatusCodes.Status202Accepted);
     }

@@ -113,7 +113,7 @@ public sealed partial class ModeTests(RunningApp app)
         ["POST /v1/webhook_endpoints/{id}/rotate_secret"] = new(Expect.NotFound, "endpoint", new { }),
         ["POST /v1/webhook_endpoints/{id}/test"] = new(Expect.NotFound, "endpoint", new { }),
         ["GET /v1/webhook_endpoints/{id}/deliveries"] = new(Expect.Own, "endpoint"),
-        ["POST /v1/webhook_endpoints/{id}/resend"] = new(Expect.Own, "endpoint",
+        ["POST /v1/webhook_endpoints/{id}/resend"] = new(Expect.NotFound, "endpoint",
             new { from = "2026-01-01T00:00:00Z", to = "2036-01-01T00:00:00Z", include_delivered = true }),
         ["GET /v1/webhook_deliveries/{id}/attempts"] = new(Expect.Own, "delivery"),
         ["POST /v1/webhook_deliveries/{id}/resend"] = new(Expect.NotFound, "delivery", new { }),
