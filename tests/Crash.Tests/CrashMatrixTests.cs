@@ -45,7 +45,9 @@ public sealed class CrashMatrixTests
     {
         var name = $"{operation}-{point}";
         var merchant = JsonNode.Parse((await app.PostAsync("/v1/merchants", null, $"m-{name}", new { name, country = "DE", payout_delay_days = 5 }))!.Value.Body)!["id"]!.GetValue<string>();
-        var key = JsonNode.Parse((await app.PostAsync($"/v1/merchants/{merchant}/api_keys", null, $"k-{name}", new { mode = "test" }))!.Value.Body)!["secret"]!.GetValue<string>();
+        var issued = (await app.PostAsync($"/v1/merchants/{merchant}/api_keys", null, $"k-{name}", new { mode = "test" }))!.Value.Body;
+        var key = JsonNode.Parse(issued)!["secret"]!.GetValue<string>();
+        merchant = JsonNode.Parse(issued)!["merchant"]!.GetValue<string>();
         string? charge = null;
         if (operation != "charge")
         {
