@@ -131,8 +131,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
 
     private async Task<AttemptOutcome> RecordAsync(
         AttemptReference reference, PaymentAnswer answer, NextAttempt? next, ManualSettlement? settlement, WrittenIntent? written,
-            string? reportedBy,
-        CancellationToken ct)
+        string? reportedBy, CancellationToken ct)
     {
         if (await _merchants.GetCachedAsync(reference.Merchant, ct) is not { } merchant)
             return new AttemptOutcome(Found: false);
@@ -140,7 +139,7 @@ public sealed class AttemptOutcomes : IAsyncDisposable
         {
             Settlement = settlement,
             Written = written,
-            ReportedBy = reportedBy
+            ReportedBy = reportedBy,
         };
         var outcome = await SubmitAsync(submitted, ct);
         if (outcome is { Changed: true, Charge: { } charge })

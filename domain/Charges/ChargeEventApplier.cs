@@ -56,8 +56,8 @@ public sealed class ChargeEventApplier(AttemptOutcomes outcomes, AttemptReads at
     }
 
     private async Task<ApplyResult> RecordAsync(PaymentReported reported, PaymentAnswer answer, CancellationToken ct) =>
-        OperationsElsewhere.Result(await outcomes.RecordAsync(reported.Provider, reported.Reference, answer, ct), reported.Reference,
-            answer);
+        OperationsElsewhere.Result(
+            await outcomes.RecordAsync(reported.Provider, reported.Reference, answer, ct), reported.Reference, answer);
 
     private static ApplyResult NotThere(AttemptReference reference) => new(ApplyOutcome.Waiting, $"There is no attempt {reference}.");
 }

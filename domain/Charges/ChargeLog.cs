@@ -14,7 +14,7 @@ internal static partial class ChargeLog
     public static partial void ResolveFailed(ILogger log, AttemptId attemptId, Exception exception);
 
     [LoggerMessage(3003, LogLevel.Error,
-        "Attempt {AttemptId}: recording the outcome failed. The caller is told to repeat the request. "
+        "Attempt {AttemptId}: recording the outcome failed. The answer asks the caller to repeat the request. "
         + "The resolver asks the provider.")]
     public static partial void OutcomeNotRecorded(ILogger log, AttemptId attemptId, Exception exception);
 

@@ -35,8 +35,9 @@ internal static class ChargeSql
         ),
         taken AS (
             INSERT INTO payments.idempotency_keys (bucket, merchant_id, key, fingerprint, object_id, created_at)
-            SELECT payments.bucket_of(merchant_id), merchant_id, key, fingerprint, charge_id, created_at FROM input ORDER BY merchant_id,
-                key
+            SELECT payments.bucket_of(merchant_id), merchant_id, key, fingerprint, charge_id, created_at
+            FROM input
+            ORDER BY merchant_id, key
             ON CONFLICT DO NOTHING
             RETURNING merchant_id, object_id
         ),
@@ -117,9 +118,16 @@ internal static class ChargeSql
         INSERT INTO payments.attempts
             (bucket, merchant_id, id, charge_id, operation, status, provider, amount, provider_reference, decline_code, idempotency_key,
                 checks, next_check_at, created_at, finished_at)
-        SELECT payments.bucket_of(unnest($1::uuid[])), unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), 'charge',
-            unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),
-            unnest($9::text[]), unnest($10::integer[]), unnest($11::timestamptz[]), unnest($12::timestamptz[]), unnest($13::timestamptz[])
+        SELECT payments.bucket_of(merchant_id), merchant_id, id, charge_id, 'charge', status, provider, amount, provider_reference,
+            decline_code, idempotency_key, checks, next_check_at, created_at, finished_at
+        FROM (
+            SELECT unnest($1::uuid[]) AS merchant_id, unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS charge_id,
+                unnest($4::text[]) AS status, unnest($5::text[]) AS provider, unnest($6::bigint[]) AS amount,
+                unnest($7::text[]) AS provider_reference,
+                unnest($8::text[]) AS decline_code, unnest($9::text[]) AS idempotency_key, unnest($10::integer[]) AS checks,
+                unnest($11::timestamptz[]) AS next_check_at, unnest($12::timestamptz[]) AS created_at,
+                unnest($13::timestamptz[]) AS finished_at
+        ) AS t
         """;
 
     /// <summary>

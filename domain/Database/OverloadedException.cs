@@ -12,8 +12,8 @@ public sealed class OverloadedException(string queue, TimeSpan retryAfter)
 }
 
 /// <summary>
-/// The connection was lost while a transaction committed, and the server could not be asked in time whether it committed. This is the only
-/// case in which a caller is told that the outcome is unknown. A caller that repeats the item under the same external key learns it.
+/// The connection was lost while a transaction committed, and the server could not be asked in time whether it committed. Only in
+/// this case does a caller get no outcome. The caller gets it by repeating the item under the same external key.
 /// </summary>
 public sealed class CommitUnknownException(string queue, Exception inner)
     : Exception($"Whether the batch of '{queue}' was committed is unknown: the server could not be reached.", inner);

@@ -7,7 +7,7 @@ namespace Payments.Domain.Disputes;
 /// so no amount is posted twice, whatever path led to the state.
 /// </summary>
 /// <param name="Disputed">Taken from the merchant and held until the verdict, in the charge's currency.</param>
-/// <param name="Taken">Lost to the cardholder for good, as the merchant bears it, in the charge's currency.</param>
+/// <param name="Taken">Taken from the merchant for good and returned to the cardholder, in the charge's currency.</param>
 /// <param name="TakenAtProcessor">The same amount as the provider takes it, in the dispute's currency.</param>
 /// <param name="Fee">Charged to the merchant and not returned, in the charge's currency.</param>
 public sealed record DisputePosition(Money Disputed, Money Taken, Money TakenAtProcessor, Money Fee)

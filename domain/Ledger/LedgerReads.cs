@@ -113,13 +113,13 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     /// <exception cref="FormatException">The cursor does not come from a statement.</exception>
     public async Task<StatementPage> StatementAsync(
         AccountRef account, string? startingAfter, int limit, DateTimeOffset? from, DateTimeOffset? to, CancellationToken ct,
-            Mode mode = Mode.Live)
+        Mode mode = Mode.Live)
     {
         var (bucket, version) = startingAfter is null ? ((short)0, long.MaxValue) : ParseCursor(startingAfter);
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var stripes = (await connection.QueryAsync<(int Id, short Bucket, long After, long UpTo)>(new CommandDefinition(
             LedgerSql.Stripes, new { name = account.Name, currency = account.Currency, bucket, from, to, mode = DbText.Of(mode) },
-                cancellationToken: ct))).AsList();
+            cancellationToken: ct))).AsList();
 
         var lines = new List<StatementLine>();
         foreach (var stripe in stripes)
@@ -144,8 +144,9 @@ public sealed class LedgerReads(NpgsqlDataSource dataSource)
     public async Task<IReadOnlyList<TrialBalanceLine>> TrialBalanceAsync(CancellationToken ct, Mode mode = Mode.Live)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        return (await connection.QueryAsync<TrialBalanceLine>(new CommandDefinition(LedgerSql.TrialBalance, new { mode = DbText.Of(mode) },
-            commandTimeout: 300, cancellationToken: ct))).AsList();
+        var lines = await connection.QueryAsync<TrialBalanceLine>(
+            new CommandDefinition(LedgerSql.TrialBalance, new { mode = DbText.Of(mode) }, commandTimeout: 300, cancellationToken: ct));
+        return lines.AsList();
     }
 
     /// <summary>The journal that was posted under the external key, or null.</summary>

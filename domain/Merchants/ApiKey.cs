@@ -27,8 +27,8 @@ public sealed record Caller(MerchantId? Merchant, ApiKeyId? Key, bool CanWrite, 
 /// <summary>A key of a merchant's account as it is stored, without the key itself. Its mode is the account's mode.</summary>
 /// <param name="Hint">The prefix and the last four characters, so that people can tell keys apart.</param>
 public sealed record ApiKey(
-    ApiKeyId Id, MerchantId Merchant, IReadOnlyList<ApiKeyScope> Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
-        DateTimeOffset? RevokedAt);
+    ApiKeyId Id, MerchantId Merchant, IReadOnlyList<ApiKeyScope> Scopes, string Hint,
+    DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt);
 
 /// <summary>The text of a key: <c>sk_test_</c> or <c>sk_live_</c> and 43 characters that hold 256 random bits.</summary>
 public static class ApiKeySecret

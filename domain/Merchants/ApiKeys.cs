@@ -77,8 +77,8 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         return await idempotency.RunAsync(request, async (connection, transaction) =>
         {
             var secret = ApiKeySecret.Generate(mode);
-            var key = new ApiKey(PrefixedId.New<ApiKeyId>(now), account, scopes, ApiKeySecret.Hint(secret), now,
-                input.ExpiresAt?.ToUniversalTime(), null);
+            var key = new ApiKey(
+                PrefixedId.New<ApiKeyId>(now), account, scopes, ApiKeySecret.Hint(secret), now, input.ExpiresAt?.ToUniversalTime(), null);
             try
             {
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -102,8 +102,8 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
             }
 
             var detail = AuditEntry.Details(("mode", DbText.Of(mode)), ("scopes", scopes.Select(DbText.Of)), ("hint", key.Hint), ("expires_at", key.ExpiresAt));
-            await AuditLog.WriteAsync(connection, transaction,
-                new AuditEntry(actor, "api_key.created", "api_key", key.Id.ToString(), account, detail), now, ct);
+            var entry = new AuditEntry(actor, "api_key.created", "api_key", key.Id.ToString(), account, detail);
+            await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(ApiKeyResource.Of(key, secret), MerchantJson.Default.ApiKeyResource)) { HoldsSecret = true };
         }, ct);
     }
@@ -112,8 +112,8 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     public async Task<IReadOnlyList<ApiKey>> ListAsync(MerchantId merchant, CancellationToken ct)
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
-        var rows = await connection.QueryAsync<ApiKeyRow>(new CommandDefinition(MerchantSql.ListKeys,
-            new { accounts = Accounts(merchant) }, cancellationToken: ct));
+        var rows = await connection.QueryAsync<ApiKeyRow>(
+            new CommandDefinition(MerchantSql.ListKeys, new { accounts = Accounts(merchant) }, cancellationToken: ct));
         return [.. rows.Select(row => row.ToKey())];
     }
 
@@ -126,12 +126,15 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var row = await connection.QuerySingleOrDefaultAsync<ApiKeyRow>(
-            new CommandDefinition(MerchantSql.RevokeKey, new { accounts = Accounts(merchant), id = id.Value, now }, transaction,
-                cancellationToken: ct));
+            new CommandDefinition(
+                MerchantSql.RevokeKey, new { accounts = Accounts(merchant), id = id.Value, now }, transaction, cancellationToken: ct));
         if (row is not null)
-            await AuditLog.WriteAsync(connection, transaction,
-                new AuditEntry(actor, "api_key.revoked", "api_key", id.ToString(), new MerchantId(row.MerchantId),
-                AuditEntry.Details(("hint", row.Hint))), now, ct);
+        {
+            var account = new MerchantId(row.MerchantId);
+            var entry = new AuditEntry(actor, "api_key.revoked", "api_key", id.ToString(), account, AuditEntry.Details(("hint", row.Hint)));
+            await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
+        }
+
         await transaction.CommitAsync(ct);
         _keys.Clear();
         return row?.ToKey();
@@ -162,11 +165,11 @@ public sealed class ApiKeys(NpgsqlDataSource dataSource, IdempotencyStore idempo
     }
 
     private sealed record ApiKeyRow(
-        Guid Id, Guid MerchantId, string Scopes, string Hint, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
-            DateTimeOffset? RevokedAt)
+        Guid Id, Guid MerchantId, string Scopes, string Hint,
+        DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt)
     {
         public ApiKey ToKey() => new(
-            new ApiKeyId(Id), new MerchantId(MerchantId), [.. Scopes.Split(' ').Select(DbText.Parse<ApiKeyScope>)], Hint, CreatedAt,
-                ExpiresAt, RevokedAt);
+            new ApiKeyId(Id), new MerchantId(MerchantId), [.. Scopes.Split(' ').Select(DbText.Parse<ApiKeyScope>)], Hint,
+            CreatedAt, ExpiresAt, RevokedAt);
     }
 }

@@ -37,7 +37,7 @@ public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider ti
             var now = time.GetUtcNow();
             var merchant = new Merchant(
                 PrefixedId.New<MerchantId>(now).In(Mode.Live), input.Name!.Trim(), input.Country!, MerchantStatus.Active,
-                    input.FeePlan ?? FeePlan.Standard,
+                input.FeePlan ?? FeePlan.Standard,
                 input.PayoutDelayDays ?? CreateMerchantRequest.DefaultPayoutDelayDays, MetadataRules.Clean(input.Metadata), now, now);
             await connection.ExecuteAsync(new CommandDefinition(
                 MerchantSql.Insert,
@@ -56,8 +56,11 @@ public sealed class CreateMerchant(IdempotencyStore idempotency, TimeProvider ti
                 cancellationToken: ct));
             var detail = AuditEntry.Details(("name", merchant.Name), ("country", merchant.Country), ("payout_delay_days", (int)merchant.PayoutDelayDays));
             foreach (var account in new[] { merchant.Id, merchant.Id.In(Mode.Test) })
-                await AuditLog.WriteAsync(connection, transaction,
-                    new AuditEntry(actor, "merchant.created", "merchant", account.ToString(), account, detail), now, ct);
+            {
+                var entry = new AuditEntry(actor, "merchant.created", "merchant", account.ToString(), account, detail);
+                await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
+            }
+
             return new StoredResponse(201, JsonSerializer.SerializeToUtf8Bytes(MerchantResource.Of(merchant), MerchantJson.Default.MerchantResource));
         }, ct);
     }

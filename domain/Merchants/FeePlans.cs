@@ -6,7 +6,7 @@ using Payments.Domain.Pricing;
 
 namespace Payments.Domain.Merchants;
 
-/// <summary>The capture to quote: its amount, and what is known about the payment method.</summary>
+/// <summary>The capture whose fee the caller asks for: its amount and the payment method.</summary>
 /// <param name="At">The time of the capture. Null means now.</param>
 /// <param name="VolumeBefore">The month's volume before the capture, in minor units. Null takes the volume captured so far.</param>
 public sealed record FeeQuoteRequest(Money Amount, string? Method, string? CardBrand, string? CardCountry, DateTimeOffset? At, long? VolumeBefore);

@@ -8,14 +8,22 @@ namespace Payments.Domain.Merchants;
 /// <param name="TestAccount">The id of the merchant's test account. Null on the test account itself.</param>
 public sealed record MerchantResource(
     string Id, string Object, string Mode, string? TestAccount, string Name, string Country, string Status, FeePlan FeePlan,
-        short PayoutDelayDays, IReadOnlyDictionary<string, string> Metadata,
+    short PayoutDelayDays, IReadOnlyDictionary<string, string> Metadata,
     DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     public static MerchantResource Of(Merchant merchant) => new(
-        merchant.Id.ToString(), "merchant", Database.DbText.Of(merchant.Id.Mode),
-            merchant.Id.Mode == Domain.Mode.Live ? merchant.Id.In(Domain.Mode.Test).ToString() : null, merchant.Name, merchant.Country,
-            Database.DbText.Of(merchant.Status), merchant.FeePlan, merchant.PayoutDelayDays,
-        merchant.Metadata, merchant.CreatedAt, merchant.UpdatedAt);
+        merchant.Id.ToString(),
+        "merchant",
+        Database.DbText.Of(merchant.Id.Mode),
+        merchant.Id.Mode == Domain.Mode.Live ? merchant.Id.In(Domain.Mode.Test).ToString() : null,
+        merchant.Name,
+        merchant.Country,
+        Database.DbText.Of(merchant.Status),
+        merchant.FeePlan,
+        merchant.PayoutDelayDays,
+        merchant.Metadata,
+        merchant.CreatedAt,
+        merchant.UpdatedAt);
 }
 
 /// <summary>A key as the API shows it. Only the answer that created the key has <see cref="Secret"/>.</summary>
@@ -25,7 +33,7 @@ public sealed record ApiKeyResource(
 {
     public static ApiKeyResource Of(ApiKey key, string? secret = null) => new(
         key.Id.ToString(), "api_key", key.Merchant.ToString(), Database.DbText.Of(key.Merchant.Mode),
-            [.. key.Scopes.Select(Database.DbText.Of)], key.Hint, secret, key.CreatedAt,
+        [.. key.Scopes.Select(Database.DbText.Of)], key.Hint, secret, key.CreatedAt,
         key.ExpiresAt, key.RevokedAt);
 }
 

@@ -71,8 +71,8 @@ public sealed class MerchantReads(NpgsqlDataSource dataSource, TimeProvider time
     {
         await using var connection = await dataSource.OpenConnectionAsync(ct);
         var rows = await connection.QueryAsync<MerchantRow>(
-            new CommandDefinition(MerchantSql.List, new { mode = DbText.Of(mode), after = startingAfter?.Value, limit },
-                cancellationToken: ct));
+            new CommandDefinition(
+                MerchantSql.List, new { mode = DbText.Of(mode), after = startingAfter?.Value, limit }, cancellationToken: ct));
         var now = time.GetUtcNow();
         return [.. rows.Select(row => row.ToMerchant(now))];
     }

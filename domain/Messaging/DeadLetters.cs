@@ -67,7 +67,7 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxSignal signal
     /// <summary>Puts back the dead letters of the time range and returns their number. <paramref name="until"/> is exclusive.</summary>
     public Task<int> ReplayAsync(DateTimeOffset from, DateTimeOffset until, Actor actor, CancellationToken ct) => ReplayAsync(null, from, until, actor, ct);
 
-    /// <summary>Takes a dead letter off the list for good. False if it does not exist, or was replayed or discarded before.</summary>
+    /// <summary>Discards a dead letter. Returns false if it does not exist, or an operator replayed or discarded it before.</summary>
     public async Task<bool> DiscardAsync(Guid id, Actor actor, CancellationToken ct)
     {
         var now = time.GetUtcNow();

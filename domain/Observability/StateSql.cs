@@ -42,8 +42,10 @@ internal static class StateSql
     public const string PayoutRuns =
         """
         SELECT currency, amount, payouts, refused FROM (
-            SELECT DISTINCT ON (currency) currency, amount, payouts,
-                refused FROM payments.payout_runs WHERE mode = 'live' AND date > $1::date - 7 ORDER BY currency, date DESC) AS newest
+            SELECT DISTINCT ON (currency) currency, amount, payouts, refused
+            FROM payments.payout_runs
+            WHERE mode = 'live' AND date > $1::date - 7
+            ORDER BY currency, date DESC) AS newest
         """;
 
     public const string OpenPayoutRun = "SELECT min(started_at) FROM payments.payout_runs WHERE status <> 'submitted' AND mode = 'live'";

@@ -124,8 +124,8 @@ public sealed class BankReports(
     private static UnmatchedWord? Unmatched(PayoutWordEffect effect, BankResult said, PayoutWord word) => effect switch
     {
         PayoutWordEffect.Applied or PayoutWordEffect.NothingNew => null,
-        PayoutWordEffect.UnknownPayout or PayoutWordEffect.OtherRail => UnmatchedWord.Of(said, UnmatchedReason.UnknownPayout,
-            "There is no such payout."),
+        PayoutWordEffect.UnknownPayout or PayoutWordEffect.OtherRail =>
+            UnmatchedWord.Of(said, UnmatchedReason.UnknownPayout, "There is no such payout."),
         PayoutWordEffect.AmountDiffers => UnmatchedWord.Of(said, UnmatchedReason.AmountDiffers, "The payout is of another amount."),
         PayoutWordEffect.Contradicts => UnmatchedWord.Of(
             said, UnmatchedReason.StatusContradicts, GivenBack),

@@ -71,12 +71,12 @@ public sealed record UnpaidResource(string Reason, long Merchants, long Availabl
 
 public sealed record PayoutRunResource(
     string Id, string Object, string Mode, DateOnly Date, string Currency, string Rail, string Status, DateOnly ExecutionDate,
-        long Considered, long Payouts, long Amount, long Refused, string StartedBy,
+    long Considered, long Payouts, long Amount, long Refused, string StartedBy,
     DateTimeOffset StartedAt, DateTimeOffset? CreatedAt, DateTimeOffset? SubmittedAt)
 {
     public static PayoutRunResource Of(PayoutRun run) => new(
         run.Id.ToString(), "payout_run", DbText.Of(run.Mode), run.Date, run.Currency.Code, DbText.Of(run.Rail), DbText.Of(run.Status),
-            run.ExecutionDate, run.Considered, run.Payouts, run.Amount, run.Refused,
+        run.ExecutionDate, run.Considered, run.Payouts, run.Amount, run.Refused,
         run.StartedBy, run.StartedAt, run.CreatedAt, run.SubmittedAt);
 }
 

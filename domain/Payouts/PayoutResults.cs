@@ -23,7 +23,7 @@ public enum PayoutWordEffect
 {
     Applied,
 
-    /// <summary>The report repeats what is known, or a later report overtook it. The status did not change.</summary>
+    /// <summary>The report repeats an earlier one, or a later report was applied before it. The status did not change.</summary>
     NothingNew,
 
     UnknownPayout,

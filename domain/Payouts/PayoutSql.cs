@@ -11,8 +11,8 @@ internal static class PayoutSql
     /// <summary>In the order in which <see cref="PayoutRun.Read"/> reads them.</summary>
     private const string RunColumns =
         """
-        r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused, r.started_by, r.started_at,
-        r.created_at, r.submitted_at, r.mode
+        r.id, r.date, r.currency, r.rail, r.status, r.execution_date, r.considered, r.payouts, r.amount, r.refused,
+        r.started_by, r.started_at, r.created_at, r.submitted_at, r.mode
         """;
 
     public const string StartRun =

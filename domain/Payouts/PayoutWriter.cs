@@ -98,8 +98,10 @@ internal sealed class PayoutWriter(LedgerPosting ledger)
     public async Task<PayoutsWritten> WriteAsync(
         NpgsqlConnection connection, NpgsqlTransaction transaction, PayoutTerms terms, IReadOnlyList<(PayoutCandidate Candidate, PayoutDecision Decision)> paying, DateTimeOffset now, CancellationToken ct)
     {
-        var planned = paying.Select(p => new Plan(p.Candidate, PayoutId.New(p.Candidate.Merchant, now),
-            new PayoutBatchId(Guid.CreateVersion7(now)), p.Decision)).ToList();
+        var planned = paying
+            .Select(p => new Plan(
+                p.Candidate, PayoutId.New(p.Candidate.Merchant, now), new PayoutBatchId(Guid.CreateVersion7(now)), p.Decision))
+            .ToList();
         var (posted, refused) = await CreateAsync(connection, transaction, terms, planned, now, ct);
         await CompleteAsync(connection, transaction, terms, posted, now, ct);
         return new([.. posted.Select(p => p.Payout)], [.. refused.Select(r => (r.Plan.Candidate.Merchant, r.Reason))]);

@@ -275,15 +275,23 @@ public sealed class RunPayouts
         {
             await using var lanes = new NpgsqlCommand(PayoutSql.OpenLanes, connection, transaction)
             {
-                Parameters = { new() { Value = id }, new() { Value = _options.Lanes }, new() { Value = currency.Code },
-                    new() { Value = DbText.Of(mode) } },
+                Parameters =
+                {
+                    new() { Value = id },
+                    new() { Value = _options.Lanes },
+                    new() { Value = currency.Code },
+                    new() { Value = DbText.Of(mode) },
+                },
             };
             await lanes.ExecuteNonQueryAsync(ct);
             if (startedBy != Timer)
             {
                 var detail = AuditEntry.Details(
-                    ("date", date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)), ("currency", currency.Code), ("mode", DbText.Of(mode)));
-                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", new PayoutRunId(id).ToString(), null, detail);
+                    ("date", date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
+                    ("currency", currency.Code),
+                    ("mode", DbText.Of(mode)));
+                var run = new PayoutRunId(id).ToString();
+                var entry = new AuditEntry(new Actor(startedBy), "payout_run.started", "payout_run", run, null, detail);
                 await AuditLog.WriteAsync(connection, transaction, entry, now, ct);
             }
         }
@@ -304,8 +312,14 @@ public sealed class RunPayouts
     {
         await using var command = new NpgsqlCommand(PayoutSql.LockNext, connection, transaction)
         {
-            Parameters = { new() { Value = run.Currency.Code }, new() { Value = cursor }, new() { Value = _options.ChunkSize },
-                new() { Value = end }, new() { Value = DbText.Of(run.Mode) } },
+            Parameters =
+            {
+                new() { Value = run.Currency.Code },
+                new() { Value = cursor },
+                new() { Value = _options.ChunkSize },
+                new() { Value = end },
+                new() { Value = DbText.Of(run.Mode) },
+            },
         };
         await using var reader = await command.ExecuteReaderAsync(ct);
         var candidates = new List<PayoutCandidate>(_options.ChunkSize);

@@ -129,7 +129,8 @@ public sealed class RoutingRules(NpgsqlDataSource dataSource, PaymentProviders p
             if (target?.Provider is not { } name || !providers.Serves(name, mode))
             {
                 var names = string.Join(", ", providers.NamesOf(mode));
-                return Refusal.Invalid($"{at}.providers[{i}].provider", $"`provider` must be one of {names}, which take {DbText.Of(mode)} payments.");
+                return Refusal.Invalid(
+                    $"{at}.providers[{i}].provider", $"`provider` must be one of {names}, which take {DbText.Of(mode)} payments.");
             }
 
             if (target.Weight is < 0 or > 1_000_000)

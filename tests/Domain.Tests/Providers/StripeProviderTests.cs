@@ -391,6 +391,22 @@ public sealed class StripeProviderTests
             Assert.Contains(refused is 'l' ? "at most" : $"'{refused}'", refusal, StringComparison.Ordinal);
     }
 
+    /// <summary>A charge goes only to providers of its own mode, so only these decide about its descriptor.</summary>
+    [Fact]
+    public async Task RefuseDescriptor_OfAProviderOfTheOtherMode_DoesNotCount()
+    {
+        await using var api = await StandIn.StartAsync();
+        var provider = new StripeProvider("stripe", api.Http(), StandIn.Access(("secret_key", "sk_test_x")), "A VERY LONG ONE");
+        var other = new StripeProvider("stripe_live", api.Http(), StandIn.Access(("secret_key", "sk_live_x")), null);
+        var modes = new Dictionary<string, Mode> { ["stripe"] = Mode.Test, ["stripe_live"] = Mode.Live };
+        var providers = new PaymentProviders([provider, other], "stripe_live", "stripe", modes);
+
+        Assert.NotNull(providers.RefuseDescriptor("TWELVE CHARS", Mode.Test));
+        Assert.Null(providers.RefuseDescriptor("TWELVE CHARS", Mode.Live));
+        Assert.Equal(("stripe_live", "stripe"), (providers.DefaultOf(Mode.Live), providers.DefaultOf(Mode.Test)));
+        Assert.Throws<InvalidOperationException>(() => new PaymentProviders([provider, other], "stripe", "stripe", modes));
+    }
+
     private static Money Eur(long amount) => new(amount, Currency.Eur);
 
     private static string Mark => $"capture_{Some.Reference.Attempt.Value:N}";

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Npgsql;
 using Payments.Domain;
 using Payments.Domain.Idempotency;
 using Payments.Domain.Ledger;
@@ -125,6 +126,60 @@ public sealed class SubmissionTests(TestDatabase database) : IClassFixture<TestD
 
         async Task<ApplyOutcome> SayAsync(string said, string? code) =>
             (await world.News.ApplyAsync(new SandboxPayoutEvents().Map(Event($"payout.{said}"), Payload(payout, code))!, default)).Outcome;
+    }
+
+    /// <summary>The sandbox bank's secret must not end a payout that went to a real bank by file.</summary>
+    [Fact]
+    public async Task ApplyAsync_SandboxBankSpeaksOfAPayoutByFile_ChangesNothing()
+    {
+        using var world = new PayoutWorld(database.App);
+        var payout = await PendingAsync(world, 800);
+        await world.CountAsync(
+            "WITH u AS (UPDATE payments.payouts SET rail = 'file' WHERE merchant_id = @merchant RETURNING 1) SELECT count(*) FROM u",
+            new { merchant = payout.Merchant.Value });
+
+        var result = await world.News.ApplyAsync(
+            new SandboxPayoutEvents().Map(Event("payout.failed"), Payload(payout, "could_not_process"))!, default);
+
+        Assert.Equal(ApplyOutcome.Failed, result.Outcome);
+        Assert.Equal(PayoutStatus.Pending, (await world.Reads.GetAsync(payout.Merchant, payout.Id, default))!.Status);
+    }
+
+    [Fact]
+    public async Task CreateAsync_WithoutABank_IsRefusedAndMovesNothing()
+    {
+        using var world = new PayoutWorld(database.App, o => o.HasBankApi = false);
+        var merchant = await world.MerchantAsync();
+        await world.EarnAsync(merchant, 800);
+
+        var answer = await world.Manual.CreateAsync(
+            Request(merchant, "no-bank"), new CreatePayoutRequest(null, "EUR", null), "test", default);
+
+        Assert.False(answer.TryGet(out _, out var refusal));
+        Assert.Equal(RefusalCode.StateConflict, refusal.Code);
+        Assert.Empty(await world.PayoutsAsync(merchant));
+        Assert.Equal(800, await world.BalanceAsync(ChartOfAccounts.MerchantAvailable(merchant, Currency.Eur)));
+    }
+
+    [Fact]
+    public async Task CreatePayouts_OfAnAccountOfTheOtherMode_IsRefusedByTheDatabase()
+    {
+        using var world = new PayoutWorld(database.App);
+        var run = await world.Run.StartAsync(
+            PayoutWorld.Today.AddDays(1000 + Interlocked.Increment(ref _runs)), Currency.Eur, "test", default);
+        var test = PrefixedId.New<MerchantId>(world.Clock.Now).In(Mode.Test);
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => world.CountAsync(
+            """
+            SELECT cardinality(payments.create_payouts(
+                @run, 'EUR', 'sandbox', 'standard', '2026-03-02', '2026-03-03', @now,
+                ARRAY[payments.bucket_of(@merchant)], ARRAY[@merchant],
+                ARRAY[gen_random_uuid()], ARRAY[100::bigint], ARRAY[0::bigint], ARRAY[gen_random_uuid()], ARRAY[NULL::integer],
+                ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()]))::bigint
+            """,
+            new { run = run.Id.Value, merchant = test.Value, now = world.Clock.Now }));
+
+        Assert.Equal("PO002", refused.SqlState);
     }
 
     [Fact]
