@@ -60,13 +60,14 @@ internal sealed class Workload(World world, Api api, MerchantServers servers, Ta
         for (var i = 0; i < merchants; i++)
         {
             var made = await api.MoveAsync("merchant", "", world.PlatformKey, "/v1/merchants", new { name = $"Merchant {i}", country = "DE", payout_delay_days = i % 2 }, NextKey());
-            var id = made!.Text("id")!;
+
             // Half of the accounts are live, and their payouts go by bank file. Only test accounts have endpoints, because a live account
             // takes no http address.
-            var mode = i % 2 == 0 ? "test" : "live";
+            var isLive = i % 2 == 1;
+            var id = made!.Text(isLive ? "id" : "test_account")!;
+            var mode = isLive ? "live" : "test";
             var key = await api.MoveAsync("api key", id, world.PlatformKey, $"/v1/merchants/{id}/api_keys", new { mode }, NextKey());
-            id = key!.Text("merchant")!;
-            var merchant = new Merchant(id, key.Text("secret")!, IsLive: mode == "live");
+            var merchant = new Merchant(id, key!.Text("secret")!, isLive);
             _merchants.Add(merchant);
             await SettleAccountsAsync(random, merchant);
             if (i % 2 == 0)
